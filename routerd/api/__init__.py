@@ -1,0 +1,1 @@
+"""HTTP: status, health and lists for people and machines."""

@@ -1,0 +1,1 @@
+"""The configuration: what its words mean and how text becomes them."""

@@ -1,0 +1,151 @@
+"""The configuration as frozen values: every key of the file, its default, and nothing else.
+
+Durations are seconds. Addresses, networks and MACs are parsed; nothing here has read the machine.
+"""
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
+
+Address = IPv4Address | IPv6Address
+
+WITHDRAW = ("never", "gateway-down", "all-peers-down")
+ROUTES = ("auto", "always", "never")
+DHCP_MODES = ("serve", "off")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
+SYNC = ("always",)
+OPTION_TYPES = ("ip", "string", "uint8", "uint16", "uint32", "bool", "domains", "hex")
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConfig:
+    """A named peer of a vpn. `probe` is None where the key is absent: the default depends on the facts."""
+
+    name: str
+    public_key: str | None = None
+    address: Address | None = None
+    probe: str | None = None
+    interval: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vpn:
+    """A WireGuard network. Exactly one of `interface` and `gateways` is set.
+
+    `prefixes` None means: derived from the interface.
+    """
+
+    name: str
+    interface: str | None = None
+    gateways: tuple[IPv4Address, ...] = ()
+    prefixes: tuple[IPv4Network, ...] | None = None
+    withdraw: str = "gateway-down"
+    peers: tuple[PeerConfig, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRange:
+    """Addresses from `first` to `last`, both included."""
+
+    first: IPv4Address
+    last: IPv4Address
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A DHCP option given by number; `data` is its value as it goes on the wire (any length)."""
+
+    code: int
+    data: bytes
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """An address kept for one client, known by `mac` or by `client_id` (exactly one is set)."""
+
+    address: IPv4Address
+    mac: bytes | None = None
+    client_id: bytes | None = None
+    hostname: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dhcp:
+    """What to serve on one LAN. `router` None means: found out; the string "none" means: no router is served."""
+
+    mode: str = "serve"
+    pools: tuple[AddressRange, ...] = ()
+    router: IPv4Address | str | None = None
+    routes: str = "auto"
+    dns: tuple[IPv4Address, ...] = ()
+    search: tuple[str, ...] = ()
+    ntp: tuple[IPv4Address, ...] = ()
+    domain: str | None = None
+    lease_time: float = 3600.0
+    renew_time: float | None = None
+    rebind_time: float | None = None
+    authoritative: bool = True
+    next_server: IPv4Address | None = None
+    server_name: str | None = None
+    boot_file: str | None = None
+    reservations: tuple[Reservation, ...] = ()
+    options: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lan:
+    """A LAN that takes part. `address` None means: the interface's first; `vpns` None means: all."""
+
+    interface: str
+    address: IPv4Address | None = None
+    vpns: tuple[str, ...] | None = None
+    dhcp: Dhcp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How peers are probed where a peer says nothing else."""
+
+    interval: float = 10.0
+    timeout: float = 2.0
+    down_after: int = 3
+    up_after: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """Where HTTP is served: `host:port`, `[v6]:port` or `unix:/path`."""
+
+    listen: tuple[str, ...] = ("127.0.0.1:8121", "unix:/run/routerd/routerd.sock")
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """Where leases are kept: `sqlite:/path`."""
+
+    store: str = "sqlite:/var/lib/routerd/leases.db"
+    sync: str = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """How routerd logs."""
+
+    level: str = "info"
+    format: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole configuration that passed every check that needs no machine."""
+
+    vpns: tuple[Vpn, ...]
+    lans: tuple[Lan, ...]
+    probe: Probe = field(default_factory=Probe)
+    http: Http = field(default_factory=Http)
+    leases: Leases = field(default_factory=Leases)
+    log: Log = field(default_factory=Log)

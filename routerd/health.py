@@ -1,0 +1,263 @@
+"""The registry of problems: what can be wrong, how bad it is, what to do, and which problem explains which.
+
+A service states the problems that it has now; `ProblemTracker` adds since when, holds back what may pass by itself
+(patience), and finds the first cause. Pure: time comes in as an argument.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from routerd.model import Problem, ProblemReport
+
+ERROR = "error"
+WARNING = "warning"
+INFO = "info"
+
+_RANK = {ERROR: 0, WARNING: 1, INFO: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A kind of problem. `text` and `mend` are filled from `Problem.subject` and `Problem.values`.
+
+    `depends_on` names the codes that explain this one where they stand for the same subject or for something that
+    it belongs to. `patience` is how many seconds it must last before it is shown.
+    """
+
+    code: str
+    severity: str
+    text: str
+    mend: str
+    depends_on: tuple[str, ...] = ()
+    patience: float = 0.0
+
+
+_DECLARED = (
+    Declared(
+        "interface-missing",
+        ERROR,
+        "{subject}: the interface does not exist",
+        "Create it, or correct `interface` in the configuration; routerd goes on by itself when it appears.",
+        patience=1.0,
+    ),
+    Declared(
+        "interface-down",
+        ERROR,
+        "{subject}: the interface is down",
+        "Bring it up: ip link set {interface} up",
+        patience=2.0,
+    ),
+    Declared(
+        "interface-no-address",
+        ERROR,
+        "{subject}: the interface has no IPv4 address",
+        "Give it one, or set `address` of this LAN.",
+        depends_on=("interface-missing", "interface-down"),
+        patience=2.0,
+    ),
+    Declared(
+        "address-not-local",
+        WARNING,
+        "{subject}: {address} is not an address of the interface now",
+        "This machine stays silent on this LAN until it holds the address.",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+        patience=2.0,
+    ),
+    Declared(
+        "no-prefixes",
+        ERROR,
+        "{subject}: no prefix is known to be behind it",
+        "Set `prefixes`, or give the interface an address or its peers AllowedIPs.",
+        depends_on=("interface-missing", "interface-down"),
+        patience=2.0,
+    ),
+    Declared(
+        "prefix-overlaps-lan",
+        ERROR,
+        "{subject}: {prefix} overlaps the LAN {network} and is not handed out",
+        "Renumber one of the two, or leave the LAN out of the AllowedIPs of the peer.",
+    ),
+    Declared(
+        "gateway-not-on-link",
+        ERROR,
+        "{subject}: no next hop on its own link is known for {prefix}",
+        "Give `gateways` an address on this LAN, or run routerd on the gateway.",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+        patience=2.0,
+    ),
+    Declared(
+        "router-not-on-link",
+        ERROR,
+        "{subject}: the router {router} is not on the LAN's network {network}",
+        'Set `router` of lan.dhcp to an address of this LAN, or to "none".',
+    ),
+    Declared(
+        "pool-not-on-link",
+        ERROR,
+        "{subject}: the pool {pool} is not inside the LAN's network {network}",
+        "Correct `pools`, or the address of the interface.",
+    ),
+    Declared(
+        "dhcp-socket",
+        ERROR,
+        "{subject}: DHCP cannot be served: {reason}",
+        "{hint}",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+        patience=1.0,
+    ),
+    Declared(
+        "lease-store",
+        ERROR,
+        "leases cannot be written to {path}: {reason}",
+        "Free space or mend the file system; until then new leases are not promised.",
+    ),
+    Declared(
+        "pool-exhausted",
+        WARNING,
+        "{subject}: no free address is left in its pools",
+        "Widen `pools`, or shorten `lease_time`.",
+        depends_on=("dhcp-socket",),
+    ),
+    Declared(
+        "forwarding-off",
+        ERROR,
+        "{subject}: forwarding is off and cannot be switched on: {reason}",
+        "Run: sysctl -w net.ipv4.conf.{interface}.forwarding=1",
+        depends_on=("interface-missing",),
+    ),
+    Declared(
+        "sysctl",
+        WARNING,
+        "{subject}: {name} cannot be set to {value}: {reason}",
+        "Set it by hand: sysctl -w {name}={value}",
+        depends_on=("interface-missing",),
+    ),
+    Declared(
+        "kernel-route",
+        ERROR,
+        "the kernel route {route} cannot be kept: {reason}",
+        "Look for another program that manages routes: ip -4 route show {prefix}",
+        depends_on=("interface-missing", "interface-down"),
+    ),
+    Declared(
+        "wireguard-unreadable",
+        ERROR,
+        "{subject}: the WireGuard state cannot be read: {reason}",
+        "{hint}",
+        depends_on=("interface-missing",),
+        patience=2.0,
+    ),
+    Declared(
+        "peer-unmatched",
+        WARNING,
+        "{subject}: no such peer on {vpn}",
+        "Correct `public_key` or `address`, or add the peer to the WireGuard interface.",
+        depends_on=("interface-missing", "wireguard-unreadable", "interface-down"),
+        patience=5.0,
+    ),
+    Declared(
+        "peer-down",
+        WARNING,
+        "{subject}: does not answer {probe}",
+        "Look at the peer's own network and its WireGuard: wg show {interface}",
+        depends_on=("interface-missing", "interface-down", "wireguard-unreadable", "probe-socket"),
+    ),
+    Declared(
+        "probe-socket",
+        ERROR,
+        "{subject}: probes cannot be sent: {reason}",
+        "{hint}",
+        depends_on=("interface-missing", "interface-down"),
+        patience=1.0,
+    ),
+    Declared(
+        "http-socket",
+        ERROR,
+        "HTTP cannot be served at {listen}: {reason}",
+        "{hint}",
+        patience=0.0,
+    ),
+    Declared(
+        "netlink",
+        ERROR,
+        "the kernel's network state cannot be read: {reason}",
+        "routerd tries again by itself; facts may be old until then.",
+        patience=2.0,
+    ),
+)
+
+REGISTRY: dict[str, Declared] = {declared.code: declared for declared in _DECLARED}
+
+
+class _Blank(dict[str, str]):
+    """Values of a problem; one that is missing shows as `?` and never raises."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def _fill(template: str, problem: Problem) -> str:
+    return template.format_map(_Blank(problem.values, subject=problem.subject))
+
+
+def _explains(cause: Problem, problem: Problem) -> bool:
+    return cause.code in REGISTRY[problem.code].depends_on and (
+        cause.subject == problem.subject or cause.subject in problem.within
+    )
+
+
+class ProblemTracker:
+    """Remembers since when each problem stands. A problem is the same one while code and subject stay the same."""
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[str, str], float] = {}
+        self._now: tuple[Problem, ...] = ()
+
+    def update(self, problems: Iterable[Problem], now: float) -> None:
+        """Take over what is wrong now; `now` is Unix seconds. Raises KeyError for a code that is not declared."""
+        unique: dict[tuple[str, str], Problem] = {}
+        for problem in problems:
+            REGISTRY[problem.code]
+            unique.setdefault((problem.code, problem.subject), problem)
+        self._since = {key: self._since.get(key, now) for key in unique}
+        self._now = tuple(unique.values())
+
+    def report(self, now: float) -> tuple[ProblemReport, ...]:
+        """What is shown at `now`: first causes first, then by severity and age. Patience hides what is younger.
+
+        A problem that explains another one hides it no longer than it is shown itself.
+        """
+        shown = [p for p in self._now if self._age(p, now) >= REGISTRY[p.code].patience]
+        rows = []
+        for problem in shown:
+            declared = REGISTRY[problem.code]
+            cause = next((other for other in shown if _explains(other, problem)), None)
+            rows.append(
+                ProblemReport(
+                    code=problem.code,
+                    subject=problem.subject,
+                    severity=declared.severity,
+                    text=_fill(declared.text, problem),
+                    mend=_fill(declared.mend, problem),
+                    since=self._since[problem.code, problem.subject],
+                    caused_by=None if cause is None else f"{cause.code} ({cause.subject})",
+                )
+            )
+        rows.sort(key=lambda row: (row.caused_by is not None, _RANK[row.severity], row.since, row.code, row.subject))
+        return tuple(rows)
+
+    def next_change(self, now: float) -> float | None:
+        """When patience with a hidden problem ends, as Unix seconds; None if nothing is hidden."""
+        ends = [
+            self._since[p.code, p.subject] + REGISTRY[p.code].patience
+            for p in self._now
+            if self._age(p, now) < REGISTRY[p.code].patience
+        ]
+        return min(ends, default=None)
+
+    def _age(self, problem: Problem, now: float) -> float:
+        # A clock that was stepped back must not hide a problem for years.
+        since = self._since[problem.code, problem.subject]
+        if now < since:
+            self._since[problem.code, problem.subject] = since = now
+        return now - since

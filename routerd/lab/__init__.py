@@ -1,0 +1,1 @@
+"""The example network, built from network namespaces."""

@@ -1,0 +1,296 @@
+"""The shared words: facts about the machine, the plan and its parts, reports and problems. Values only.
+
+Times named `at`, `since` and `last_*` are Unix seconds (wall clock) unless a docstring says otherwise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Network
+
+from routerd.config.model import Dhcp
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+# ---------------------------------------------------------------- facts
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface of routerd's own namespace. `up` is administrative and operational state together."""
+
+    name: str
+    index: int
+    up: bool
+    mac: bytes
+    mtu: int
+    addresses: tuple[IPv4Interface, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultGateway:
+    """A default route of the main table, best metric first in `Facts.default_gateways`."""
+
+    address: IPv4Address
+    interface: str
+
+
+@dataclass(frozen=True, slots=True)
+class VpnFacts:
+    """What decides about a vpn that lives on this machine: its peers' keys and AllowedIPs; never counters or keys."""
+
+    found: bool
+    peers: tuple[tuple[str, tuple[Network, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that the plan is made from, besides the configuration. A change of any field makes a new plan."""
+
+    interfaces: Mapping[str, Interface] = field(default_factory=dict)
+    default_gateways: tuple[DefaultGateway, ...] = ()
+    vpns: Mapping[str, VpnFacts] = field(default_factory=dict)
+    reachable: Mapping[str, bool | None] = field(default_factory=dict)
+    """Per peer name: reachable or not; None while it is not known."""
+
+
+# ---------------------------------------------------------------- the plan and its parts
+
+
+class RouteState(StrEnum):
+    """State of a route towards a LAN, as `/v1/routes` shows it."""
+
+    OFFERED = "offered"
+    WITHDRAWN = "withdrawn"
+    NOT_NEEDED = "not-needed"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One prefix behind the VPN as one LAN is told of it. `gateway` is None while it is not known."""
+
+    prefix: IPv4Network
+    gateway: IPv4Address | None
+    lan: str
+    channels: tuple[str, ...]
+    state: RouteState
+    reason: str
+    metric: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DhcpPart:
+    """What the DHCP server serves on one LAN.
+
+    `routes` go out as option 121 (the default route is added by the encoder from `router`), already collapsed.
+    `excluded` are addresses that are never leased.
+    """
+
+    interface: str
+    index: int
+    mac: bytes
+    mtu: int
+    address: IPv4Address
+    network: IPv4Network
+    router: IPv4Address | None
+    routes: tuple[tuple[IPv4Network, IPv4Address], ...]
+    excluded: frozenset[IPv4Address]
+    settings: Dhcp
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRoute:
+    """A route of the main table. `gateway` None and `interface` set: on-link; both None: unreachable."""
+
+    prefix: IPv4Network
+    gateway: IPv4Address | None = None
+    interface: str | None = None
+    metric: int = 121
+
+
+@dataclass(frozen=True, slots=True)
+class Sysctl:
+    """A setting below net.ipv4.conf: `interface`, `name`, and the least value that is wanted.
+
+    `at_least` True: a greater value that is there already is left alone.
+    """
+
+    interface: str
+    name: str
+    value: int
+    at_least: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KernelPart:
+    """What routes/ keeps in the kernel. Empty: nothing of routerd's is there."""
+
+    routes: tuple[KernelRoute, ...] = ()
+    sysctls: tuple[Sysctl, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTarget:
+    """One peer as peers/ measures it. `address` None: nothing to probe, the handshake decides.
+
+    `name` is the configured name, else the public key. `source` and `interface` bind the probe.
+    `kind` is icmp, handshake or none. `interval` is in seconds.
+    """
+
+    name: str
+    vpn: str
+    public_key: str | None
+    address: Address | None
+    kind: str
+    interval: float
+    interface: str | None = None
+    source: Address | None = None
+    allowed_ips: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PeersPart:
+    """All peers of all vpns, and how often one may fail or must succeed before its state changes."""
+
+    targets: tuple[ProbeTarget, ...] = ()
+    timeout: float = 2.0
+    down_after: int = 3
+    up_after: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that keeps routerd or a part of the site from working; `code` is declared in health.py.
+
+    `subject` names what has it ("lan eth0", "peer endpoint-a"); `within` names what that belongs to, so that a
+    problem of the whole explains one of its parts. `values` fill the declared text.
+    """
+
+    code: str
+    subject: str
+    values: tuple[tuple[str, str], ...] = ()
+    within: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What routerd wants, derived from configuration and facts only."""
+
+    routes: tuple[Route, ...] = ()
+    dhcp: tuple[DhcpPart, ...] = ()
+    kernel: KernelPart = field(default_factory=KernelPart)
+    peers: PeersPart = field(default_factory=PeersPart)
+    problems: tuple[Problem, ...] = ()
+
+
+# ---------------------------------------------------------------- WireGuard as it is read
+
+
+@dataclass(frozen=True, slots=True)
+class WireGuardPeer:
+    """A peer as the device reports it. `last_handshake` 0.0 means never. Keys that are secret are not here."""
+
+    public_key: str
+    allowed_ips: tuple[Network, ...] = ()
+    endpoint: str | None = None
+    last_handshake: float = 0.0
+    rx_bytes: int = 0
+    tx_bytes: int = 0
+    keepalive: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WireGuardDevice:
+    """A WireGuard interface as it is now, kernel or userspace."""
+
+    interface: str
+    public_key: str | None
+    listen_port: int
+    peers: tuple[WireGuardPeer, ...] = ()
+
+
+# ---------------------------------------------------------------- reports
+
+
+class PeerState(StrEnum):
+    """State of a peer, as `/v1/peers` shows it; the rules are in peers/status.py."""
+
+    UP = "up"
+    STALE = "stale"
+    DOWN = "down"
+    IDLE = "idle"
+    NEVER = "never"
+    UNKNOWN = "unknown"
+
+
+REACHABLE: Mapping[PeerState, bool | None] = {
+    PeerState.UP: True,
+    PeerState.STALE: True,
+    PeerState.DOWN: False,
+    PeerState.IDLE: None,
+    PeerState.NEVER: None,
+    PeerState.UNKNOWN: None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PeerReport:
+    """One peer as `/v1/peers` shows it. `rtt` is in seconds."""
+
+    name: str
+    public_key: str | None
+    vpn: str
+    addresses: tuple[str, ...]
+    endpoint: str | None
+    state: PeerState
+    since: float
+    last_handshake: float | None
+    rx_bytes: int | None
+    tx_bytes: int | None
+    probe_kind: str
+    rtt: float | None
+    last_success: float | None
+    failures: int
+
+    @property
+    def reachable(self) -> bool | None:
+        """True in up and stale, False in down, None where nobody knows."""
+        return REACHABLE[self.state]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseReport:
+    """One lease as `/v1/leases` shows it. MACs and client identifiers are lower case hex with colons."""
+
+    address: IPv4Address
+    mac: str
+    client_id: str | None
+    hostname: str | None
+    lan: str
+    state: str
+    starts: float
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One of routerd's own duties for `/readyz`."""
+
+    name: str
+    ok: bool
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemReport:
+    """A problem as `/v1/problems` shows it: since when, how bad, what to do, and whether another one explains it."""
+
+    code: str
+    subject: str
+    severity: str
+    text: str
+    mend: str
+    since: float
+    caused_by: str | None = None

@@ -1,0 +1,1 @@
+"""What the machine looks like now: facts for the plan."""

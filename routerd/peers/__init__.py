@@ -1,0 +1,1 @@
+"""Which peers are reachable."""
