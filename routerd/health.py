@@ -80,8 +80,8 @@ _DECLARED = (
     Declared(
         "gateway-not-on-link",
         ERROR,
-        "{subject}: no next hop on its own link is known for {prefix}",
-        "Give `gateways` an address on this LAN, or run routerd on the gateway.",
+        "{subject}: none of its gateways is on a LAN that takes part",
+        "Give `gateways` an address of a listed LAN, or list the LAN that the gateway is on.",
         depends_on=("interface-missing", "interface-down", "interface-no-address"),
         patience=2.0,
     ),

@@ -1,1 +1,1 @@
-"""The example network, built from network namespaces."""
+"""The example network of network namespaces: for the demonstration, for looking around, and for the tests."""

@@ -1,0 +1,34 @@
+# `make` alone lists the targets. On a fresh Debian 12, as root, each installs what it lacks.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench clean
+
+PYTHON := .venv/bin/python
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## show routerd's main job in a network of namespaces (root)
+	@scripts/setup demo
+	@$(PYTHON) -m routerd lab demo
+
+test: lint ## lint, then run all tests; those of the network need root
+	@$(PYTHON) -m pytest -n 2 --durations=5 --durations-min=0.1
+
+lint: ## ruff and mypy
+	@scripts/setup test
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+	@$(PYTHON) -m mypy
+
+format: ## let ruff format and sort the code
+	@scripts/setup test
+	@$(PYTHON) -m ruff check --fix-only --quiet
+	@$(PYTHON) -m ruff format
+
+bench: ## measure start, memory and the demonstration (root)
+	@scripts/setup bench
+	@$(PYTHON) -m tests.bench
+
+clean: ## remove caches and build output; .venv stays
+	@rm -rf .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@find routerd tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,29 @@
+"""What the HTTP service asks the daemon for: callables, so that it needs no other feature."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from routerd.model import Check, LeaseReport, PeerReport, ProblemReport, Route
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Each callable is asked anew for every request, in the event loop, and must return within milliseconds.
+
+    An iterable is consumed in pieces with other work between them: long lists should come as an iterator that makes
+    its rows as they are asked for, over a copy that later changes do not touch. `status` gives every service's
+    report, ready for JSON, by the service's name. `peer` finds one peer by name or public key without making all
+    reports; without it the reports are searched. `started` and `now` are Unix seconds.
+    """
+
+    peers: Callable[[], Iterable[PeerReport]]
+    routes: Callable[[], Iterable[Route]]
+    leases: Callable[[], Iterable[LeaseReport]]
+    problems: Callable[[], Iterable[ProblemReport]]
+    checks: Callable[[], Iterable[Check]]
+    status: Callable[[], Mapping[str, object]]
+    version: str = ""
+    started: float = 0.0
+    peer: Callable[[str], PeerReport | None] | None = None
+    now: Callable[[], float] = time.time

@@ -1,0 +1,48 @@
+"""The command line: arguments, and the exit code of what they ask for."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from routerd import __version__
+
+DEFAULT_CONFIG = "/etc/routerd/routerd.toml"
+COMMANDS = ("run", "check", "plan", "status", "lab")
+
+
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The argument parser; with `only`, other commands are known by name but not loaded."""
+    top = argparse.ArgumentParser(
+        prog="routerd", description="Makes a WireGuard point-to-site network routable for a whole site."
+    )
+    top.add_argument("--version", action="version", version=f"routerd {__version__}")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--config", metavar="FILE", default=DEFAULT_CONFIG, help="the configuration (%(default)s)")
+    shared.add_argument("--json", action="store_true", help="print facts as JSON")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        if only is not None and name != only:
+            commands.add_parser(name)
+            continue
+        module = import_module(f"routerd.commands.{name}")
+        command = commands.add_parser(name, parents=[shared], help=module.HELP, description=module.HELP)
+        module.add_arguments(command)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. 0: fine; 2: bad arguments or configuration; 1: anything else."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    # Only the command that is asked for is imported: a router that restarts serves DHCP sooner.
+    only = next((word for word in words if word in COMMANDS), None)
+    args = parser(only).parse_args(words)
+    try:
+        return int(import_module(f"routerd.commands.{args.command}").run(args))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Who reads our output has gone (`routerd status | head`); Python must not complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1

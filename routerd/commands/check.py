@@ -1,0 +1,82 @@
+"""`routerd check`: is the configuration valid, in itself and on this machine as it is now?"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from routerd.config.check import Networks, check_networks
+from routerd.config.fault import ConfigError, ConfigFault, escape
+from routerd.config.model import Config
+from routerd.config.store import read_config
+
+HELP = "check the configuration, and whether it fits this machine"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add nothing: `check` needs only the arguments that all commands share."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check the file `args.config` and print the outcome; 0 where it is valid, 2 where it is not."""
+    try:
+        config = read_config(args.config)
+    except ConfigError as error:
+        return _report(args, error.errors)
+    networks, notes = _machine(config)
+    errors = check_networks(config, networks)
+    if errors or args.json:
+        return _report(args, errors)
+    print(f"{escape(str(args.config))}: fine: {_summary(config)}")
+    for note in notes:
+        print(f"note: {note}")
+    return 0
+
+
+def _machine(config: Config) -> tuple[Networks, list[str]]:
+    """The addresses of this machine, and what is worth knowing about interfaces that cannot be checked now."""
+    from routerd.system.addresses import interface_addresses
+
+    try:
+        networks = interface_addresses()
+    except OSError as error:
+        return {}, [f"the interfaces of this machine cannot be read, so nothing is checked against them: {error}"]
+    notes = []
+    lans = [lan.interface for lan in config.lans]
+    for name in [vpn.interface for vpn in config.vpns if vpn.interface] + lans:
+        if name not in networks:
+            notes.append(f"interface {name} does not exist now; it is waited for at start")
+        elif name in lans and not networks[name]:
+            notes.append(f"interface {name} has no IPv4 address now; its LAN waits for one")
+    return networks, notes
+
+
+def _report(args: argparse.Namespace, errors: Sequence[ConfigFault]) -> int:
+    if args.json:
+        print(json.dumps({"valid": not errors, "errors": [asdict(error) for error in errors]}, indent=2))
+        return 2 if errors else 0
+    for error in errors:
+        print(error, file=sys.stderr)
+    path = escape(str(args.config))
+    # A file that cannot be read is the only fault, and its line says all.
+    if errors[0].path != path:
+        print(f"{path}: {_count(len(errors), 'fault')}", file=sys.stderr)
+    return 2
+
+
+def _summary(config: Config) -> str:
+    served = [lan.dhcp for lan in config.lans if lan.dhcp is not None and lan.dhcp.mode == "serve"]
+    return ", ".join(
+        (
+            _count(len(config.vpns), "vpn"),
+            _count(sum(len(vpn.peers) for vpn in config.vpns), "named peer"),
+            _count(len(config.lans), "LAN"),
+            f"DHCP served on {len(served)}",
+            _count(sum(len(dhcp.reservations) for dhcp in served), "reservation"),
+        )
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

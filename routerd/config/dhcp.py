@@ -1,0 +1,101 @@
+"""The rules inside one lan.dhcp section that concern more than one of its keys."""
+
+from collections.abc import Hashable
+from itertools import pairwise
+from typing import Any
+
+from routerd.config.durations import format_duration
+from routerd.config.fault import Faults
+from routerd.config.model import AddressRange, Dhcp, Reservation
+from routerd.config.options import NTP
+from routerd.config.schema import INVALID
+
+
+def make_reservation(values: dict[str, Any], path: str, faults: Faults) -> Any:
+    """The Reservation of a parsed section, or INVALID where it does not name exactly one client."""
+    if "mac" in values and "client_id" in values:
+        faults.add(f"{path}.client_id", None, "must not be set beside mac", "keep one of the two")
+        return INVALID
+    if "mac" not in values and "client_id" not in values:
+        if faults.clean(f"{path}.mac") and faults.clean(f"{path}.client_id"):
+            faults.add(path, None, "must name its client", "set mac, or client_id")
+        return INVALID
+    return Reservation(**values)
+
+
+def make_dhcp(values: dict[str, Any], path: str, faults: Faults) -> Dhcp:
+    """The Dhcp of a parsed section; faults between its keys are added."""
+    dhcp = Dhcp(**values)
+    _check_times(dhcp, path, faults)
+    _check_pools(dhcp, path, faults)
+    _check_reservations(dhcp, path, faults)
+    _check_options(dhcp, path, faults)
+    judged = all(faults.clean(f"{path}.{key}") for key in ("mode", "pools", "reservation"))
+    if judged and dhcp.mode == "serve" and not dhcp.pools and not dhcp.reservations:
+        faults.add(path, None, "has no address to serve", 'set pools, add a reservation, or set mode = "off"')
+    return dhcp
+
+
+def _check_times(dhcp: Dhcp, path: str, faults: Faults) -> None:
+    if not all(faults.clean(f"{path}.{key}") for key in ("lease_time", "renew_time", "rebind_time")):
+        return
+    given = {"renew_time": dhcp.renew_time, "rebind_time": dhcp.rebind_time, "lease_time": dhcp.lease_time}
+    defaults = {"renew_time": dhcp.lease_time * 0.5, "rebind_time": dhcp.lease_time * 0.875}
+    times = [(name, defaults[name] if value is None else value) for name, value in given.items()]
+    for (shorter, less), (longer, more) in pairwise(times):
+        if less < more:
+            continue
+        shown = format_duration(more) + (" by default" if given[longer] is None else "")
+        if given[shorter] is not None:
+            value, rule = format_duration(less), f"must be shorter than {longer} ({shown})"
+            faults.add(f"{path}.{shorter}", value, rule, f"shorten it, or lengthen {longer}")
+        else:
+            value, rule = format_duration(more), f"must be longer than {shorter} ({format_duration(less)} by default)"
+            faults.add(f"{path}.{longer}", value, rule, f"lengthen it, or set {shorter} too")
+
+
+def overlap(one: AddressRange, other: AddressRange) -> bool:
+    """Whether two ranges have an address in common."""
+    return one.first <= other.last and other.first <= one.last
+
+
+def _check_pools(dhcp: Dhcp, path: str, faults: Faults) -> None:
+    where = f"{path}.pools"
+    ordered = sorted(enumerate(dhcp.pools), key=lambda item: (item[1].first, item[0]))
+    # Sorted by first address, a pool overlaps an earlier one if it overlaps the one that reaches farthest.
+    farthest: tuple[int, AddressRange] | None = None
+    for index, pool in ordered:
+        if farthest is not None and overlap(farthest[1], pool):
+            rule = f"must not overlap {faults.item(where, farthest[0])} ({farthest[1]})"
+            faults.add(faults.item(where, index), str(pool), rule, "join the two, or shorten one")
+        if farthest is None or pool.last > farthest[1].last:
+            farthest = (index, pool)
+
+
+def _check_reservations(dhcp: Dhcp, path: str, faults: Faults) -> None:
+    where = f"{path}.reservation"
+    seen: dict[tuple[str, Hashable], int] = {}
+    for index, reservation in enumerate(dhcp.reservations):
+        shown = {
+            "mac": None if reservation.mac is None else reservation.mac.hex(":"),
+            "client_id": None if reservation.client_id is None else reservation.client_id.hex(":"),
+            "address": str(reservation.address),
+        }
+        for key, value in shown.items():
+            first = index if value is None else seen.setdefault((key, value), index)
+            if first != index:
+                rule = f"is reserved already at {faults.item(where, first)}"
+                faults.add(f"{faults.item(where, index)}.{key}", value, rule, "change or remove one of the two")
+
+
+def _check_options(dhcp: Dhcp, path: str, faults: Faults) -> None:
+    where = f"{path}.option"
+    seen: dict[int, int] = {}
+    for index, option in enumerate(dhcp.options):
+        here = f"{faults.item(where, index)}.code"
+        first = seen.setdefault(option.code, index)
+        if first != index:
+            mend = "keep one of the two, with all values in an array"
+            faults.add(here, option.code, f"is set already at {faults.item(where, first)}", mend)
+        elif option.code == NTP and dhcp.ntp:
+            faults.add(here, option.code, "must not be set beside ntp", "keep one of the two")

@@ -1,0 +1,62 @@
+"""Where things are on this machine: HTTP listen addresses and the lease store."""
+
+import re
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+from routerd.config.schema import Bad, Kind
+from routerd.config.values import text_of
+
+LONGEST_SOCKET_PATH = 107
+_TCP = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*):([0-9]{1,5})")
+
+
+def _absolute(path: str, example: str) -> str:
+    if not path.startswith("/") or path.endswith("/") or not path.isprintable():
+        raise Bad("must name a file by its absolute path", f'for example "{example}"')
+    return path
+
+
+def parse_listen(value: Any) -> str:
+    """A place to serve HTTP in its canonical form: `v4:port`, `[v6]:port` or `unix:/path`; raises Bad."""
+    text = text_of(value, "a listen address", "127.0.0.1:8121")
+    if text.startswith("unix:"):
+        path = _absolute(text.removeprefix("unix:"), "unix:/run/routerd/routerd.sock")
+        if len(path.encode()) > LONGEST_SOCKET_PATH:
+            raise Bad(f"must not be longer than {LONGEST_SOCKET_PATH} bytes", "use a shorter path")
+        return text
+    match = _TCP.fullmatch(text)
+    if match is None:
+        raise Bad("must be ADDRESS:PORT, [IPV6]:PORT or unix:/PATH", 'for example "127.0.0.1:8121" or "[::1]:8121"')
+    host, port = match[1], int(match[2])
+    if not 1 <= port <= 65535:
+        raise Bad("must have a port from 1 to 65535", 'for example "127.0.0.1:8121"')
+    return f"{_host(host, port)}:{port}"
+
+
+def _host(host: str, port: int) -> str:
+    try:
+        if host.startswith("["):
+            v6 = IPv6Address(host[1:-1])
+            if not v6.is_multicast and v6.scope_id is None:
+                return f"[{v6}]"
+        else:
+            v4 = IPv4Address(host)
+            if not v4.is_multicast:
+                return str(v4)
+    except ValueError:
+        pass
+    example = f"0.0.0.0:{port}" if not host else f"127.0.0.1:{port}"
+    raise Bad("must have an IP address for its host", f'for example "{example}"')
+
+
+def parse_store(value: Any) -> str:
+    """The lease store as `sqlite:/path`; raises Bad."""
+    text = text_of(value, "a lease store", "sqlite:/var/lib/routerd/leases.db")
+    if not text.startswith("sqlite:"):
+        raise Bad("must begin with sqlite:", 'for example "sqlite:/var/lib/routerd/leases.db"')
+    return "sqlite:" + _absolute(text.removeprefix("sqlite:"), "sqlite:/var/lib/routerd/leases.db")
+
+
+LISTEN = Kind("ADDRESS:PORT, [IPV6]:PORT or unix:/PATH", parse_listen)
+STORE = Kind("sqlite:/PATH", parse_store)

@@ -1,0 +1,198 @@
+"""Every key of the configuration: its kind, its default and what it is for, in the order of the documentation."""
+
+from typing import Any, Final
+
+from routerd.config import values as kinds
+from routerd.config.dhcp import make_dhcp, make_reservation
+from routerd.config.durations import LONGEST, duration
+from routerd.config.endpoints import LISTEN, STORE
+from routerd.config.fault import Faults
+from routerd.config.model import (
+    DHCP_MODES,
+    LOG_FORMATS,
+    LOG_LEVELS,
+    OPTION_TYPES,
+    ROUTES,
+    SYNC,
+    WITHDRAW,
+    Http,
+    Lan,
+    Leases,
+    Log,
+    Probe,
+)
+from routerd.config.options import ANY, CODE, make_option
+from routerd.config.schema import Key, Section, array, plain
+from routerd.config.values import choice, field_text, integer
+from routerd.config.vpns import make_peer, make_vpn
+
+_INTERVAL: Final = duration(0.1, 86_400)
+_SECONDS: Final = duration(1, LONGEST, whole=True)
+
+PEER = Section(
+    "vpn.peer",
+    "peers",
+    "A name for a peer and how it is probed; peers that are not listed are reported by their public key.",
+    make_peer,
+    (
+        Key("name", kinds.NAME, "the peer's name in reports and addresses of the API", required=True),
+        Key("public_key", kinds.PUBLIC_KEY, "the WireGuard key of the peer", absent="found by address"),
+        Key("address", kinds.ADDRESS, "the peer's address inside the VPN", absent="found by public_key"),
+        Key(
+            "probe",
+            choice(("icmp", "handshake", "none")),
+            "how it is found out whether the peer is reachable",
+            absent="icmp where the peer has a single address, else handshake",
+        ),
+        Key("interval", _INTERVAL, "time between two probes of this peer", absent="interval of [probe]"),
+    ),
+    many=True,
+)
+
+VPN = Section(
+    "vpn",
+    "vpns",
+    "A WireGuard network whose points and the site shall reach each other.",
+    make_vpn,
+    (
+        Key("name", kinds.NAME, "the vpn's name", absent="the interface's name, else vpn, vpn2, …"),
+        Key("interface", kinds.INTERFACE, "the WireGuard interface, where WireGuard runs on this machine"),
+        Key("gateways", array(kinds.IPV4, 1), "the machines of a LAN that run WireGuard, where it is not this one"),
+        Key(
+            "prefixes",
+            array(kinds.NETWORK, 1),
+            "the networks behind the VPN",
+            absent="the interface's networks and its peers' AllowedIPs, less LANs and default routes",
+        ),
+        Key("withdraw", choice(WITHDRAW), "when the routes are no longer handed out", "gateway-down"),
+    ),
+    (PEER,),
+    many=True,
+)
+
+RESERVATION = Section(
+    "lan.dhcp.reservation",
+    "reservations",
+    "An address that is kept for one client.",
+    make_reservation,
+    (
+        Key("mac", kinds.MAC, "the client's MAC address; this or client_id"),
+        Key("client_id", kinds.CLIENT_ID, "the client identifier (option 61) in hex; this or mac"),
+        Key("address", kinds.IPV4, "the address that the client gets", required=True),
+        Key("hostname", kinds.HOSTNAME, "the name that the client is told", absent="none is sent"),
+    ),
+    many=True,
+)
+
+OPTION = Section(
+    "lan.dhcp.option",
+    "options",
+    "A DHCP option that has no key of its own.",
+    make_option,
+    (
+        Key("code", CODE, "the option's number", required=True),
+        Key("type", choice(OPTION_TYPES), "how the value is written", required=True),
+        Key("value", ANY, "the value; ip, uint8, uint16, uint32 and domains also take an array", required=True),
+        Key("always", kinds.BOOL, "send it also to clients that did not ask for it", False),
+    ),
+    many=True,
+)
+
+DHCP = Section(
+    "lan.dhcp",
+    "dhcp",
+    "The DHCP server of this LAN; without the section routerd does not touch DHCP here.",
+    make_dhcp,
+    (
+        Key("mode", choice(DHCP_MODES), "whether DHCP is served", "serve"),
+        Key("pools", array(kinds.POOL), "the addresses to lease", []),
+        Key(
+            "router",
+            kinds.ROUTER,
+            "the default gateway of the clients (option 3)",
+            absent="this machine's own default gateway if it is on this LAN, else this machine's address",
+        ),
+        Key("routes", choice(ROUTES), "when the VPN's routes are handed out by option 121", "auto"),
+        Key("dns", array(kinds.IPV4), "name servers (option 6)", []),
+        Key("search", array(kinds.HOSTNAME), "domains that short names are looked up in (option 119)", []),
+        Key("ntp", array(kinds.IPV4), "time servers (option 42)", []),
+        Key("domain", kinds.HOSTNAME, "the domain of the clients (option 15)", absent="none is sent"),
+        Key("lease_time", duration(10, LONGEST, whole=True), "how long a lease lasts", "1h"),
+        Key("renew_time", _SECONDS, "when a client begins to renew", absent="half of lease_time"),
+        Key("rebind_time", _SECONDS, "when a client asks any server", absent="0.875 of lease_time"),
+        Key("authoritative", kinds.BOOL, "refuse addresses that are wrong on this LAN (NAK)", True),
+        Key("next_server", kinds.IPV4, "boot server (siaddr)", absent="none is sent"),
+        Key("server_name", field_text(63), "name of the boot server (sname)", absent="none is sent"),
+        Key("boot_file", field_text(127), "boot file (file)", absent="none is sent"),
+    ),
+    (RESERVATION, OPTION),
+)
+
+LAN = Section(
+    "lan",
+    "lans",
+    "A LAN that takes part.",
+    plain(Lan),
+    (
+        Key("interface", kinds.INTERFACE, "this machine's interface on the LAN", required=True),
+        Key(
+            "address",
+            kinds.IPV4,
+            "this machine's address on the LAN, the next hop that is handed out",
+            absent="the interface's first",
+        ),
+        Key("vpns", array(kinds.NAME), "the names of the vpns that this LAN takes part in", absent="all"),
+    ),
+    (DHCP,),
+    many=True,
+)
+
+PROBE = Section(
+    "probe",
+    "probe",
+    "How peers are probed where a peer says nothing else.",
+    plain(Probe),
+    (
+        Key("interval", _INTERVAL, "time between two probes of a peer", "10s"),
+        Key("timeout", _INTERVAL, "how long an answer is waited for; at most the interval", "2s"),
+        Key("down_after", integer(1, 100), "failures in a row that make a peer down", 3),
+        Key("up_after", integer(1, 100), "answers in a row that make a peer up again", 2),
+    ),
+)
+
+HTTP = Section(
+    "http",
+    "http",
+    "Status, health and metrics over HTTP.",
+    plain(Http),
+    (Key("listen", array(LISTEN), "where to serve", ["127.0.0.1:8121", "unix:/run/routerd/routerd.sock"]),),
+)
+
+LEASES = Section(
+    "leases",
+    "leases",
+    "Where leases are kept.",
+    plain(Leases),
+    (
+        Key("store", STORE, "the database file", "sqlite:/var/lib/routerd/leases.db"),
+        Key("sync", choice(SYNC), "what is on disk before the client hears of it", "always"),
+    ),
+)
+
+LOG = Section(
+    "log",
+    "log",
+    "The log on standard error.",
+    plain(Log),
+    (
+        Key("level", choice(LOG_LEVELS), "the least severity that is logged", "info"),
+        Key("format", choice(LOG_FORMATS), "for people or for programs", "text"),
+    ),
+)
+
+
+def _values(values: dict[str, Any], path: str, faults: Faults) -> dict[str, Any]:
+    return values
+
+
+ROOT = Section("", "", "The whole file.", _values, (), (VPN, LAN, PROBE, HTTP, LEASES, LOG))

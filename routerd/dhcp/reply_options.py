@@ -1,0 +1,142 @@
+"""The options of a reply: what a client asked for, in its order (RFC 2131 section 4.3.1), within the size it takes.
+
+What does not differ between clients with the same parameter list is encoded once and kept.
+"""
+
+from ipaddress import IPv4Address
+
+from routerd.dhcp import options as opt
+from routerd.dhcp.message import NAK, Message
+from routerd.model import DhcpPart
+
+_KEPT_BLOCKS = 512
+_MIN_LEASE = 60
+_IP_UDP_HEADERS = 28
+_FIXED_PART = 241  # header, cookie and END
+_ESSENTIAL = frozenset((opt.ROUTER, opt.DNS, opt.CLASSLESS_ROUTES, opt.MS_CLASSLESS_ROUTES))
+_ROUTES = (opt.CLASSLESS_ROUTES, opt.MS_CLASSLESS_ROUTES)
+
+
+class ReplyOptions:
+    """Encodes the options of one LAN's replies."""
+
+    def __init__(self, part: DhcpPart) -> None:
+        self._part = part
+        self._mask = opt.encode_option(opt.SUBNET_MASK, [part.network.netmask.packed])
+        self._server = opt.encode_option(opt.SERVER_ID, [part.address.packed])
+        self._gateways = frozenset(int(gateway) for _, gateway in part.routes)
+        self._values = _values(part)
+        self._always = [option.code for option in part.settings.options if option.always]
+        self._blocks: dict[tuple[bytes | None, int, int], bytes] = {}
+        self._lease = int(part.settings.lease_time)
+        self._largest = max(576, part.mtu)
+
+    def lease_seconds(self, message: Message) -> int:
+        """How long the client may hold the address: what it asks for, if that is shorter, but at least a minute."""
+        asked = message.options.get(opt.LEASE_TIME)
+        if asked is None or len(asked) != 4:
+            return self._lease
+        return min(self._lease, max(_MIN_LEASE, int.from_bytes(asked, "big")))
+
+    def encode(self, message: Message, kind: int, address: int, hostname: str | None, *, lease: bool = True) -> bytes:
+        """The options of an OFFER or ACK for `address`; without times where no `lease` is given (INFORM)."""
+        head = bytes((opt.MESSAGE_TYPE, 1, kind)) + self._server
+        if lease:
+            head += self._times(self.lease_seconds(message))
+        head += self._mask
+        asked = message.options.get(opt.PARAMETER_LIST)
+        if hostname is not None and (asked is None or opt.HOSTNAME in asked):
+            head += opt.encode_option(opt.HOSTNAME, [hostname.encode("ascii")])
+        tail = _echo(message)
+        room = self._limit(message) - len(head) - len(tail)
+        key = (asked, room, address if address in self._gateways else 0)
+        block = self._blocks.get(key)
+        if block is None:
+            block = self._block(asked, room, address)
+            if len(self._blocks) >= _KEPT_BLOCKS:
+                self._blocks.clear()
+            self._blocks[key] = block
+        return head + block + tail
+
+    def encode_nak(self, message: Message) -> bytes:
+        """The options of a NAK: nothing of a lease (RFC 2131 table 3)."""
+        return bytes((opt.MESSAGE_TYPE, 1, NAK)) + self._server + _echo(message)
+
+    def _limit(self, message: Message) -> int:
+        size = message.options.get(opt.MAX_SIZE)
+        largest = self._largest
+        if size is not None and len(size) == 2:
+            largest = min(largest, max(576, int.from_bytes(size, "big")))
+        return largest - _IP_UDP_HEADERS - _FIXED_PART
+
+    def _times(self, seconds: int) -> bytes:
+        settings = self._part.settings
+        renew = settings.renew_time if settings.renew_time is not None else self._lease * 0.5
+        rebind = settings.rebind_time if settings.rebind_time is not None else self._lease * 0.875
+        scale = seconds / self._lease
+        times = ((opt.LEASE_TIME, seconds), (opt.RENEW_TIME, renew * scale), (opt.REBIND_TIME, rebind * scale))
+        return b"".join(bytes((code, 4)) + int(value).to_bytes(4, "big") for code, value in times)
+
+    def _block(self, asked: bytes | None, room: int, address: int) -> bytes:
+        """What was asked for and always goes out, cut to `room` bytes: unimportant options first, then far routes."""
+        codes = dict.fromkeys([*(self._values if asked is None else asked), *self._always])
+        wanted = {code: self._values[code] for code in codes if code in self._values}
+        if asked is None:
+            for code in _ROUTES:  # Who understands classless routes asks for them (RFC 3442).
+                wanted.pop(code, None)
+        if any(code in wanted for code in _ROUTES) and address in self._gateways:
+            # The gateway itself must not route through itself.
+            own = tuple(r for r in self._part.routes if int(r[1]) != address)
+            entries = opt.classless_routes(own, self._part.router)
+            for code in _ROUTES:
+                if code in wanted:
+                    wanted[code] = entries
+        return _fit({code: value for code, value in wanted.items() if value}, room)
+
+
+def _values(part: DhcpPart) -> dict[int, tuple[bytes, ...]]:
+    """Every option that this LAN can send, as parts that are not cut."""
+    settings = part.settings
+    values: dict[int, tuple[bytes, ...]] = {}
+    if part.router is not None:
+        values[opt.ROUTER] = (part.router.packed,)
+    routes = opt.classless_routes(part.routes, part.router)
+    if routes:
+        values[opt.CLASSLESS_ROUTES] = values[opt.MS_CLASSLESS_ROUTES] = routes
+    for code, addresses in ((opt.DNS, settings.dns), (opt.NTP, settings.ntp)):
+        if addresses:
+            values[code] = tuple(address.packed for address in addresses)
+    if settings.domain:
+        values[opt.DOMAIN] = (settings.domain.encode("ascii"),)
+    if settings.search:
+        values[opt.SEARCH] = tuple(opt.encode_domains([name]) for name in settings.search)
+    values[opt.BROADCAST] = (IPv4Address(int(part.network.broadcast_address)).packed,)
+    if settings.server_name:
+        values[opt.SERVER_NAME] = (settings.server_name.encode("ascii"),)
+    if settings.boot_file:
+        values[opt.BOOT_FILE] = (settings.boot_file.encode("ascii"),)
+    for option in settings.options:
+        values[option.code] = (option.data,)
+    return values
+
+
+def _fit(wanted: dict[int, tuple[bytes, ...]], room: int) -> bytes:
+    encoded = {code: opt.encode_option(code, value) for code, value in wanted.items()}
+    for code in reversed(list(encoded)):
+        if sum(map(len, encoded.values())) <= room:
+            break
+        if code not in _ESSENTIAL:
+            del encoded[code]
+    for code in _ROUTES:
+        entries = list(wanted[code]) if code in encoded else []
+        while sum(map(len, encoded.values())) > room and len(entries) > 1:
+            # The default route, which comes last, stays: without it the client loses its way out.
+            del entries[-2]
+            encoded[code] = opt.encode_option(code, entries)
+    return b"".join(encoded.values())
+
+
+def _echo(message: Message) -> bytes:
+    """The client identifier goes back as it came (RFC 6842)."""
+    value = message.options.get(opt.CLIENT_ID)
+    return b"" if value is None else opt.encode_option(opt.CLIENT_ID, [value])

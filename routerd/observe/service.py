@@ -1,0 +1,227 @@
+"""Keeps the facts about this machine current: interfaces, default gateways, WireGuard devices."""
+
+import asyncio
+import errno
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Protocol
+
+from routerd.model import DefaultGateway, Facts, Interface, Problem, VpnFacts, WireGuardDevice
+from routerd.observe.facts import assemble, vpn_facts
+from routerd.system.monitor import Monitor
+from routerd.system.netlink import Netlink
+from routerd.system.netlink_error import NetlinkError
+from routerd.system.wireguard import WireGuardError, read_device
+
+log = logging.getLogger(__name__)
+
+_WINDOW = 0.05
+_RESYNC = 60.0
+_FIRST_RETRY, _LAST_RETRY = 0.5, 30.0
+_FIRST_READ = 0.3
+
+
+class Kernel(Protocol):
+    """What is asked of the kernel; `Netlink` is one, tests have another."""
+
+    async def interfaces(self, names: Collection[str] | None = None) -> dict[str, Interface]:
+        """The interfaces by name. Raises NetlinkError."""
+
+    async def default_gateways(self) -> tuple[DefaultGateway, ...]:
+        """Best metric first. Raises NetlinkError."""
+
+    async def kind(self, name: str) -> str | None:
+        """The interface's kind, None if there is none. Raises NetlinkError."""
+
+    def close(self) -> None:
+        """Give everything back."""
+
+
+class Watch(Protocol):
+    """A running monitor."""
+
+    def close(self) -> None:
+        """Stop."""
+
+
+class ObserveService:
+    """Calls `on_facts` whenever the facts differ from those before, and `on_devices` after every poll.
+
+    `on_devices` gets the devices, by the vpn's name, that could be read in this poll. Failures are retried and shown
+    by `problems`; nothing but a bug ends `run`. `poll` is the seconds between two polls of the devices. `on_change`
+    is called after links, addresses, default routes or routerd's own routes changed, also if no fact did, and once
+    a minute.
+    """
+
+    name = "observe"
+
+    def __init__(
+        self,
+        on_facts: Callable[[Facts], None],
+        on_devices: Callable[[dict[str, WireGuardDevice]], None],
+        *,
+        on_change: Callable[[], None] | None = None,
+        poll: float = 2.0,
+        kernel: Kernel | None = None,
+        read: Callable[[str], Awaitable[WireGuardDevice]] | None = None,
+        monitor: Callable[[Callable[[], None]], Watch] = Monitor,
+    ) -> None:
+        self._on_facts, self._on_devices, self._poll = on_facts, on_devices, poll
+        self._on_change = on_change
+        self._kernel: Kernel = Netlink() if kernel is None else kernel
+        self._read = read or (lambda interface: read_device(interface, netlink=self._kernel))
+        self._open_monitor = monitor
+        self._monitor: Watch | None = None
+        self._wanted: frozenset[str] = frozenset()
+        self._vpns: dict[str, str] = {}
+        self._interfaces: dict[str, Interface] = {}
+        self._gateways: tuple[DefaultGateway, ...] = ()
+        self._known: dict[str, VpnFacts] = {}
+        self._unreadable: dict[str, WireGuardError] = {}
+        self._failure: NetlinkError | None = None
+        self._changed, self._poll_now = asyncio.Event(), asyncio.Event()
+        self.facts = Facts()
+        """The latest facts; read only."""
+
+    def configure(self, interfaces: Collection[str], vpns: Mapping[str, str]) -> None:
+        """Observe these interfaces, and these vpns (name to interface; its interface is observed as well).
+
+        May be called again at any time; while `run` runs, new facts follow by themselves.
+        """
+        kept = {name for name, interface in vpns.items() if self._vpns.get(name) == interface}
+        self._known = {name: facts for name, facts in self._known.items() if name in kept}
+        self._unreadable = {name: error for name, error in self._unreadable.items() if name in kept}
+        self._vpns = dict(vpns)
+        self._wanted = frozenset(interfaces) | frozenset(vpns.values())
+        self._changed.set()
+
+    async def first(self) -> Facts:
+        """Read everything once and return it, within about 0.4 s: what takes longer is left to `run`. Never raises.
+
+        `on_facts` and `on_devices` are not called.
+        """
+        await self._read_kernel()
+        try:
+            async with asyncio.timeout(_FIRST_READ):
+                await self._read_devices()
+        except TimeoutError:
+            log.info("observe: a WireGuard device does not answer at once; going on without it")
+        self.facts = self._assemble()
+        return self.facts
+
+    async def run(self) -> None:
+        """Observe for ever. Cancelling it closes the sockets."""
+        self._changed.set()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._follow(), name="observe-kernel")
+                tasks.create_task(self._follow_devices(), name="observe-wireguard")
+        finally:
+            if self._monitor is not None:
+                self._monitor.close()
+                self._monitor = None
+            self._kernel.close()
+
+    def problems(self) -> tuple[Problem, ...]:
+        """What cannot be read now. An interface that does not exist is a fact and no problem of this service."""
+        found = []
+        if self._failure is not None:
+            found.append(Problem("netlink", "kernel", (("reason", str(self._failure)),)))
+        for name, error in self._unreadable.items():
+            values = (("reason", error.reason), ("hint", error.hint), ("interface", error.interface))
+            found.append(Problem("wireguard-unreadable", f"vpn {name}", values))
+        return tuple(found)
+
+    async def _follow(self) -> None:
+        retry = _FIRST_RETRY
+        while True:
+            try:
+                async with asyncio.timeout(_RESYNC if self._failure is None else retry):
+                    await self._changed.wait()
+            except TimeoutError:
+                retry = min(retry * 2, _LAST_RETRY) if self._failure is not None else _FIRST_RETRY
+            else:
+                # The window starts at the first change and is not extended: a steady flow of changes delays nothing.
+                await asyncio.sleep(_WINDOW)
+            self._changed.clear()
+            await self._read_kernel()
+            self._publish()
+            self._poll_now.set()
+            if self._on_change is not None:
+                self._on_change()
+
+    async def _follow_devices(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._poll):
+                    await self._poll_now.wait()
+            except TimeoutError:
+                pass
+            self._poll_now.clear()
+            devices = await self._read_devices()
+            self._publish()
+            self._on_devices(devices)
+
+    async def _read_kernel(self) -> None:
+        try:
+            if self._monitor is None:
+                self._monitor = self._open_monitor(self._changed.set)
+            self._interfaces = await self._kernel.interfaces(self._wanted)
+            self._gateways = await self._kernel.default_gateways()
+        except OSError as error:
+            self._failed(NetlinkError("watch for changes", error.errno or errno.EIO))
+            return
+        except NetlinkError as error:
+            self._failed(error)
+            return
+        if self._failure is not None:
+            log.info("observe: the kernel's network state can be read again")
+        self._failure = None
+        gone = [name for name, interface in self._vpns.items() if interface not in self._interfaces]
+        for name in gone:
+            self._known.pop(name, None)
+
+    def _failed(self, error: NetlinkError) -> None:
+        if self._failure is None or str(self._failure) != str(error):
+            log.warning("observe: %s; trying again", error)
+        self._failure = error
+
+    async def _read_devices(self) -> dict[str, WireGuardDevice]:
+        vpns = dict(self._vpns)
+        devices: dict[str, WireGuardDevice] = {}
+
+        async def read(name: str, interface: str) -> None:
+            try:
+                device = await self._read(interface)
+            except WireGuardError as error:
+                self._unread(name, interface, error)
+                return
+            if self._vpns.get(name) == interface:
+                devices[name] = device
+                self._known[name] = vpn_facts(device)
+                if self._unreadable.pop(name, None) is not None:
+                    log.info("vpn %s: the WireGuard state can be read again", name)
+
+        await asyncio.gather(*(read(name, interface) for name, interface in vpns.items()))
+        return devices
+
+    def _unread(self, name: str, interface: str, error: WireGuardError) -> None:
+        if self._vpns.get(name) != interface:
+            return
+        if error.missing:
+            self._known.pop(name, None)
+            self._unreadable.pop(name, None)
+            return
+        before = self._unreadable.get(name)
+        if before is None or before.reason != error.reason:
+            log.warning("vpn %s: the WireGuard state cannot be read: %s; %s", name, error.reason, error.hint)
+        self._unreadable[name] = error
+
+    def _assemble(self) -> Facts:
+        return assemble(self._interfaces, self._gateways, self._wanted, self._vpns, self._known)
+
+    def _publish(self) -> None:
+        facts = self._assemble()
+        if facts != self.facts:
+            self.facts = facts
+            self._on_facts(facts)

@@ -1,0 +1,227 @@
+"""The peers service: sends the probes that are due, reads their replies, and reports every peer's state."""
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from routerd.model import Check, PeerReport, PeersPart, Problem, WireGuardDevice
+from routerd.peers import echo
+from routerd.peers.links import BROKEN, GONE, Backoff, problem
+from routerd.peers.probes import Link, Probes, Send, link_of
+from routerd.peers.roster import Roster, report
+from routerd.system.sockets_icmp import IcmpSocket
+from routerd.wire import WireError
+
+_TICK = 0.005
+_READS = 64
+_CLOCK_STEP = 1.0
+_LATE = 0.05
+
+
+class _Door:
+    """The socket of one link, or why there is none."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.socket: IcmpSocket | None = None
+        self.backoff = Backoff()
+
+
+class PeersService:
+    """Measures all peers. `on_change` is called, in the event loop, whenever `reachable` of some peer has changed."""
+
+    name = "peers"
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self._on_change = on_change
+        self._part = PeersPart()
+        self._roster = Roster()
+        self._probes = Probes(random.SystemRandom().randrange(0x10000))
+        self._doors: dict[Link, _Door] = {}
+        self._wake = asyncio.Event()
+        self._running = False
+        self._due = math.inf
+        self._offset = time.time() - time.monotonic()
+
+    async def apply(self, part: PeersPart) -> None:
+        """Take over what is to be measured; an empty part stops all probes. States of targets that stay survive."""
+        now = _now()
+        self._part = part
+        changed = self._roster.apply(part, now, time.time())
+        self._probes.configure(part, now)
+        wanted = {link for target in part.targets if (link := link_of(target)) is not None}
+        for link in self._doors.keys() - wanted:
+            self._close(self._doors.pop(link))
+        for link in wanted - self._doors.keys():
+            self._doors[link] = _Door(link)
+        self._changed(changed)
+        self._wake.set()
+
+    def observed(self, devices: Mapping[str, WireGuardDevice]) -> None:
+        """Take over the WireGuard devices, by vpn; a vpn that cannot be read is left out."""
+        self._changed(self._roster.observed(devices, _now(), time.time()))
+        self._wake.set()
+
+    def report(self) -> tuple[PeerReport, ...]:
+        """All peers: the configured ones, then the devices' other ones by their public keys."""
+        return tuple(self.reports())
+
+    def reports(self) -> Iterator[PeerReport]:
+        """The same as `report`, made one by one as they are asked for, for use in pieces."""
+        offset = self._unix_offset()
+        return (report(entry, offset) for entry in self._roster.entries())
+
+    def find(self, name: str) -> PeerReport | None:
+        """The report of the peer of this name, else of this public key; None if there is none."""
+        entry = self._roster.find(name)
+        return None if entry is None else report(entry, self._unix_offset())
+
+    def reachable(self) -> dict[str, bool | None]:
+        """Per peer name: reachable or not, None where nobody knows."""
+        return self._roster.reachable()
+
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong now, with peers and with sending probes."""
+        vpns: dict[tuple[str, Link], int] = {}
+        for target in self._part.targets:
+            link = link_of(target)
+            if link is not None and (error := self._doors[link].backoff.error):
+                vpns[target.vpn, link] = error
+        sockets = (problem(vpn, link, error) for (vpn, link), error in vpns.items())
+        return (*sockets, *self._roster.problems())
+
+    def checks(self) -> tuple[Check, ...]:
+        """One check: whether every probe socket that is needed is open. Never a peer's state."""
+        missing = sorted(door.link.interface or "any interface" for door in self._doors.values() if not door.socket)
+        if not self._running:
+            return (Check(self.name, False, "not started"),)
+        return (Check(self.name, not missing, f"no probe socket on {', '.join(missing)}" if missing else ""),)
+
+    async def run(self) -> None:
+        """Probe until cancelled; closes every socket then."""
+        self._running = True
+        try:
+            while True:
+                self._wake.clear()
+                deadline = self._step(_now())
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+                # Whatever is due within a tick is done together: thousands of peers do not cost a wake-up each.
+                await asyncio.sleep(_TICK)
+        finally:
+            self._running = False
+            for door in self._doors.values():
+                self._close(door)
+
+    def _step(self, now: float) -> float | None:
+        """Do what is due at `now`; the next deadline."""
+        if now > self._due + _LATE:
+            # The loop was held: replies that came in time are still in the sockets.
+            for door in self._doors.values():
+                while self._read(door):
+                    pass
+        retries = [retry for door in self._doors.values() if (retry := self._open(door, now)) is not None]
+        sends, outcomes = self._probes.on_deadline(now)
+        changed = self._roster.on_deadline(now)
+        for outcome in outcomes:
+            changed |= self._roster.outcome(outcome, now)
+        for send in sends:
+            changed |= self._send(send, now)
+        self._changed(changed)
+        deadlines = (*retries, self._probes.next_deadline(), self._roster.next_deadline())
+        deadline = min((at for at in deadlines if at is not None), default=None)
+        self._due = math.inf if deadline is None else deadline
+        return deadline
+
+    def _send(self, send: Send, now: float) -> bool:
+        door = self._doors[send.link]
+        if door.socket is None:
+            return self._unsendable(send, door.backoff.error, now)
+        encode = echo.encode_request if send.link.version == 4 else echo.encode_request6
+        try:
+            door.socket.send(encode(self._probes.identifier, send.sequence), send.address)
+        except OSError as error:
+            code = error.errno or 0
+            if code in BROKEN:
+                # Bound to what is gone or was made anew: a new socket is tried at once, at the next step.
+                self._close(door)
+                door.backoff.broke(code, now)
+                self._wake.set()
+            return self._failed(send, now)
+        return False
+
+    def _unsendable(self, send: Send, error: int, now: float) -> bool:
+        if error in GONE:
+            return self._failed(send, now)
+        self._probes.not_sent(send.key, now)
+        return self._roster.unmeasured(send.key, now)
+
+    def _failed(self, send: Send, now: float) -> bool:
+        outcome = self._probes.send_failed(send.key, now)
+        return outcome is not None and self._roster.outcome(outcome, now)
+
+    def _open(self, door: _Door, now: float) -> float | None:
+        """Open the link's socket if it is time to; when to try again, None if it is open."""
+        if door.socket is not None:
+            return None
+        if now >= door.backoff.retry_at:
+            was_missing = door.backoff.attempts > 0
+            try:
+                door.socket = IcmpSocket(door.link.version, door.link.interface, door.link.source)
+            except OSError as error:
+                door.backoff.failed(error.errno or 0, now)
+                return door.backoff.retry_at
+            door.backoff.worked()
+            asyncio.get_running_loop().add_reader(door.socket.fileno(), self._read, door)
+            if was_missing:
+                self._probes.hasten(door.link, now)
+            return None
+        return door.backoff.retry_at
+
+    def _read(self, door: _Door) -> bool:
+        """Take a bounded number of replies; whether more may be there."""
+        changed = False
+        decode = echo.decode_reply if door.link.version == 4 else echo.decode_reply6
+        for _ in range(_READS):
+            if door.socket is None:
+                return False
+            try:
+                packet, source = door.socket.receive()
+                reply = decode(packet)
+            except WireError:
+                continue
+            except OSError:
+                self._changed(changed)
+                return False
+            now = _now()
+            outcome = self._probes.receive(door.link, source, reply.identifier, reply.sequence, now)
+            if outcome is not None:
+                changed |= self._roster.outcome(outcome, now)
+        self._changed(changed)
+        return True
+
+    def _close(self, door: _Door) -> None:
+        if door.socket is not None:
+            asyncio.get_running_loop().remove_reader(door.socket.fileno())
+            door.socket.close()
+            door.socket = None
+
+    def _changed(self, changed: bool) -> None:
+        if changed:
+            self._on_change()
+
+    def _unix_offset(self) -> float:
+        # Kept while the clock is only slewed, so that a peer's `since` is the same in every report.
+        offset = time.time() - _now()
+        if abs(offset - self._offset) > _CLOCK_STEP:
+            self._offset = offset
+        return self._offset
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

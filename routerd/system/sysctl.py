@@ -1,0 +1,98 @@
+"""Settings below net.ipv4.conf, and a file that remembers what they were before routerd changed them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from routerd.system.files import namespace_inode, sync_directory, write_synced
+
+CONF = Path("/proc/sys/net/ipv4/conf")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+Key = tuple[str, str]
+"""Interface (or "all") and name of a setting."""
+
+
+def _path(interface: str, name: str) -> Path:
+    for part in (interface, name):
+        if part in ("", ".", "..") or "/" in part:
+            raise FileNotFoundError(f"no such setting: net.ipv4.conf.{interface}.{name}")
+    return CONF / interface / name
+
+
+def read(interface: str, name: str) -> int | None:
+    """The setting's value; None if the interface or the setting does not exist (any more). Raises OSError otherwise."""
+    try:
+        return int(_path(interface, name).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def write(interface: str, name: str, value: int) -> None:
+    """Change the setting. Raises OSError: FileNotFoundError: the interface is gone; PermissionError: no rights."""
+    _path(interface, name).write_text(f"{value}\n")
+
+
+def forwarding_interfaces() -> frozenset[str]:
+    """Every interface that forwards IPv4 now, the names "all" and "default" included."""
+    try:
+        names = [entry.name for entry in CONF.iterdir()]
+    except OSError:
+        return frozenset()
+    return frozenset(name for name in names if read(name, "forwarding") == 1)
+
+
+class Originals:
+    """What settings were before the first change, kept in `<runtime>/sysctl-<inode of the namespace>.json`.
+
+    A later start adopts the file: a value in it is never overwritten, keys that it lacks are added.
+    """
+
+    def __init__(self, runtime: Path) -> None:
+        self.path = runtime / f"sysctl-{namespace_inode()}.json"
+        self._boot = _BOOT_ID.read_text().strip()
+        self._values = self._load()
+
+    @property
+    def values(self) -> Mapping[Key, int]:
+        """The remembered values."""
+        return dict(self._values)
+
+    def remember(self, values: Mapping[Key, int]) -> None:
+        """Keep the values of keys that are new, on disk when this returns. Raises OSError, and then keeps none."""
+        merged = dict(values) | self._values
+        if merged != self._values:
+            self._save(merged)
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        """Drop the keys after they were restored; the file goes with the last one. Raises OSError."""
+        dropped = set(keys)
+        left = {key: value for key, value in self._values.items() if key not in dropped}
+        if left:
+            if left != self._values:
+                self._save(left)
+            return
+        self._values = {}
+        if self.path.exists():
+            self.path.unlink(missing_ok=True)
+            sync_directory(self.path.parent)
+
+    def _save(self, values: dict[Key, int]) -> None:
+        rows = {f"{interface}/{name}": value for (interface, name), value in sorted(values.items())}
+        write_synced(self.path, json.dumps({"boot": self._boot, "values": rows}, indent=1).encode() + b"\n")
+        self._values = values
+
+    def _load(self) -> dict[Key, int]:
+        try:
+            document = json.loads(self.path.read_bytes())
+            # The kernel gives inodes of namespaces out again after a boot, and the directory may be on a disk.
+            if document["boot"] != self._boot:
+                return {}
+            return {
+                (interface, name): int(value)
+                for (interface, _, name), value in (
+                    (key.rpartition("/"), value) for key, value in document["values"].items()
+                )
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}

@@ -1,0 +1,160 @@
+"""The answer of a userspace WireGuard to "get=1": lines of key=value, a device's first, then each peer's.
+
+Secret keys are skipped where they stand; no text of a line ever gets into an error.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+
+from routerd.model import Network, WireGuardDevice, WireGuardPeer
+
+SECRET = frozenset((b"private_key", b"preshared_key"))
+
+_LONGEST_LINE = 1024
+_UINT64 = (1 << 64) - 1
+
+
+class TextError(ValueError):
+    """An answer that breaks the protocol. The text names the line's number and its key if the protocol has it."""
+
+    def __init__(self, rule: str, code: int | None = None) -> None:
+        super().__init__(rule)
+        self.code = code
+
+
+@dataclass(slots=True)
+class _Peer:
+    public_key: str
+    numbers: dict[bytes, int] = field(default_factory=dict)
+    endpoint: str | None = None
+    allowed_ips: list[Network] = field(default_factory=list)
+
+    def value(self) -> WireGuardPeer:
+        number = self.numbers.get
+        seconds, nanoseconds = number(b"last_handshake_time_sec", 0), number(b"last_handshake_time_nsec", 0)
+        return WireGuardPeer(
+            public_key=self.public_key,
+            allowed_ips=tuple(self.allowed_ips),
+            endpoint=self.endpoint,
+            last_handshake=seconds + nanoseconds / 1e9 if seconds else 0.0,
+            rx_bytes=number(b"rx_bytes", 0),
+            tx_bytes=number(b"tx_bytes", 0),
+            keepalive=number(b"persistent_keepalive_interval", 0),
+        )
+
+
+_PEER_NUMBERS = {
+    b"last_handshake_time_sec": 1 << 40,
+    b"last_handshake_time_nsec": 999_999_999,
+    b"rx_bytes": _UINT64,
+    b"tx_bytes": _UINT64,
+    b"persistent_keepalive_interval": 65535,
+    b"protocol_version": _UINT64,
+}
+_DEVICE_NUMBERS = {b"listen_port": 65535, b"fwmark": (1 << 32) - 1}
+
+
+def complete(answer: bytes | bytearray) -> bool:
+    """True once the answer has its end: the `errno` line and the empty line after it."""
+    if not answer.endswith(b"\n\n"):
+        return False
+    last = answer.rfind(b"\n", 0, len(answer) - 2) + 1
+    return answer.startswith(b"errno=", last)
+
+
+def parse_device(interface: str, answer: bytes | bytearray) -> WireGuardDevice:
+    """The device that the answer describes. Raises `TextError`; its `code` is set where the device itself said no.
+
+    Keys that the protocol does not have (yet) are skipped. Numbers must be in their range.
+    """
+    listen_port, peers, ended = 0, list[_Peer](), False
+    for at, key, value in _lines(answer):
+        if ended:
+            raise TextError(f"line {at}: nothing is expected after errno")
+        if key == b"errno":
+            code = _number(at, key, value.lstrip(b"-"), _UINT64)
+            if code:
+                raise TextError(f"the device answered with error {code}", code)
+            ended = True
+        elif key == b"public_key":
+            peers.append(_Peer(_key(at, value)))
+        elif peers:
+            _peer_line(peers[-1], at, key, value)
+        elif key in _DEVICE_NUMBERS:
+            number = _number(at, key, value, _DEVICE_NUMBERS[key])
+            listen_port = number if key == b"listen_port" else listen_port
+    if not ended:
+        raise TextError("the answer was cut: it has no errno line")
+    return WireGuardDevice(interface, None, listen_port, tuple(_merged(peers)))
+
+
+def _lines(answer: bytes | bytearray) -> Iterator[tuple[int, bytes, bytes]]:
+    start, number = 0, 0
+    while start < len(answer):
+        number += 1
+        end = answer.find(b"\n", start)
+        if end < 0:
+            raise TextError(f"line {number}: the answer was cut")
+        if end - start > _LONGEST_LINE:
+            raise TextError(f"line {number}: longer than {_LONGEST_LINE} bytes")
+        equals = answer.find(b"=", start, end)
+        if equals >= 0:
+            key = bytes(answer[start:equals])
+            if key not in SECRET:
+                yield number, key, bytes(answer[equals + 1 : end])
+        elif end > start:
+            raise TextError(f"line {number}: key=value expected")
+        start = end + 1
+
+
+def _peer_line(peer: _Peer, at: int, key: bytes, value: bytes) -> None:
+    if key in _PEER_NUMBERS:
+        peer.numbers[key] = _number(at, key, value, _PEER_NUMBERS[key])
+    elif key == b"endpoint":
+        peer.endpoint = _text(at, key, value)
+    elif key == b"allowed_ip":
+        network = _network(_text(at, key, value))
+        if network is None:
+            raise TextError(f"line {at}: allowed_ip: a network expected")
+        peer.allowed_ips.append(network)
+
+
+def _merged(peers: list[_Peer]) -> Iterator[WireGuardPeer]:
+    """A peer that comes twice is one peer: its networks are joined, its later numbers hold."""
+    known: dict[str, _Peer] = {}
+    for peer in peers:
+        first = known.setdefault(peer.public_key, peer)
+        if first is not peer:
+            first.numbers.update(peer.numbers)
+            first.endpoint = peer.endpoint or first.endpoint
+            first.allowed_ips += [network for network in peer.allowed_ips if network not in first.allowed_ips]
+    return (peer.value() for peer in known.values())
+
+
+def _network(text: str) -> Network | None:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _number(at: int, key: bytes, value: bytes, greatest: int) -> int:
+    # isdigit before int: no signs, spaces, underscores, and never a value in an error's text.
+    number = int(value) if value.isdigit() and len(value) <= 20 else -1
+    if not 0 <= number <= greatest:
+        raise TextError(f"line {at}: {key.decode()}: a number from 0 to {greatest} expected")
+    return number
+
+
+def _text(at: int, key: bytes, value: bytes) -> str:
+    if not value.isascii() or not value.decode("ascii").isprintable():
+        raise TextError(f"line {at}: {key.decode()}: printable ASCII expected")
+    return value.decode("ascii")
+
+
+def _key(at: int, value: bytes) -> str:
+    if len(value) != 64 or value.strip(b"0123456789abcdefABCDEF"):
+        raise TextError(f"line {at}: public_key: 64 hexadecimal digits expected")
+    return b64encode(bytes.fromhex(value.decode("ascii"))).decode("ascii")

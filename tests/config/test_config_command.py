@@ -1,0 +1,139 @@
+"""`routerd check`: exit codes and texts."""
+
+import argparse
+import json
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+import pytest
+
+from routerd.commands import check
+from routerd.config.fault import ConfigError
+from routerd.config.store import LARGEST, read_config
+from routerd.system import addresses
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+MINIMAL = (CONFIGS / "minimal.toml").read_text(encoding="utf-8")
+MACHINE = {"eth0": (IPv4Interface("192.168.200.2/24"),), "wg0": (IPv4Interface("10.0.0.2/24"),)}
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[IPv4Interface, ...]]:
+    found = dict(MACHINE)
+    monkeypatch.setattr(addresses, "interface_addresses", lambda: found)
+    return found
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "routerd.toml"
+    path.write_text(MINIMAL, encoding="utf-8")
+    return path
+
+
+def run(path: Path | str, as_json: bool = False) -> int:
+    return check.run(argparse.Namespace(config=str(path), json=as_json))
+
+
+def test_fine(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(file) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{file}: fine: 1 vpn, 0 named peers, 1 LAN, DHCP served on 1, 0 reservations\n"
+    assert err == ""
+
+
+@pytest.mark.parametrize("name", ["minimal.toml", "reference.toml"])
+def test_the_files_fit_the_example_network(name: str) -> None:
+    assert run(CONFIGS / name) == 0
+
+
+def test_missing_interfaces_are_notes(
+    file: Path, machine: dict[str, tuple[IPv4Interface, ...]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    del machine["wg0"]
+    machine["eth0"] = ()
+    assert run(file) == 0
+    notes = capsys.readouterr().out.splitlines()[1:]
+    assert notes == [
+        "note: interface wg0 does not exist now; it is waited for at start",
+        "note: interface eth0 has no IPv4 address now; its LAN waits for one",
+    ]
+
+
+def test_interfaces_that_cannot_be_read_are_a_note(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(addresses, "interface_addresses", refuse)
+    assert run(file) == 0
+    assert "nothing is checked against them" in capsys.readouterr().out
+
+
+def test_faults_of_the_file(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(MINIMAL.replace("pools", "pool").replace('"wg0"', "3"), encoding="utf-8")
+    assert run(file) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("vpn[0].interface: 3: must be")
+    assert lines[1].startswith("lan[0].dhcp.pool: is not a known key")
+    assert lines[2] == f"{file}: 2 faults"
+
+
+def test_faults_of_the_machine(
+    file: Path, machine: dict[str, tuple[IPv4Interface, ...]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine["eth0"] = (IPv4Interface("192.168.201.2/24"),)
+    assert run(file) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in lines[:2]] == ["lan[0].dhcp.pools[0]", "lan[0].dhcp.router"]
+    assert lines[2] == f"{file}: 2 faults"
+
+
+def test_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(file, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out) == {"valid": True, "errors": []}
+    file.write_text(MINIMAL.replace('"192.168.200.1"', '"gw"'), encoding="utf-8")
+    assert run(file, as_json=True) == 2
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out) == {
+        "valid": False,
+        "errors": [
+            {
+                "path": "lan[0].dhcp.router",
+                "value": '"gw"',
+                "rule": "must be an IPv4 address",
+                "mend": 'write four numbers, for example "192.168.200.1"',
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize("name", ["absent.toml", ".", "a\0b"])
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"{tmp_path}/{name}") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot be read: " in line
+    assert "--config" in line
+
+
+def test_encodings(file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf" + MINIMAL.replace("\n", "\r\n").encode())
+    assert read_config(file).vpns[0].name == "wg0"
+    file.write_bytes(b"# one\n# caf\xe9\n")
+    with pytest.raises(ConfigError, match="is not UTF-8 in line 2; save it as UTF-8"):
+        read_config(file)
+    file.write_bytes(b"#" * (LARGEST + 1))
+    with pytest.raises(ConfigError, match="is larger than"):
+        read_config(file)
+
+
+def test_no_arguments_of_its_own() -> None:
+    parser = argparse.ArgumentParser()
+    check.add_arguments(parser)
+    assert parser.parse_args([]) == argparse.Namespace()
+    assert check.HELP

@@ -1,0 +1,122 @@
+"""The files in configs/ and the tables of keys say the same."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from routerd.config import model
+from routerd.config.fault import Faults
+from routerd.config.load import parse
+from routerd.config.schema import INVALID, Section, read_value
+from routerd.config.store import read_config
+from routerd.config.tables import DHCP, HTTP, LAN, LEASES, LOG, OPTION, PEER, PROBE, RESERVATION, ROOT, VPN
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+REFERENCE = (CONFIGS / "reference.toml").read_text(encoding="utf-8")
+# A key or header that is commented out follows its "#" at once; prose has a space there.
+COMMENTED = re.compile(r"^#(?=\[|[a-z_]+ = )", re.MULTILINE)
+
+
+def all_sections(section: Section = ROOT) -> Iterator[Section]:
+    yield section
+    for part in section.sections:
+        yield from all_sections(part)
+
+
+def keys_in(text: str) -> set[tuple[str, str]]:
+    """Every (section, key) that a file mentions, commented out or not."""
+    found = set()
+    header = ""
+    for line in COMMENTED.sub("", text).splitlines():
+        if match := re.match(r"\[\[?([a-z_.]+)\]\]?$", line):
+            header = match[1]
+        elif match := re.match(r"([a-z_]+) = ", line):
+            found.add((header, match[1]))
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.name)
+def test_every_file_is_valid(path: Path) -> None:
+    assert read_config(path).vpns
+
+
+def test_the_reference_has_every_key_and_no_other() -> None:
+    assert keys_in(REFERENCE) == {(section.path, key.name) for section in all_sections() for key in section.keys}
+
+
+def test_the_reference_is_valid_with_its_optional_keys() -> None:
+    text = COMMENTED.sub("", REFERENCE.replace("#gateways = ", "# gateways = "))
+    config = parse(text)
+    dhcp = config.lans[0].dhcp
+    assert dhcp is not None
+    assert dhcp.boot_file == "pxelinux.0"
+    assert len(dhcp.reservations) == 2
+
+
+def test_every_key_is_commented_in_the_reference() -> None:
+    lines = REFERENCE.splitlines()
+    for index, line in enumerate(lines):
+        if re.match(r"[a-z_]+ = ", line):
+            above = index - 1
+            while re.match(r"#?[a-z_]+ = ", lines[above]):
+                above -= 1
+            assert lines[above].startswith("# "), line
+
+
+def test_the_reference_shows_the_defaults() -> None:
+    data = tomllib.loads(REFERENCE)
+
+    def compare(section: Section, table: Any) -> None:
+        for key in section.keys:
+            if key.default is not None and key.name != "pools":
+                assert table[key.name] == key.default, (section.path, key.name)
+        for part in section.sections:
+            inner = table[part.name]
+            compare(part, inner[0] if part.many else inner)
+
+    compare(ROOT, data)
+
+
+@pytest.mark.parametrize(
+    ("section", "default"),
+    [
+        (VPN, model.Vpn("")),
+        (PEER, model.PeerConfig("")),
+        (LAN, model.Lan("")),
+        (DHCP, model.Dhcp()),
+        (RESERVATION, model.Reservation(model.IPv4Address(0))),
+        (OPTION, model.Option(43, b"")),
+        (PROBE, model.Probe()),
+        (HTTP, model.Http()),
+        (LEASES, model.Leases()),
+        (LOG, model.Log()),
+    ],
+    ids=lambda value: value.path if isinstance(value, Section) else "",
+)
+def test_the_tables_have_the_defaults_of_the_model(section: Section, default: Any) -> None:
+    for key in section.keys:
+        if key.required or key.name in {"type", "value"}:
+            continue
+        held = getattr(default, key.name)
+        if key.default is None:
+            assert held in {None, (), ""}, key.name
+        else:
+            assert read_value(key.kind, key.default, key.name, Faults()) == held, key.name
+
+
+def test_every_key_is_described() -> None:
+    for section in all_sections():
+        assert section.text
+        for key in section.keys:
+            assert key.text
+            assert key.kind.name
+            assert not (key.default is not None and key.absent)
+
+
+def test_parsing_never_gives_the_mark_of_an_unusable_value() -> None:
+    assert "object at" not in repr(parse(REFERENCE))
+    assert INVALID is not None

@@ -1,0 +1,64 @@
+"""The configuration against the addresses of a machine."""
+
+from ipaddress import IPv4Interface
+
+import pytest
+
+from routerd.config.check import check_networks
+from routerd.config.load import parse
+
+REMOTE = '[[vpn]]\ngateways = ["192.168.200.2"]\nprefixes = ["10.0.0.0/24"]\n'
+LAN = '[[lan]]\ninterface = "eth0"\n'
+POOL = LAN + '[lan.dhcp]\npools = ["192.168.200.50-192.168.200.199"]\n'
+RESERVE = POOL + '[[lan.dhcp.reservation]]\nmac = "02:00:00:00:00:22"\naddress = "192.168.200.22"\n'
+ETH0 = {"eth0": (IPv4Interface("192.168.200.1/24"),)}
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "words"),
+    [
+        (REMOTE + POOL.replace("200.199", "201.9"), "lan[0].dhcp.pools[0]", "network of eth0 (192.168.200.0/24)"),
+        (REMOTE + POOL + 'router = "192.168.201.1"\n', "lan[0].dhcp.router", "must lie in the network of eth0"),
+        (REMOTE + POOL + 'router = "192.168.200.255"\n', "lan[0].dhcp.router", "the first or last address of"),
+        (REMOTE + RESERVE.replace("200.22", "201.22"), "lan[0].dhcp.reservation[0].address", "must lie in the network"),
+        (REMOTE + RESERVE.replace("200.22", "200.0"), "lan[0].dhcp.reservation[0].address", "first or last address"),
+        (REMOTE + LAN + 'address = "192.168.201.2"\n', "lan[0].address", "must lie in a network of eth0"),
+        (REMOTE.replace("200.2", "201.2") + LAN, "vpn[0].gateways[0]", "must lie on a LAN (192.168.200.0/24)"),
+        (REMOTE.replace("200.2", "200.1") + LAN, "vpn[0].gateways[0]", "this is an address of eth0 here"),
+        (REMOTE.replace("200.2", "200.255") + LAN, "vpn[0].gateways[0]", "must not be the first or last address"),
+        (REMOTE.replace("10.0.0.0/24", "192.168.200.128/25") + LAN, "vpn[0].prefixes[0]", "must not lie inside a LAN"),
+        (
+            '[[vpn]]\ninterface = "wg0"\nprefixes = ["192.168.0.0/16"]\n' + LAN,
+            "vpn[0].prefixes[0]",
+            "not contain a LAN",
+        ),
+    ],
+)
+def test_each_rule(text: str, path: str, words: str) -> None:
+    found = check_networks(parse(text), ETH0)
+    assert [fault.path for fault in found] == [path], [str(fault) for fault in found]
+    assert words in str(found[0])
+
+
+@pytest.mark.parametrize("networks", [{}, {"eth0": ()}, {"eth1": (IPv4Interface("10.0.0.1/24"),)}])
+def test_what_is_missing_is_not_judged(networks: dict[str, tuple[IPv4Interface, ...]]) -> None:
+    text = REMOTE + RESERVE.replace("200.22", "201.22") + 'hostname = "endpoint-b"\n'
+    assert check_networks(parse(text), networks) == ()
+
+
+def test_a_gateway_may_be_on_a_lan_that_is_missing_now() -> None:
+    text = REMOTE.replace("200.2", "201.2") + LAN + LAN.replace("eth0", "eth1")
+    assert check_networks(parse(text), ETH0) == ()
+
+
+def test_the_example_network_fits() -> None:
+    text = REMOTE + RESERVE.replace("[lan.dhcp]\n", '[lan.dhcp]\nrouter = "192.168.200.1"\n', 1)
+    assert check_networks(parse(text), ETH0) == ()
+
+
+def test_the_address_chooses_among_several_networks() -> None:
+    networks = {"eth0": tuple(map(IPv4Interface, ("172.16.0.1/16", "192.168.200.3/32", "192.168.200.1/24")))}
+    text = REMOTE + POOL.replace('"eth0"\n', '"eth0"\naddress = "192.168.200.3"\n')
+    assert check_networks(parse(text), networks) == ()
+    without = check_networks(parse(REMOTE + POOL), networks)
+    assert [fault.path for fault in without] == ["lan[0].dhcp.pools[0]", "vpn[0].gateways[0]"]

@@ -1,0 +1,39 @@
+"""What all tests share: when network tests can run, and a lab that is always removed."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from routerd.lab.lab import Lab
+
+_PROGRAMS = {"ip": "iproute2", "nft": "nftables", "wg": "wireguard-tools", "ping": "iputils-ping"}
+
+
+def _why_no_network() -> str | None:
+    if os.geteuid() != 0:
+        return "needs root to make network namespaces"
+    missing = [package for program, package in _PROGRAMS.items() if shutil.which(program) is None]
+    if shutil.which("wireguard-go") is None and not os.path.exists("/sys/module/wireguard"):
+        missing.append("wireguard-go")
+    return f"needs {', '.join(missing)}" if missing else None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips a test marked `net` where it cannot run; with ROUTERD_REQUIRE_NET set, fails it."""
+    if item.get_closest_marker("net") is None:
+        return
+    reason = _why_no_network()
+    if reason is None:
+        return
+    if os.environ.get("ROUTERD_REQUIRE_NET"):
+        pytest.fail(f"ROUTERD_REQUIRE_NET is set, and this test {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    """An empty lab, removed whatever the test does."""
+    with Lab() as made:
+        yield made
