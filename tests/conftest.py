@@ -5,8 +5,13 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from routerd.lab.lab import Lab
+
+# A busy machine is no failure: how long an example takes is for the bench, not for a property.
+settings.register_profile("routerd", deadline=None)
+settings.load_profile("routerd")
 
 _PROGRAMS = {"ip": "iproute2", "nft": "nftables", "wg": "wireguard-tools", "ping": "iputils-ping"}
 

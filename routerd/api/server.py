@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import socket
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from itertools import islice
 from typing import Any, TypeVar
@@ -104,7 +105,7 @@ class Server:
         try:
             return await handler(request)
         except web.HTTPMethodNotAllowed as error:
-            allow = {hdrs.ALLOW: error.headers[hdrs.ALLOW]}
+            allow = {"Allow": error.headers[hdrs.ALLOW]}
             return _error(error.status, f"{request.method} is not allowed here", allow)
         except web.HTTPException as error:
             return _error(error.status, "no such resource" if error.status == 404 else error.reason)
@@ -163,7 +164,8 @@ class Server:
             "leases": await _count(sources.leases(), lambda report: report.state),
             "problems": await _count(sources.problems(), lambda report: report.severity),
         }
-        return _json(200, views.status(sources.version, sources.started, sources.now(), counts, sources.status()))
+        now = (sources.now or time.time)()
+        return _json(200, views.status(sources.version, sources.started, now, counts, sources.status()))
 
     def _list_of(self, key: str, source: Callable[[], Iterable[T]], view: Callable[[T], views.Json]) -> _Handler:
         async def handler(request: web.Request) -> web.StreamResponse:

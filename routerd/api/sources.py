@@ -1,6 +1,5 @@
 """What the HTTP service asks the daemon for: callables, so that it needs no other feature."""
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -14,7 +13,8 @@ class Sources:
     An iterable is consumed in pieces with other work between them: long lists should come as an iterator that makes
     its rows as they are asked for, over a copy that later changes do not touch. `status` gives every service's
     report, ready for JSON, by the service's name. `peer` finds one peer by name or public key without making all
-    reports; without it the reports are searched. `started` and `now` are Unix seconds.
+    reports; without it the reports are searched. `started` and `now` are Unix seconds; `now` is
+    the clock where it is left out.
     """
 
     peers: Callable[[], Iterable[PeerReport]]
@@ -26,4 +26,4 @@ class Sources:
     version: str = ""
     started: float = 0.0
     peer: Callable[[str], PeerReport | None] | None = None
-    now: Callable[[], float] = time.time
+    now: Callable[[], float] | None = None

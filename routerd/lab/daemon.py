@@ -3,7 +3,6 @@
 import http.client
 import json
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from routerd.lab.errors import LabError
 from routerd.lab.example import Example
 from routerd.lab.namespace import Namespace
 from routerd.lab.waiting import wait_for
+from routerd.system.http_client import UnixConnection
 
 NAME = "routerd"
 READY_LIMIT = 10.0
@@ -32,7 +32,7 @@ class Daemon:
     def get(self, path: str, timeout: float = 2.0) -> tuple[int, Any]:
         """Status and body of GET `path`, the body decoded where it is JSON; status 0 where routerd does not answer."""
         try:
-            with _UnixConnection(self.socket, timeout) as connection:
+            with UnixConnection(str(self.socket), timeout) as connection:
                 connection.request("GET", path, headers={"Host": "localhost"})
                 answer = connection.getresponse()
                 body = answer.read().decode(errors="replace")
@@ -89,22 +89,3 @@ def start_example_daemon(example: Example) -> Daemon:
     config = directory / "routerd.toml"
     config.write_text(beta_config(directory, example.tunnel_beta.interface, example.tunnel_a.keys.public))
     return start_daemon(example.beta, config, directory / "routerd.sock")
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket; a context that closes itself."""
-
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-    def __enter__(self) -> "_UnixConnection":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

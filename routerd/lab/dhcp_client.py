@@ -6,6 +6,7 @@ dhclient's script writes to /etc, /run and the host name, so it gets its own mou
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,12 +116,21 @@ def start_client(
     return DhcpClient(client, machine, interface, machine.popen(argv, name=name), file, log, said)
 
 
-def _dhclient(directory: Path, interface: str, hostname: str) -> tuple[list[str], Path]:
+def private(directory: Path, hostname: str, argv: Sequence[str]) -> list[str]:
+    """The command line that runs `argv` with its own host name, its own copy of /etc, and an empty /run.
+
+    What is written to /var/lib/dhcp lands in `directory`/leases; everything else that is written is gone at the end.
+    """
     for name in ("private", "leases"):
         (directory / name).mkdir(exist_ok=True)
     # `slave`: mounts made in here stay in here, and namespaces removed outside vanish in here too.
-    private = ["unshare", "-m", "-u", "--propagation", "slave", "sh", "-ec", _PRIVATE, "sh", str(directory), hostname]
-    return [*private, "dhclient", "-d", "-v", interface], directory / "leases/dhclient.leases"
+    unshare = ["unshare", "-m", "-u", "--propagation", "slave"]
+    return [*unshare, "sh", "-ec", _PRIVATE, "sh", str(directory), hostname, *argv]
+
+
+def _dhclient(directory: Path, interface: str, hostname: str) -> tuple[list[str], Path]:
+    argv = private(directory, hostname, ["dhclient", "-d", "-v", interface])
+    return argv, directory / "leases/dhclient.leases"
 
 
 def _udhcpc(directory: Path, interface: str, hostname: str) -> tuple[list[str], Path]:

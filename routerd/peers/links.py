@@ -1,7 +1,6 @@
 """How a link that cannot be used is retried, and what its failures mean. Pure."""
 
 import errno
-import os
 from dataclasses import dataclass
 
 from routerd.model import Problem
@@ -10,10 +9,8 @@ from routerd.peers.probes import Link
 _FIRST_DELAY = 0.25
 _LONGEST_DELAY = 5.0
 
-GONE = frozenset({errno.ENODEV, errno.ENXIO})
-"""The interface does not exist: nothing behind it can be reached, which is a fact about its peers."""
-BROKEN = GONE | {errno.EADDRNOTAVAIL, errno.EINVAL, errno.EBADF}
-"""The socket itself is no use any more, because what it was bound to is gone or was made anew."""
+GONE = frozenset({errno.ENODEV, errno.ENXIO, errno.EADDRNOTAVAIL})
+"""The interface or its address does not exist: then its peers cannot be reached, and their probes fail."""
 
 _HINTS = {
     errno.ENODEV: "Create the interface, or correct `interface`; routerd goes on by itself when it appears.",
@@ -49,9 +46,8 @@ class Backoff:
         self.error, self.retry_at = error, now
 
 
-def problem(vpn: str, link: Link, error: int) -> Problem:
-    """What is shown for a vpn whose probes cannot be sent."""
+def problem(vpn: str, link: Link, error: int, reason: str) -> Problem:
+    """What is shown for a vpn whose probes cannot be sent; `reason` is errno `error` in words."""
     where = link.interface or "any interface"
-    reason = f"{where}: {os.strerror(error)}"
     hint = _HINTS.get(error, "routerd tries again by itself; look at the interface and its address.")
-    return Problem("probe-socket", f"vpn {vpn}", (("reason", reason), ("hint", hint)), (f"vpn {vpn}",))
+    return Problem("probe-socket", f"vpn {vpn}", (("reason", f"{where}: {reason}"), ("hint", hint)), (f"vpn {vpn}",))

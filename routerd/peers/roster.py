@@ -57,7 +57,7 @@ class Roster:
 
     def apply(self, part: PeersPart, now: float, unix_now: float) -> bool:
         """Take over the targets. One with the name or the key of an earlier one goes on with that one's state."""
-        before = self.reachable()
+        before = self._measured()
         self._down_after, self._up_after = part.down_after, part.up_after
         old = self._entries
         by_key = {(key[0], entry.public_key): entry for key, entry in old.items()}
@@ -73,7 +73,7 @@ class Roster:
             elif key not in self._entries:
                 self._handshakes.forget(key)
         self.observed(self._devices, now, unix_now)
-        return self.reachable() != before
+        return self._measured() != before
 
     def observed(self, devices: Mapping[str, WireGuardDevice], now: float, unix_now: float) -> bool:
         """Take over the devices that can be read now, by vpn."""
@@ -134,6 +134,9 @@ class Roster:
         """Per peer name; where a peer of two vpns has one name, the configured one counts."""
         entries = sorted(self._entries.items(), key=lambda item: item[1].listed)
         return {name: entry.status.reachable for (_, name), entry in entries}
+
+    def _measured(self) -> dict[str, bool]:
+        return {name: value for name, value in self.reachable().items() if value is not None}
 
     def find(self, name: str) -> Entry | None:
         """The peer of this name, else of this public key."""

@@ -2,13 +2,14 @@
 
 import asyncio
 import math
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 
 from routerd.model import Check, PeerReport, PeersPart, Problem, WireGuardDevice
 from routerd.peers import echo
-from routerd.peers.links import BROKEN, GONE, Backoff, problem
+from routerd.peers.links import GONE, Backoff, problem
 from routerd.peers.probes import Link, Probes, Send, link_of
 from routerd.peers.roster import Roster, report
 from routerd.system.sockets_icmp import IcmpSocket
@@ -18,6 +19,7 @@ _TICK = 0.005
 _READS = 64
 _CLOCK_STEP = 1.0
 _LATE = 0.05
+_VERIFY_INTERVAL = 0.25
 
 
 class _Door:
@@ -43,6 +45,8 @@ class PeersService:
         self._wake = asyncio.Event()
         self._running = False
         self._due = math.inf
+        self._suspicious = False
+        self._verify_at = 0.0
         self._offset = time.time() - time.monotonic()
 
     async def apply(self, part: PeersPart) -> None:
@@ -89,7 +93,7 @@ class PeersService:
             link = link_of(target)
             if link is not None and (error := self._doors[link].backoff.error):
                 vpns[target.vpn, link] = error
-        sockets = (problem(vpn, link, error) for (vpn, link), error in vpns.items())
+        sockets = (problem(vpn, link, error, os.strerror(error)) for (vpn, link), error in vpns.items())
         return (*sockets, *self._roster.problems())
 
     def checks(self) -> tuple[Check, ...]:
@@ -125,8 +129,11 @@ class PeersService:
             for door in self._doors.values():
                 while self._read(door):
                     pass
-        retries = [retry for door in self._doors.values() if (retry := self._open(door, now)) is not None]
         sends, outcomes = self._probes.on_deadline(now)
+        if (outcomes or self._suspicious) and now >= self._verify_at:
+            self._suspicious = False
+            self._verify(now)
+        retries = [retry for door in self._doors.values() if (retry := self._open(door, now)) is not None]
         changed = self._roster.on_deadline(now)
         for outcome in outcomes:
             changed |= self._roster.outcome(outcome, now)
@@ -145,15 +152,20 @@ class PeersService:
         encode = echo.encode_request if send.link.version == 4 else echo.encode_request6
         try:
             door.socket.send(encode(self._probes.identifier, send.sequence), send.address)
-        except OSError as error:
-            code = error.errno or 0
-            if code in BROKEN:
-                # Bound to what is gone or was made anew: a new socket is tried at once, at the next step.
-                self._close(door)
-                door.backoff.broke(code, now)
-                self._wake.set()
+        except OSError:
             return self._failed(send, now)
         return False
+
+    def _verify(self, now: float) -> None:
+        """Find the sockets whose interface or source address is gone or was made anew; they are opened anew."""
+        self._verify_at = now + _VERIFY_INTERVAL
+        for door in self._doors.values():
+            if door.socket is not None:
+                try:
+                    door.socket.verify()
+                except OSError as error:
+                    self._close(door)
+                    door.backoff.broke(error.errno or 0, now)
 
     def _unsendable(self, send: Send, error: int, now: float) -> bool:
         if error in GONE:
@@ -162,6 +174,7 @@ class PeersService:
         return self._roster.unmeasured(send.key, now)
 
     def _failed(self, send: Send, now: float) -> bool:
+        self._suspicious = True
         outcome = self._probes.send_failed(send.key, now)
         return outcome is not None and self._roster.outcome(outcome, now)
 

@@ -1,5 +1,7 @@
 """Raw ICMP sockets for probes: bound to an interface and a source address, and deaf to all but echo replies."""
 
+import errno
+import os
 import socket
 import struct
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -28,12 +30,12 @@ class IcmpSocket:
             if interface is not None:
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
             if source is not None:
-                scope = _scope(source, interface)
-                self._socket.bind((str(source), 0) if version == 4 else (str(source), 0, 0, scope))
+                self._socket.bind(_socket_address(source, interface))
+            self._index = 0 if interface is None else socket.if_nametoindex(interface)
         except BaseException:
             self._socket.close()
             raise
-        self._interface = interface
+        self._interface, self._source = interface, source
 
     def fileno(self) -> int:
         """The file descriptor, for the event loop."""
@@ -41,15 +43,20 @@ class IcmpSocket:
 
     def send(self, packet: bytes, address: Address) -> None:
         """Send one ICMP message to `address`."""
-        if address.version == 4:
-            self._socket.sendto(packet, (str(address), 0))
-        else:
-            self._socket.sendto(packet, (str(address), 0, 0, _scope(address, self._interface)))
+        self._socket.sendto(packet, _socket_address(address, self._interface))
 
     def receive(self) -> tuple[bytes, Address]:
         """The next datagram and who sent it: with its IP header for IPv4, without for IPv6. Raises BlockingIOError."""
         data, sender = self._socket.recvfrom(_LARGEST_REPLY)
         return data, ip_address(sender[0].partition("%")[0])
+
+    def verify(self) -> None:
+        """Raises OSError if what it is bound to is gone or was made anew: sending fails to say so (ENETUNREACH)."""
+        if self._interface is not None and socket.if_nametoindex(self._interface) != self._index:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        if self._source is not None:
+            with socket.socket(self._socket.family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as trial:
+                trial.bind(_socket_address(self._source, self._interface))
 
     def close(self) -> None:
         """Close it; closing twice is harmless."""
@@ -65,5 +72,9 @@ class IcmpSocket:
             self._socket.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("=8I", *words))
 
 
-def _scope(address: Address, interface: str | None) -> int:
-    return socket.if_nametoindex(interface) if interface is not None and address.is_link_local else 0
+def _socket_address(address: Address, interface: str | None) -> tuple[str, int] | tuple[str, int, int, int]:
+    """The socket address of an IP address; a link-local one is of the interface."""
+    if address.version == 4:
+        return (str(address), 0)
+    scope = socket.if_nametoindex(interface) if interface is not None and address.is_link_local else 0
+    return (str(address), 0, 0, scope)

@@ -19,7 +19,7 @@ SOCKET_DIRECTORY = "/var/run/wireguard"
 _TIMEOUT = 2.0
 _LARGEST = 64 << 20
 _CHUNK = 256 << 10
-_LONG = 512 << 10
+_LONG = 64 << 10
 
 
 class Kinds(Protocol):
@@ -124,6 +124,7 @@ async def _read_userspace(interface: str, path: str) -> WireGuardDevice | WireGu
             interface, f"the answer at {path} is longer than 64 MiB", f"Restart the program that runs {interface}."
         )
     try:
+        # Hundreds of peers take tens of milliseconds, in which DHCP must go on.
         if len(answer) > _LONG:
             return await asyncio.to_thread(parse_device, interface, answer)
         return parse_device(interface, answer)

@@ -6,6 +6,7 @@ Secret keys are skipped where they stand; no text of a line ever gets into an er
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_network
 
 from routerd.model import Network, WireGuardDevice, WireGuardPeer
@@ -133,6 +134,8 @@ def _merged(peers: list[_Peer]) -> Iterator[WireGuardPeer]:
     return (peer.value() for peer in known.values())
 
 
+# The same networks come again at every poll, and parsing them is most of the work.
+@lru_cache(maxsize=16384)
 def _network(text: str) -> Network | None:
     try:
         return ip_network(text, strict=False)

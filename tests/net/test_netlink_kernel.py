@@ -100,7 +100,7 @@ async def names_errors() -> None:
 async def is_refused() -> None:
     kernel = Netlink()
     assert "lan" in await kernel.interfaces()
-    with pytest.raises(NetlinkError, match="EPERM.*CAP_NET_ADMIN") as refused:
+    with pytest.raises(NetlinkError, match=r"EPERM.*CAP_NET_ADMIN") as refused:
         await kernel.add_route(VIA)
     assert refused.value.permission
     kernel.close()
@@ -183,7 +183,8 @@ async def hears_what_matters() -> None:
         (LAN, keeps_own_routes),
         (LAN + "ip route add 10.0.0.0/24 via 192.168.200.1 metric 121", leaves_foreign_routes_alone),
         (LAN, names_errors),
-        (LAN, hears_what_matters),
+        # IPv6 off: its addresses change for seconds after a link came up.
+        ("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6" + LAN, hears_what_matters),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

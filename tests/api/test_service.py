@@ -1,0 +1,537 @@
+"""The HTTP service as its clients see it: real sockets on loopback, and Unix sockets in a directory of the test."""
+
+import asyncio
+import http.client
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from routerd.api.service import ApiService
+from routerd.api.sources import Sources
+from routerd.config.model import Http
+from routerd.health import ProblemTracker
+from routerd.model import Check, LeaseReport, PeerReport, PeerState, Route, RouteState
+
+AT = 1795341600.0
+KEY = "Ab/+d9mV4lKqvA7wU1nq0c5b0hY2m7k3D1Jtq7v9S1E="
+ANY = "127.0.0.1:0"
+
+
+def _peer(name: str, state: PeerState, key: str | None = None) -> PeerReport:
+    return PeerReport(name, key, "vpn", (), None, state, AT, None, None, None, "icmp", None, None, 0)
+
+
+def _lease(number: int) -> LeaseReport:
+    address = IPv4Address(0x0A000000 + number)
+    return LeaseReport(address, "02:00:00:00:00:01", None, None, "eth0", "bound", AT, AT + 3600)
+
+
+@dataclass
+class Daemon:
+    """What stands behind the sources."""
+
+    peers: tuple[PeerReport, ...] = (_peer("endpoint-a", PeerState.UP, KEY), _peer("gone", PeerState.DOWN))
+    leases: int = 3
+    checks: tuple[Check, ...] = (Check("dhcp eth0", True),)
+    broken_after: int | None = None
+    longest: float = field(default=0.0)
+
+    def sources(self) -> Sources:
+        return Sources(
+            peers=lambda: self.peers,
+            routes=lambda: (
+                Route(IPv4Network("10.0.0.0/24"), None, "eth0", ("dhcp",), RouteState.OFFERED, "", metric=1),
+            ),
+            leases=self._leases,
+            problems=lambda: (),
+            checks=lambda: self.checks,
+            status=lambda: {"dhcp": {"offers": 3}},
+            version="0.1.0",
+            started=AT,
+            now=lambda: AT + 60,
+        )
+
+    def _leases(self) -> Iterator[LeaseReport]:
+        for number in range(self.leases):
+            if number == self.broken_after:
+                raise RuntimeError("a bug")
+            yield _lease(number)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> dict[str, object]:
+        loaded = json.loads(self.body)
+        assert isinstance(loaded, dict)
+        return loaded
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.host)
+
+
+def _ask(address: object, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Answer:
+    if isinstance(address, str):
+        connection: http.client.HTTPConnection = _UnixConnection(address, timeout=10)
+        headers = {"Host": "anything.example", **headers}
+    else:
+        assert isinstance(address, tuple)
+        connection = http.client.HTTPConnection(address[0], address[1], timeout=10)
+    try:
+        connection.request(method, path, body=body, headers=headers)
+        response = connection.getresponse()
+        return Answer(response.status, dict(response.getheaders()), response.read())
+    finally:
+        connection.close()
+
+
+class Client:
+    """Asks one address of the service from another thread."""
+
+    def __init__(self, service: ApiService, listen: str) -> None:
+        self.service, self.listen = service, listen
+
+    @property
+    def address(self) -> object:
+        return self.service.addresses()[self.listen]
+
+    async def ask(
+        self, path: str, method: str = "GET", headers: dict[str, str] | None = None, body: bytes | None = None
+    ) -> Answer:
+        return await asyncio.to_thread(_ask, self.address, method, path, headers or {}, body)
+
+    async def raw(self, data: bytes) -> bytes:
+        assert isinstance(self.address, tuple)
+        reader, writer = await asyncio.open_connection(*self.address[:2])
+        writer.write(data)
+        answer = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+
+async def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def _serving(daemon: Daemon, *listen: str, wait: bool = True) -> AsyncIterator[ApiService]:
+    service = ApiService(daemon.sources())
+    await service.apply(Http(listen))
+    task = asyncio.create_task(service.run())
+    try:
+        if wait:
+            await _until(lambda: len(service.addresses()) == len(listen))
+        yield service
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+def _with_client(test: Callable[[Client], Awaitable[None]], daemon: Daemon | None = None) -> None:
+    async def main() -> None:
+        async with _serving(daemon or Daemon(), ANY) as service:
+            await test(Client(service, ANY))
+
+    asyncio.run(main())
+
+
+def test_every_path() -> None:
+    async def test(client: Client) -> None:
+        assert (await client.ask("/livez")).body == b"ok\n"
+        assert (await client.ask("/readyz")).status == 200
+        assert (await client.ask("/healthz?verbose")).body == b"[+]dhcp eth0 ok\nreadyz check passed\n"
+        peers = (await client.ask("/v1/peers")).json["peers"]
+        assert isinstance(peers, list)
+        assert [(row["name"], row["state"], row["reachable"]) for row in peers] == [
+            ("endpoint-a", "up", True),
+            ("gone", "down", False),
+        ]
+        assert (await client.ask("/v1/routes")).json["routes"] == [
+            {
+                "prefix": "10.0.0.0/24",
+                "gateway": None,
+                "metric": 1,
+                "lan": "eth0",
+                "channels": ["dhcp"],
+                "state": "offered",
+                "reason": "",
+            }
+        ]
+        assert len((await client.ask("/v1/leases")).json["leases"]) == 3  # type: ignore[arg-type]
+        assert (await client.ask("/v1/problems")).json == {"problems": []}
+        status = (await client.ask("/v1/status")).json
+        assert status["counts"] == {
+            "peers": {"up": 1, "down": 1},
+            "routes": {"offered": 1},
+            "leases": {"bound": 3},
+            "problems": {},
+        }
+        assert (status["version"], status["uptime_s"]) == ("0.1.0", 60)
+        assert status["services"] == {"dhcp": {"offers": 3}}
+
+    _with_client(test)
+
+
+def test_ready_is_503_while_a_duty_is_not_met() -> None:
+    async def test(client: Client) -> None:
+        answer = await client.ask("/readyz")
+        assert (answer.status, answer.body) == (503, b"[-]dhcp eth0 failed: no\nreadyz check failed\n")
+        assert (await client.ask("/livez")).status == 200
+
+    _with_client(test, Daemon(checks=(Check("dhcp eth0", False, "no"),)))
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/peers/endpoint-a", 200),
+        ("/v1/peers/gone", 200),
+        ("/v1/peers/nobody", 404),
+        ("/v1/peers/endpoint-a/health", 200),
+        ("/v1/peers/gone/health", 503),
+        ("/v1/peers/nobody/health", 404),
+        (f"/v1/peers/{quote(KEY, safe='')}", 200),
+        (f"/v1/peers/{quote(KEY, safe='')}/health", 200),
+        (f"/v1/peers/{quote(KEY, safe='').lower()}", 404),
+        (f"/v1/peers/{KEY}", 200),
+        (f"/v1/peers/{KEY}/health", 200),
+        ("/v1/peers/", 404),
+        ("/", 404),
+        ("/v2/peers", 404),
+    ],
+)
+def test_peer_paths(path: str, status: int) -> None:
+    async def test(client: Client) -> None:
+        answer = await client.ask(path)
+        assert answer.status == status
+        assert answer.headers["Content-Type"].startswith("application/json")
+        assert ("error" in answer.json) == (status == 404)
+
+    _with_client(test)
+
+
+def test_an_absolute_request_target() -> None:
+    async def test(client: Client) -> None:
+        answer = await client.raw(
+            b"GET http://127.0.0.1/v1/peers/endpoint-a/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        )
+        assert answer.startswith(b"HTTP/1.1 200 ")
+
+    _with_client(test)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/v1/peers", "/v1/leases", "/v1/status", "/v1/peers/gone"])
+def test_head_has_no_body(path: str) -> None:
+    async def test(client: Client) -> None:
+        got, head = await client.ask(path), await client.ask(path, "HEAD")
+        assert (head.status, head.body) == (got.status, b"")
+        assert head.headers["Content-Type"] == got.headers["Content-Type"]
+
+    _with_client(test, Daemon(leases=1000))
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_other_methods_are_405(method: str) -> None:
+    async def test(client: Client) -> None:
+        answer = await client.ask("/v1/peers", method)
+        assert answer.status == 405
+        assert sorted(answer.headers["Allow"].split(",")) == ["GET", "HEAD"]
+        assert "error" in answer.json
+        assert (await client.ask("/nothing", method)).status == 404
+
+    _with_client(test)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/nothing", "/v1/leases"])
+def test_headers(path: str) -> None:
+    async def test(client: Client) -> None:
+        answer = await client.ask(path)
+        assert answer.headers["Server"] == "routerd"
+        assert answer.headers["Cache-Control"] == "no-store"
+
+    _with_client(test)
+
+
+def test_a_foreign_host_is_refused() -> None:
+    async def test(client: Client) -> None:
+        for host, status in [
+            ("evil.example", 421),
+            ("evil.example:8121", 421),
+            ("localhost:1", 200),
+            (socket.gethostname().upper(), 200),
+            ("192.168.200.2", 200),
+        ]:
+            answer = await client.ask("/livez", headers={"Host": host})
+            assert answer.status == status, host
+        without = await client.raw(b"GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert without.split()[1] == b"400"
+        twice = await client.raw(
+            b"GET /livez HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+        )
+        assert twice.split()[1] == b"400"
+        assert (await client.raw(b"GET /livez HTTP/1.0\r\n\r\n")).endswith(b"\r\n\r\nok\n")
+
+    _with_client(test)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
+        b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n",
+    ],
+)
+def test_bytes_that_are_no_request(data: bytes) -> None:
+    async def test(client: Client) -> None:
+        answer = await client.raw(data)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1."), answer
+        assert head.split()[1] == b"400"
+        assert b"\r\nserver: routerd" in head.lower()
+        assert "error" in json.loads(body)
+        assert (await client.ask("/livez")).status == 200
+
+    _with_client(test)
+
+
+def test_a_large_body_is_refused() -> None:
+    async def test(client: Client) -> None:
+        answer = await client.raw(
+            b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65537\r\n\r\n" + b"x" * 65537
+        )
+        assert answer.startswith(b"HTTP/1.1 413 ")
+
+    _with_client(test)
+
+
+@pytest.mark.parametrize("count", [0, 1, 199, 200, 201, 400, 1001])
+def test_a_list_is_whole_at_every_size(count: int) -> None:
+    async def test(client: Client) -> None:
+        leases = (await client.ask("/v1/leases")).json["leases"]
+        assert isinstance(leases, list)
+        assert [row["address"] for row in leases] == [str(_lease(number).address) for number in range(count)]
+
+    _with_client(test, Daemon(leases=count))
+
+
+def test_a_long_list_does_not_hold_the_loop() -> None:
+    async def test(client: Client) -> None:
+        await client.ask("/livez")
+        asking = asyncio.create_task(client.ask("/v1/leases"))
+        pauses = []
+        while not asking.done():
+            before = time.thread_time()
+            await asyncio.sleep(0)
+            # The CPU time of this thread: what other processes and the client's thread take does not count.
+            pauses.append(time.thread_time() - before)
+        assert len((await asking).json["leases"]) == 50_000  # type: ignore[arg-type]
+        assert max(pauses) < 0.010
+        assert len(pauses) > 250
+
+    _with_client(test, Daemon(leases=50_000))
+
+
+@pytest.mark.parametrize(("broken_after", "status"), [(0, 500), (100, 500)])
+def test_a_bug_behind_a_source_is_a_500(broken_after: int, status: int) -> None:
+    async def test(client: Client) -> None:
+        answer = await client.ask("/v1/leases")
+        assert (answer.status, answer.json) == (status, {"error": "internal error"})
+        assert (await client.ask("/livez")).status == 200
+
+    _with_client(test, Daemon(leases=1000, broken_after=broken_after))
+
+
+def test_a_bug_in_the_middle_of_a_list_breaks_the_connection() -> None:
+    async def test(client: Client) -> None:
+        with pytest.raises(http.client.IncompleteRead):
+            await client.ask("/v1/leases")
+        assert (await client.ask("/livez")).status == 200
+
+    _with_client(test, Daemon(leases=1000, broken_after=500))
+
+
+def test_clients_that_leave_early() -> None:
+    async def test(client: Client) -> None:
+        assert isinstance(client.address, tuple)
+        for _ in range(5):
+            _, writer = await asyncio.open_connection(*client.address[:2])
+            writer.write(b"GET /v1/leases HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await writer.drain()
+            writer.transport.abort()
+        assert (await client.ask("/livez")).status == 200
+
+    _with_client(test, Daemon(leases=20_000))
+
+
+def test_too_many_connections_are_refused() -> None:
+    async def test(client: Client) -> None:
+        assert isinstance(client.address, tuple)
+        host, port = client.address[:2]
+        opened = [await asyncio.open_connection(host, port) for _ in range(256)]
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+            await client.ask("/livez")
+        for _, writer in opened:
+            writer.close()
+            await writer.wait_closed()
+        await asyncio.sleep(0.05)
+        assert (await client.ask("/livez")).status == 200
+
+    _with_client(test)
+
+
+def test_a_port_in_use_is_a_problem_until_it_is_free() -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            listen = f"127.0.0.1:{other.getsockname()[1]}"
+            async with _serving(Daemon(), listen, ANY, wait=False) as service:
+                await _until(lambda: ANY in service.addresses())
+                tracker = ProblemTracker()
+                tracker.update(service.problems(), AT)
+                (problem,) = tracker.report(AT)
+                assert problem.text == f"HTTP cannot be served at {listen}: Address already in use"
+                assert "ss -ltnp" in problem.mend
+                assert [check.ok for check in service.checks()] == [False]
+                assert (await Client(service, ANY).ask("/livez")).status == 200
+                other.close()
+                await _until(lambda: listen in service.addresses())
+                assert service.problems() == ()
+                assert [check.ok for check in service.checks()] == [True]
+                assert (await Client(service, listen).ask("/livez")).status == 200
+
+    asyncio.run(main())
+
+
+def test_every_kind_of_failure_has_a_mend(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    listens = [f"unix:{tmp_path}/file", f"unix:{tmp_path}/file/x.sock", f"unix:{tmp_path}/{'x' * 200}"]
+    listens += ["203.0.113.7:8121", "nonsense"]
+
+    async def main() -> None:
+        async with _serving(Daemon(), *listens, wait=False) as service:
+            await _until(lambda: len(service.problems()) == len(listens))
+            for problem in service.problems():
+                values = dict(problem.values)
+                assert values["reason"]
+                assert values["hint"].endswith(".")
+            assert (tmp_path / "file").is_file()
+
+    asyncio.run(main())
+
+
+def test_apply_touches_only_what_changed(tmp_path: Path) -> None:
+    first, second = f"unix:{tmp_path}/a.sock", f"unix:{tmp_path}/b.sock"
+
+    async def main() -> None:
+        async with _serving(Daemon(), ANY, first) as service:
+            before = service.addresses()[ANY]
+            await service.apply(Http((ANY, second)))
+            await _until(lambda: second in service.addresses())
+            assert service.addresses().keys() == {ANY, second}
+            assert service.addresses()[ANY] == before
+            assert not (tmp_path / "a.sock").exists()
+            assert (await Client(service, second).ask("/livez")).status == 200
+            await service.apply(Http(()))
+            assert service.addresses() == {}
+
+    asyncio.run(main())
+
+
+def test_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "routerd.sock"
+
+    async def main() -> None:
+        async with _serving(Daemon(), f"unix:{path}") as service:
+            assert stat.S_IMODE(path.stat().st_mode) == 0o660
+            answer = await Client(service, f"unix:{path}").ask("/v1/peers/gone/health")
+            assert answer.status == 503
+        assert not path.exists()
+
+    asyncio.run(main())
+
+
+def test_a_stale_unix_socket_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "routerd.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+
+    async def main() -> None:
+        async with _serving(Daemon(), f"unix:{path}") as service:
+            assert (await Client(service, f"unix:{path}").ask("/livez")).status == 200
+
+    asyncio.run(main())
+
+
+def test_a_unix_socket_in_use_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "routerd.sock"
+
+    async def main() -> None:
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(str(path))
+            other.listen()
+            inode = path.stat().st_ino
+            async with _serving(Daemon(), f"unix:{path}", wait=False) as service:
+                await _until(lambda: bool(service.problems()))
+                values = dict(service.problems()[0].values)
+                assert values["reason"] == "Address already in use"
+            assert path.stat().st_ino == inode
+
+    asyncio.run(main())
+
+
+def test_a_unix_socket_of_another_daemon_is_not_removed_at_stop(tmp_path: Path) -> None:
+    path = tmp_path / "routerd.sock"
+
+    async def main() -> None:
+        with socket.socket(socket.AF_UNIX) as other:
+            async with _serving(Daemon(), f"unix:{path}"):
+                os.rename(path, tmp_path / "moved")
+                other.bind(str(path))
+            assert path.exists()
+
+    asyncio.run(main())
+
+
+def test_stop_does_not_wait_for_idle_clients() -> None:
+    async def main() -> None:
+        async with _serving(Daemon(), ANY) as service:
+            address = service.addresses()[ANY]
+            assert isinstance(address, tuple)
+            _, writer = await asyncio.open_connection(*address[:2])
+            writer.write(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await asyncio.sleep(0.05)
+            start = time.monotonic()
+        assert time.monotonic() - start < 1.0
+        writer.close()
+        await writer.wait_closed()
+
+    asyncio.run(main())
+
+
+def test_the_service_imports_aiohttp_late() -> None:
+    code = "import sys, routerd.api.service; sys.exit('aiohttp' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,196 @@
+"""Reading a userspace device whose socket misbehaves. The interface is `lo`, which every namespace has."""
+
+import asyncio
+import errno
+import logging
+import socket
+import time
+import traceback
+from contextlib import asynccontextmanager
+
+import pytest
+from pyroute2.netlink.exceptions import NetlinkError as KernelError
+
+from routerd.system import wireguard
+from routerd.system.netlink_error import NetlinkError
+from routerd.system.wireguard import WireGuardError, read_device
+
+SECRET = "e8" * 32
+GOOD = f"private_key={SECRET}\nlisten_port=5\npublic_key={'b8' * 32}\nallowed_ip=10.0.0.1/32\nerrno=0\n\n".encode()
+
+
+class Kind:
+    """Says of every interface that it is of this kind."""
+
+    def __init__(self, kind):
+        self._kind = kind
+
+    async def kind(self, _):
+        if isinstance(self._kind, Exception):
+            raise self._kind
+        return self._kind
+
+
+@asynccontextmanager
+async def listening(directory, *pieces, then="close"):
+    """A socket that answers each request with the pieces, and then closes, stays silent, or floods."""
+
+    async def serve(reader, writer):
+        assert await reader.readuntil(b"\n\n") == b"get=1\n\n"
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0)
+            while then == "flood":
+                writer.write(b"allowed_ip=10.0.0.1/32\n" * 4096)
+                await writer.drain()
+            if then == "hang":
+                await asyncio.sleep(60)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_unix_server(serve, directory / "lo.sock")
+    try:
+        yield
+    finally:
+        server.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+
+async def fails(directory, *pieces, then="close", timeout=2.0):
+    async with listening(directory, *pieces, then=then):
+        with pytest.raises(WireGuardError) as failed:
+            await read_device("lo", str(directory), netlink=Kind("tun"), timeout=timeout)
+    return failed.value
+
+
+@pytest.mark.parametrize("then", ["close", "hang"])
+@pytest.mark.parametrize("pieces", [[GOOD], [GOOD[i : i + 7] for i in range(0, len(GOOD), 7)]], ids=["whole", "pieces"])
+def test_reads(tmp_path, pieces, then):
+    async def scenario():
+        async with listening(tmp_path, *pieces, then=then):
+            device = await read_device("lo", str(tmp_path), netlink=Kind("tun"))
+            assert device.listen_port == 5
+            assert len(device.peers) == 1
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"", "cut"),
+        (GOOD[:90], "cut"),
+        (bytes(range(256)) * 50, "cannot be understood"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "cannot be understood"),
+        (GOOD.replace(b"=5", b"=-5"), "listen_port"),
+        (b"errno=-13\n\n", "error 13"),
+        (f"private_key{SECRET}\n".encode(), "key=value"),
+    ],
+)
+def test_garbage(tmp_path, answer, reason):
+    error = asyncio.run(fails(tmp_path, answer))
+    assert reason in error.reason
+    assert error.hint
+    assert not error.missing
+    assert (error.__cause__, error.__context__) == (None, None)
+
+
+@pytest.mark.parametrize("pieces", [[], [GOOD[:90]]], ids=["at once", "in the middle"])
+def test_a_socket_that_hangs(tmp_path, pieces):
+    started = time.monotonic()
+    error = asyncio.run(fails(tmp_path, *pieces, then="hang", timeout=0.1))
+    assert "no answer within 0.1 s" in error.reason
+    assert time.monotonic() - started < 1.5
+
+
+def test_an_answer_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(wireguard, "_LARGEST", 1 << 20)
+    assert "longer than" in asyncio.run(fails(tmp_path, then="flood")).reason
+
+
+def test_no_socket_and_a_dead_one(tmp_path):
+    async def reason():
+        with pytest.raises(WireGuardError) as failed:
+            await read_device("lo", str(tmp_path), netlink=Kind("tun"))
+        return failed.value.reason
+
+    assert "ENOENT" in asyncio.run(reason())
+    dead = socket.socket(socket.AF_UNIX)
+    dead.bind(str(tmp_path / "lo.sock"))
+    dead.close()
+    assert "ECONNREFUSED" in asyncio.run(reason())
+
+
+def test_a_socket_of_root_says_how_to_open_it(monkeypatch):
+    async def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    async def scenario():
+        monkeypatch.setattr(asyncio, "open_unix_connection", refuse)
+        with pytest.raises(WireGuardError) as failed:
+            await read_device("lo", netlink=Kind("tun"))
+        assert "chgrp routerd /var/run/wireguard /var/run/wireguard/lo.sock" in failed.value.hint
+
+    asyncio.run(scenario())
+
+
+def test_an_interface_that_is_not_there():
+    async def scenario(netlink):
+        with pytest.raises(WireGuardError) as failed:
+            await read_device("lo" if netlink else "rt-not-there", netlink=netlink)
+        assert failed.value.missing
+
+    asyncio.run(scenario(None))
+    asyncio.run(scenario(Kind(None)))
+
+
+@pytest.mark.parametrize(
+    ("raised", "reason", "hint"),
+    [
+        (KernelError(errno.EPERM), "refuses", "CAP_NET_ADMIN"),
+        (KernelError(errno.ENOENT), "ENOENT", "again"),
+        (OSError(errno.ENOBUFS, "No buffer space"), "ENOBUFS", "again"),
+        (OSError(), "EIO", "again"),
+        (KernelError(errno.ENODEV), "no such interface", "Create"),
+    ],
+)
+def test_the_kernel_refuses(monkeypatch, raised, reason, hint):
+    async def refuse(_):
+        raise raised
+
+    async def scenario():
+        monkeypatch.setattr(wireguard, "read_kernel_device", refuse)
+        with pytest.raises(WireGuardError) as failed:
+            await read_device("lo", netlink=Kind("wireguard"))
+        assert reason in failed.value.reason
+        assert hint in failed.value.hint
+        assert failed.value.__context__ is None
+
+    asyncio.run(scenario())
+
+
+def test_the_kind_cannot_be_learned():
+    async def scenario():
+        with pytest.raises(WireGuardError, match="EPERM"):
+            await read_device("lo", netlink=Kind(NetlinkError("read it", errno.EPERM)))
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("cut", range(0, len(GOOD), 5))
+def test_secrets_are_in_no_log_and_no_error(tmp_path, caplog, cut):
+    caplog.set_level(logging.NOTSET)
+    logging.getLogger("asyncio").setLevel(logging.NOTSET)
+    error = asyncio.run(fails(tmp_path, GOOD[:cut] + b"\xffbroken\n", then="close"), debug=True)
+    frames, frame = [], error.__traceback__
+    while frame is not None:
+        if "/routerd/" in frame.tb_frame.f_code.co_filename:
+            frames.append(repr(frame.tb_frame.f_locals))
+        frame = frame.tb_next
+    for shown in (caplog.text, str(error), repr(vars(error)), "".join(traceback.format_exception(error)), *frames):
+        assert SECRET[:20] not in shown
