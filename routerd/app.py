@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from routerd import __version__
-from routerd.api.service import ApiService
+from routerd.api.service import ApiService, BindError
 from routerd.api.sources import Sources
 from routerd.config.model import Config
 from routerd.dhcp.service import DhcpService
@@ -97,14 +97,16 @@ class App:
     async def _start(self) -> None:
         """Everything that DHCP needs, and no more, so that it answers soon."""
         try:
-            await self.api.apply(self.config.http)
+            self.api.bind(self.config.http)
             vpns = {vpn.name: vpn.interface for vpn in self.config.vpns if vpn.interface is not None}
             self.observe.configure([lan.interface for lan in self.config.lans], vpns)
             self._facts, _ = await asyncio.gather(self.observe.first(), self.dhcp.open())
             self.plan = plan(self.config, self._facts)
             self.dhcp.apply(self.plan.dhcp, first=True)
-        except (SocketError, StoreError) as error:
+        except (BindError, SocketError, StoreError) as error:
             await self.dhcp.abandon()
+            self.observe.close()
+            self.api.close()
             raise StartError(str(error)) from None
         self._changed.set()
 

@@ -6,6 +6,7 @@ A service states the problems that it has now; `ProblemTracker` adds since when,
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 
 from routerd.model import Problem, ProblemReport
 
@@ -200,12 +201,6 @@ def _fill(template: str, problem: Problem) -> str:
     return template.format_map(_Blank(problem.values, subject=problem.subject))
 
 
-def _explains(cause: Problem, problem: Problem) -> bool:
-    return cause.code in REGISTRY[problem.code].depends_on and (
-        cause.subject == problem.subject or cause.subject in problem.within
-    )
-
-
 class ProblemTracker:
     """Remembers since when each problem stands. A problem is the same one while code and subject stay the same."""
 
@@ -227,11 +222,12 @@ class ProblemTracker:
 
         A problem that explains another one hides it no longer than it is shown itself.
         """
-        shown = [p for p in self._now if self._age(p, now) >= REGISTRY[p.code].patience]
+        shown = {(p.code, p.subject): p for p in self._now if self._age(p, now) >= REGISTRY[p.code].patience}
         rows = []
-        for problem in shown:
+        for problem in shown.values():
             declared = REGISTRY[problem.code]
-            cause = next((other for other in shown if _explains(other, problem)), None)
+            causes = product(declared.depends_on, (problem.subject, *problem.within))
+            cause = next((shown[key] for key in causes if key in shown), None)
             rows.append(
                 ProblemReport(
                     code=problem.code,

@@ -6,17 +6,18 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from ipaddress import IPv4Address
 from itertools import islice
 from typing import Any, TypeVar
 
 from aiohttp import hdrs, web
 from aiohttp.web_protocol import RequestHandler
 
-from routerd.api import views
+from routerd.api import pages, views
 from routerd.api.access import host_allowed
 from routerd.api.sources import Sources
 
-_log = logging.getLogger("routerd.api")
+log = logging.getLogger("routerd.api")
 
 _MOST_CONNECTIONS = 256
 _LARGEST_BODY = 64 * 1024
@@ -25,6 +26,7 @@ _CONNECTION: dict[str, Any] = {"keepalive_timeout": 15.0, "lingering_time": 1.0,
 _SERVER = "routerd"
 
 T = TypeVar("T")
+K = TypeVar("K", str, IPv4Address)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -37,7 +39,7 @@ class _Connection(RequestHandler):
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """Answer bytes that are no HTTP request, and close the connection."""
-        _log.debug("http: bad request: %s", exc)
+        log.debug("http: bad request: %s", exc)
         if request.writer.output_size > 0:
             raise ConnectionResetError from exc
         response = _error(status, "the request is not valid HTTP" if status < 500 else "internal error")
@@ -92,7 +94,7 @@ class Server:
             "/v1/peers": self._peers,
             "/v1/peers/{name:.+}": self._peer,
             "/v1/routes": self._list_of("routes", self._sources.routes, views.route),
-            "/v1/leases": self._list_of("leases", self._sources.leases, views.lease),
+            "/v1/leases": self._leases,
             "/v1/problems": self._list_of("problems", self._sources.problems, views.problem),
             "/v1/status": self._status,
         }
@@ -112,7 +114,7 @@ class Server:
         except ConnectionResetError:
             raise
         except Exception:
-            _log.exception("http: %s %s failed", request.method, request.path)
+            log.exception("http: %s %s failed", request.method, request.path)
             if request.writer.output_size > 0:
                 # The answer has begun: breaking the connection is the only way left to say that it is not whole.
                 raise ConnectionResetError from None
@@ -140,7 +142,10 @@ class Server:
         return web.Response(status=status, text=text)
 
     async def _peers(self, request: web.Request) -> web.StreamResponse:
-        return await _stream(request, "peers", self._sources.peers(), views.peer)
+        return await _part_or_all(request, "peers", self._sources.peers(), views.peer, pages.PEERS)
+
+    async def _leases(self, request: web.Request) -> web.StreamResponse:
+        return await _part_or_all(request, "leases", self._sources.leases(), views.lease, pages.LEASES)
 
     async def _peer(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -172,6 +177,23 @@ class Server:
             return await _stream(request, key, source(), view)
 
         return handler
+
+
+async def _part_or_all(
+    request: web.Request, key: str, rows: Iterable[T], view: Callable[[T], views.Json], order: pages.Order[T, K]
+) -> web.StreamResponse:
+    try:
+        page = pages.parse_page(order, request.query)
+    except ValueError as error:
+        return _error(400, str(error))
+    if page is None:
+        return await _stream(request, key, rows, view)
+    best: list[T] = []
+    rows = iter(rows)
+    while piece := list(islice(rows, _ROWS)):
+        best = page.merge(best, piece)
+        await asyncio.sleep(0)
+    return await _stream(request, key, best, view)
 
 
 async def _stream(

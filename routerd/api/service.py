@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import importlib
+import logging
 import os
 import socket
 from typing import TYPE_CHECKING
@@ -16,8 +17,14 @@ from routerd.system.sockets_http import identity, listen_tcp, listen_unix, remov
 if TYPE_CHECKING:
     from routerd.api.server import Server
 
+log = logging.getLogger("routerd.api")
+
 _FIRST_DELAY = 0.25
 _LONGEST_DELAY = 5.0
+
+
+class BindError(Exception):
+    """An address for HTTP cannot be had; the text says why and what to do."""
 
 
 class _Site:
@@ -28,29 +35,43 @@ class _Site:
         self.target: TcpListen | UnixListen | None = None
         self.server: asyncio.Server | None = None
         self.made: tuple[int, int] | None = None
+        self.listener: socket.socket | None = None
         self.error: OSError | ValueError | None = None
         self.retry_at = 0.0
         self.delay = _FIRST_DELAY
 
+    def bind(self) -> None:
+        """Take the address now, to be served later. Raises OSError or ValueError."""
+        self.target = parse_listen(self.listen)
+        self.listener = self._socket(self.target)
+
     async def open(self, server: "Server", now: float) -> None:
         """Try to serve; a failure is kept in `error`, and `retry_at` set."""
         try:
-            self.target = parse_listen(self.listen)
-            sock = self._socket(self.target)
+            if self.listener is None:
+                self.bind()
+            assert self.listener is not None
+            sock, self.listener = self.listener, None
             try:
                 self.server = await server.listen(sock)
             except BaseException:
                 sock.close()
                 raise
         except (OSError, ValueError) as error:
+            if self.error is None:
+                log.warning("http: %s cannot be served: %s; trying again", self.listen, error)
             self.error = error
             self.retry_at = now + self.delay
             self.delay = min(2 * self.delay, _LONGEST_DELAY)
         else:
             self.error, self.delay = None, _FIRST_DELAY
+            log.info("http: serving at %s", self.listen)
 
     def close(self) -> None:
         """Stop accepting; connections that are open go on until the whole service stops."""
+        if self.listener is not None:
+            self.listener.close()
+            self.listener = None
         if self.server is not None:
             self.server.close()
             self.server = None
@@ -86,6 +107,29 @@ class ApiService:
             self._sites.setdefault(listen, _Site(listen))
         self._wake.set()
 
+    def bind(self, part: Http) -> None:
+        """Take every address at once, long before anything is served, so that one in use stops the start.
+
+        Raises `BindError` for an address that another program holds or that needs a right, and gives back the others.
+        What may come later, such as an address that this machine does not have yet, is left to `run`.
+        """
+        for listen in part.listen:
+            site = self._sites.setdefault(listen, _Site(listen))
+            try:
+                site.bind()
+            except (OSError, ValueError) as error:
+                if isinstance(error, OSError) and error.errno in (errno.EADDRINUSE, errno.EEXIST, errno.EACCES):
+                    self.close()
+                    values = dict(_problem(site, error).values)
+                    text = f"HTTP cannot be served at {listen}: {values['reason']}; {values['hint']}"
+                    raise BindError(text) from None
+
+    def close(self) -> None:
+        """Give back what `bind` took, where `run` never ran."""
+        for site in self._sites.values():
+            site.close()
+        self._sites.clear()
+
     def addresses(self) -> dict[str, object]:
         """The socket names that are served now, by entry of `http.listen`."""
         sites = self._sites.values()
@@ -111,6 +155,7 @@ class ApiService:
             module = await asyncio.to_thread(importlib.import_module, "routerd.api.server")
         except ImportError as error:
             self._import_error = error
+            log.error("http: cannot be served: %s", error)
             await asyncio.Event().wait()
         server: Server = module.Server(self._sources, _own_names())
         await server.start()
@@ -163,7 +208,7 @@ def _problem(site: _Site, error: OSError | ValueError) -> Problem:
 def _hint(site: _Site, error: OSError | ValueError) -> str:
     code = error.errno if isinstance(error, OSError) else None
     target = site.target
-    change = "or change `listen` in [http]; routerd goes on by itself."
+    change = "or change `listen` in [http]."
     if isinstance(target, UnixListen):
         directory = os.path.dirname(target.path)
         return {

@@ -94,14 +94,23 @@ class LeaseTable:
     def __len__(self) -> int:
         return len(self._by_address)
 
+    def addresses(self) -> list[int]:
+        """Every address that has a lease or an offer, lowest first; a list of its own."""
+        return sorted(self._by_address.keys() | self._offers.keys())
+
+    def row(self, address: int) -> Row | None:
+        """The lease of an address, else the offer; None if it has neither."""
+        lease = self._by_address.get(address)
+        if lease is not None:
+            return lease.row()
+        offer = self._offers.get(address)
+        if offer is None:
+            return None
+        return Row(address, offer.client, offer.hardware, None, OFFERED, offer.until - OFFER_SECONDS, offer.until)
+
     def rows(self) -> list[Row]:
-        """Every lease and every offer on an address without one, in no order; a list of its own."""
-        offered = [
-            Row(address, offer.client, offer.hardware, None, OFFERED, offer.until - OFFER_SECONDS, offer.until)
-            for address, offer in self._offers.items()
-            if address not in self._by_address
-        ]
-        return [lease.row() for lease in self._by_address.values()] + offered
+        """Every lease, and every offer of an address without one, lowest address first."""
+        return [row for address in self.addresses() if (row := self.row(address)) is not None]
 
     def at(self, address: int) -> Lease | None:
         """The lease of an address."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address
 
@@ -263,12 +263,16 @@ class DhcpService:
 
     # ------------------------------------------------------------ what is shown
 
-    def report(self) -> list[LeaseReport]:
-        """Every lease of every LAN, by address."""
+    def report(self) -> Iterator[LeaseReport]:
+        """Every lease of every LAN, by LAN and address, made one by one as they are asked for."""
         offset = _wall_offset()
-        rows = [(lan, row) for lan, table in self._tables.items() for row in table.rows()]
-        rows.sort(key=lambda item: item[1].address)
-        return [_lease_report(lan, row, offset) for lan, row in rows]
+        addresses = {lan: table.addresses() for lan, table in self._tables.items()}
+        return (
+            _lease_report(lan, row, offset)
+            for lan, table in self._tables.items()
+            for address in addresses[lan]
+            if (row := table.row(address)) is not None
+        )
 
     def checks(self) -> tuple[Check, ...]:
         """Is every LAN's socket open, and can leases be stored?"""

@@ -117,10 +117,14 @@ class ObserveService:
                 tasks.create_task(self._follow(), name="observe-kernel")
                 tasks.create_task(self._follow_devices(), name="observe-wireguard")
         finally:
-            if self._monitor is not None:
-                self._monitor.close()
-                self._monitor = None
-            self._kernel.close()
+            self.close()
+
+    def close(self) -> None:
+        """Close the sockets, where `run` did not do so because it never ran."""
+        if self._monitor is not None:
+            self._monitor.close()
+            self._monitor = None
+        self._kernel.close()
 
     def problems(self) -> tuple[Problem, ...]:
         """What cannot be read now. An interface that does not exist is a fact and no problem of this service."""

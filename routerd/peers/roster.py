@@ -144,6 +144,10 @@ class Roster:
         named = next((entry for (_, other), entry in entries.items() if other == name), None)
         return named or next((entry for entry in entries.values() if entry.public_key == name), None)
 
+    def state(self, key: PeerKey) -> PeerState:
+        """The state of the peer with this key. Raises KeyError if there is none."""
+        return self._entries[key].status.state
+
     def entries(self) -> tuple[Entry, ...]:
         """All peers: configured ones first, in their order."""
         return tuple(sorted(self._entries.values(), key=lambda entry: not entry.listed))

@@ -1,6 +1,7 @@
 """The peers service: sends the probes that are due, reads their replies, and reports every peer's state."""
 
 import asyncio
+import logging
 import math
 import os
 import random
@@ -10,10 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from routerd.model import Check, PeerReport, PeersPart, Problem, WireGuardDevice
 from routerd.peers import echo
 from routerd.peers.links import GONE, Backoff, problem
-from routerd.peers.probes import Link, Probes, Send, link_of
+from routerd.peers.probes import Link, Outcome, Probes, Send, link_of
 from routerd.peers.roster import Roster, report
 from routerd.system.sockets_icmp import IcmpSocket
 from routerd.wire import WireError
+
+log = logging.getLogger("routerd.peers")
 
 _TICK = 0.005
 _READS = 64
@@ -98,7 +101,7 @@ class PeersService:
 
     def checks(self) -> tuple[Check, ...]:
         """One check: whether every probe socket that is needed is open. Never a peer's state."""
-        missing = sorted(door.link.interface or "any interface" for door in self._doors.values() if not door.socket)
+        missing = sorted(_where(door.link) for door in self._doors.values() if not door.socket)
         if not self._running:
             return (Check(self.name, False, "not started"),)
         return (Check(self.name, not missing, f"no probe socket on {', '.join(missing)}" if missing else ""),)
@@ -136,7 +139,7 @@ class PeersService:
         retries = [retry for door in self._doors.values() if (retry := self._open(door, now)) is not None]
         changed = self._roster.on_deadline(now)
         for outcome in outcomes:
-            changed |= self._roster.outcome(outcome, now)
+            changed |= self._judge(outcome, now)
         for send in sends:
             changed |= self._send(send, now)
         self._changed(changed)
@@ -176,7 +179,7 @@ class PeersService:
     def _failed(self, send: Send, now: float) -> bool:
         self._suspicious = True
         outcome = self._probes.send_failed(send.key, now)
-        return outcome is not None and self._roster.outcome(outcome, now)
+        return outcome is not None and self._judge(outcome, now)
 
     def _open(self, door: _Door, now: float) -> float | None:
         """Open the link's socket if it is time to; when to try again, None if it is open."""
@@ -187,11 +190,14 @@ class PeersService:
             try:
                 door.socket = IcmpSocket(door.link.version, door.link.interface, door.link.source)
             except OSError as error:
+                if not door.backoff.attempts:
+                    log.warning("%s: probes cannot be sent: %s; trying again", _where(door.link), error.strerror)
                 door.backoff.failed(error.errno or 0, now)
                 return door.backoff.retry_at
             door.backoff.worked()
             asyncio.get_running_loop().add_reader(door.socket.fileno(), self._read, door)
             if was_missing:
+                log.info("%s: probes can be sent again", _where(door.link))
                 self._probes.hasten(door.link, now)
             return None
         return door.backoff.retry_at
@@ -214,7 +220,7 @@ class PeersService:
             now = _now()
             outcome = self._probes.receive(door.link, source, reply.identifier, reply.sequence, now)
             if outcome is not None:
-                changed |= self._roster.outcome(outcome, now)
+                changed |= self._judge(outcome, now)
         self._changed(changed)
         return True
 
@@ -223,6 +229,13 @@ class PeersService:
             asyncio.get_running_loop().remove_reader(door.socket.fileno())
             door.socket.close()
             door.socket = None
+
+    def _judge(self, outcome: Outcome, now: float) -> bool:
+        changed = self._roster.outcome(outcome, now)
+        if changed:
+            state = self._roster.state(outcome.key)
+            log.log(logging.INFO if outcome.rtt is not None else logging.WARNING, "peer %s: %s", outcome.key[1], state)
+        return changed
 
     def _changed(self, changed: bool) -> None:
         if changed:
@@ -234,6 +247,10 @@ class PeersService:
         if abs(offset - self._offset) > _CLOCK_STEP:
             self._offset = offset
         return self._offset
+
+
+def _where(link: Link) -> str:
+    return link.interface or "any interface"
 
 
 def _now() -> float:

@@ -123,10 +123,11 @@ class Client:
         assert isinstance(self.address, tuple)
         reader, writer = await asyncio.open_connection(*self.address[:2])
         writer.write(data)
-        answer = await asyncio.wait_for(reader.read(), 10)
-        writer.close()
-        await writer.wait_closed()
-        return answer
+        try:
+            return await asyncio.wait_for(reader.read(), 10)
+        finally:
+            writer.close()
+            await writer.wait_closed()
 
 
 async def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -303,7 +304,7 @@ def test_a_foreign_host_is_refused() -> None:
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
         b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
-        b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/x\r\nHost: localhost\r\n\r\n",
     ],
 )
 def test_bytes_that_are_no_request(data: bytes) -> None:
@@ -337,6 +338,38 @@ def test_a_list_is_whole_at_every_size(count: int) -> None:
         assert [row["address"] for row in leases] == [str(_lease(number).address) for number in range(count)]
 
     _with_client(test, Daemon(leases=count))
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "rows"),
+    [
+        ("limit=10", 0, 10),
+        ("limit=1000", 0, 1000),
+        (f"limit=10&after={_lease(41).address}", 42, 10),
+        (f"after={_lease(1).address}", 2, 1000),
+        (f"limit=10&after={_lease(2995).address}", 2996, 4),
+        ("limit=10&after=255.255.255.255", 0, 0),
+    ],
+)
+def test_a_part_of_a_list(query: str, first: int, rows: int) -> None:
+    async def test(client: Client) -> None:
+        leases = (await client.ask(f"/v1/leases?{query}")).json["leases"]
+        assert isinstance(leases, list)
+        assert [row["address"] for row in leases] == [str(_lease(n).address) for n in range(first, first + rows)]
+
+    _with_client(test, Daemon(leases=3000))
+
+
+def test_parts_of_peers_and_bad_parts() -> None:
+    async def test(client: Client) -> None:
+        peers = (await client.ask("/v1/peers?limit=5&after=endpoint-a")).json["peers"]
+        assert isinstance(peers, list)
+        assert [row["name"] for row in peers] == ["gone"]
+        for query in ("limit=0", "limit=1001", "limit=x", "limit=", "after=nonsense", "limit=-1"):
+            answer = await client.ask(f"/v1/leases?{query}")
+            assert (answer.status, list(answer.json)) == (400, ["error"])
+
+    _with_client(test)
 
 
 def test_a_long_list_does_not_hold_the_loop() -> None:
