@@ -211,6 +211,23 @@ class WireGuardDevice:
     peers: tuple[WireGuardPeer, ...] = ()
 
 
+# ---------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that changed. `kind` is lease, peer, host, route, problem or daemon; `what` is the new state in a word.
+
+    `subject` is the address, name or prefix that changed; `data` are further values, ready for JSON.
+    """
+
+    kind: str
+    subject: str
+    what: str
+    at: float
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
 # ---------------------------------------------------------------- reports
 
 
