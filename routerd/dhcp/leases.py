@@ -23,7 +23,10 @@ _SEARCHED = 64
 
 
 class Row(NamedTuple):
-    """A lease as it is stored and reported. A row with state DELETED removes the address."""
+    """A lease as it is stored and reported. A row with state DELETED removes the address.
+
+    `renewal`: nothing but the end of a lease that was known already has changed.
+    """
 
     address: int
     client: bytes
@@ -32,6 +35,7 @@ class Row(NamedTuple):
     state: int
     starts: float
     expires: float
+    renewal: bool = False
 
 
 class Lease:
@@ -43,7 +47,7 @@ class Lease:
     __slots__ = ("address", "client", "expires", "hardware", "hostname", "queued", "starts", "state")
 
     def __init__(self, row: Row) -> None:
-        self.address, self.client, self.hardware, self.hostname, self.state, self.starts, self.expires = row
+        self.address, self.client, self.hardware, self.hostname, self.state, self.starts, self.expires = row[:7]
         self.queued = 0.0
 
     def row(self) -> Row:
@@ -176,6 +180,7 @@ class LeaseTable:
         self.withdraw_offer(client)
         self._drop_offer(address)
         lease = self._by_address.get(address)
+        renewal = lease is not None and lease.client == client and lease.state == BOUND
         if lease is None or lease.client != client:
             if lease is not None:
                 self._forget(lease)
@@ -188,7 +193,7 @@ class LeaseTable:
         lease.hostname = hostname or lease.hostname
         lease.expires = now + seconds
         self._queue(lease)
-        return (*rows, lease.row())
+        return (*rows, lease.row()._replace(renewal=renewal))
 
     def release(self, client: bytes, address: int, now: float) -> tuple[Row, ...]:
         """The client gives its address back; it stays its own until someone else needs it. () if it was not its own."""

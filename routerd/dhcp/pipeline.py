@@ -43,12 +43,11 @@ class Pipeline(Generic[T]):
         rows += [(lan, row) for lan, some, _ in self._in_flight for row in some]
         return rows
 
-    def done(self) -> list[T]:
-        """The batch is on disk: the replies that may leave now."""
-        replies = [reply for _, _, reply in self._in_flight if reply is not None]
-        self._in_flight = []
+    def done(self) -> list[tuple[str, tuple[Row, ...], T | None]]:
+        """The batch is on disk: what was stored, and the replies that may leave now."""
+        stored, self._in_flight = self._in_flight, []
         self._unsaved.clear()
-        return replies
+        return stored
 
     def failed(self) -> int:
         """The batch could not be stored: its replies are dropped (how many comes back), its rows come again."""

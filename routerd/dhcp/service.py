@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address
 
@@ -14,7 +14,7 @@ from routerd.dhcp.message import SERVER_PORT, decode_message
 from routerd.dhcp.pipeline import Pipeline
 from routerd.dhcp.responder import Reply, Responder
 from routerd.dhcp.store import LeaseStore, StoreError
-from routerd.model import Check, DhcpPart, LeaseReport, Problem
+from routerd.model import Check, DhcpPart, Event, LeaseReport, Problem
 from routerd.system.sockets_dhcp import DhcpSockets, SocketError
 from routerd.wire import WireError
 
@@ -46,10 +46,11 @@ class DhcpService:
 
     name = "dhcp"
 
-    def __init__(self, store: LeaseStore) -> None:
+    def __init__(self, store: LeaseStore, emit: Callable[[Event], None] = lambda event: None) -> None:
         self._store = store
+        self._emit = emit
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="leases")
-        self._pipeline: Pipeline[tuple[str, Reply]] = Pipeline()
+        self._pipeline: Pipeline[Reply] = Pipeline()
         self._lans: dict[str, _Lan] = {}
         self._tables: dict[str, LeaseTable] = {}
         self._commit: asyncio.Future[None] | None = None
@@ -128,8 +129,8 @@ class DhcpService:
 
     def _tick(self) -> None:
         now = clock()
-        for table in self._tables.values():
-            table.expire(now)
+        for name, table in self._tables.items():
+            self._announce(name, table.expire(now))
         for lan in self._lans.values():
             self._open(lan)
         self._pump()
@@ -201,7 +202,7 @@ class DhcpService:
         if reply is None:
             return
         if reply.rows:
-            self._pipeline.add(lan.part.interface, reply.rows, (lan.part.interface, reply))
+            self._pipeline.add(lan.part.interface, reply.rows, reply)
         else:
             self._send(lan, reply)
 
@@ -244,10 +245,11 @@ class DhcpService:
             if self._store_error is not None:
                 log.info("leases: %s can be written again", self._store.path)
             self._store_error = None
-            for name, reply in self._pipeline.done():
+            for name, rows, reply in self._pipeline.done():
                 lan = self._lans.get(name)
-                if lan is not None:
+                if lan is not None and reply is not None:
                     self._send(lan, reply)
+                self._announce(name, rows)
             self._pump()
             return
         dropped = self._pipeline.failed()
@@ -255,6 +257,15 @@ class DhcpService:
         if self._store_error != str(error):
             log.error("leases: %s cannot be written (%s); %d clients wait", self._store.path, error, dropped)
         self._store_error = str(error)
+
+    def _announce(self, lan: str, rows: Iterable[Row]) -> None:
+        """Events for what changed; a renewal is none."""
+        offset = _wall_offset()
+        for row in rows:
+            if not row.renewal:
+                report = _lease_report(lan, row, offset)
+                data = {"lan": lan, "mac": report.mac, "hostname": report.hostname}
+                self._emit(Event("lease", str(report.address), report.state, time.time(), data))
 
     def _table(self, lan: str) -> LeaseTable:
         if lan not in self._tables:
