@@ -12,8 +12,8 @@ def rows(*addresses: int) -> tuple[Row, ...]:
     return tuple(Row(address, b"c", b"h", None, BOUND, 0.0, 1.0) for address in addresses)
 
 
-def replies(pipeline: "Pipeline[T]") -> list[T | None]:
-    return [reply for _, _, reply in pipeline.done()]
+def replies(pipeline: "Pipeline[T]") -> list[T]:
+    return [reply for _, _, reply in pipeline.done() if reply is not None]
 
 
 def named(batch: list[tuple[str, Row]]) -> list[tuple[str, int]]:
