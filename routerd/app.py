@@ -5,27 +5,31 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from routerd import __version__
 from routerd.api.service import ApiService, BindError
-from routerd.api.sources import Sources
+from routerd.api.sources import ReloadResult, Sources
+from routerd.config.fault import ConfigError, ConfigFault
 from routerd.config.model import Config
 from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore, StoreError
+from routerd.events import EventLog
 from routerd.health import ProblemTracker
-from routerd.model import Check, Facts, Plan, Problem, ProblemReport, WireGuardDevice
+from routerd.model import Check, Event, Facts, PeersPart, Plan, Problem, ProblemReport, Route, WireGuardDevice
 from routerd.observe.service import ObserveService
 from routerd.peers.service import PeersService
 from routerd.plan import plan
+from routerd.plan_peers import changes, peers_part
 from routerd.routes.service import RoutesService
+from routerd.system.log import start_log
 from routerd.system.sockets_dhcp import SocketError
 
 log = logging.getLogger("routerd")
 
 _WINDOW = 0.05
+_LONGEST_WATCH = 5.0
 
 
 class StartError(Exception):
@@ -37,51 +41,61 @@ class _Stop(Exception):
 
 
 class App:
-    """routerd with one configuration."""
+    """routerd with one configuration at a time. `read` reads it anew from where `path` says it is."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, path: str, read: Callable[[], Config]) -> None:
         self.config = config
+        self.path = path
         self.plan = Plan()
+        self._read = read
+        self._loaded = time.time()
+        self._faults: tuple[ConfigFault, ...] = ()
         self._facts = Facts()
-        self._changed = asyncio.Event()
+        self._part = PeersPart()
+        self._changed, self._kernel_changed = asyncio.Event(), asyncio.Event()
+        self._applying, self._reloading = asyncio.Lock(), asyncio.Lock()
         self._tracker = ProblemTracker()
-        self.observe = ObserveService(self._on_facts, self._on_devices, on_change=self._on_kernel_change)
-        self.dhcp = DhcpService(LeaseStore(config.leases.store.removeprefix("sqlite:")))
+        self._shown: dict[tuple[str, str], ProblemReport] = {}
+        self.events = EventLog(f"{int(time.time()):x}")
+        self.observe = ObserveService(self._on_facts, self._on_devices, on_change=self._kernel_changed.set)
+        self.dhcp = DhcpService(LeaseStore(_store_path(config)), self._emit)
         self.routes = RoutesService()
-        self.peers = PeersService(self._changed.set)
-        self.api = ApiService(
-            Sources(
-                peers=self.peers.reports,
-                peer=self.peers.find,
-                routes=lambda: self.plan.routes,
-                leases=self.dhcp.report,
-                problems=self._problem_reports,
-                checks=self._checks,
-                status=self._status,
-                version=__version__,
-                started=time.time(),
-            )
+        self.peers = PeersService(self._on_peers, self._emit)
+        self.api = ApiService(self._sources())
+
+    def _sources(self) -> Sources:
+        return Sources(
+            peers=self.peers.reports,
+            peer=self.peers.find,
+            routes=lambda: self.plan.routes,
+            leases=self.dhcp.report,
+            problems=self._problem_reports,
+            checks=self._checks,
+            status=self._status,
+            events=self.events,
+            reload=self.reload,
+            version=__version__,
+            started=time.time(),
         )
-        self._kernel_changed = asyncio.Event()
 
     # ------------------------------------------------------------ life
 
     async def run(self) -> None:
-        """Start, run until SIGTERM or SIGINT, stop in order. Raises `StartError` with nothing left behind."""
-        stop = asyncio.Event()
+        """Start, run until SIGTERM or SIGINT, stop in order; SIGHUP reloads. Raises `StartError`."""
+        stop, hang_up = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        for number, event in ((signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, hang_up)):
+            loop.add_signal_handler(number, event.set)
         await self._start()
         try:
             async with asyncio.TaskGroup() as tasks:
-                self._spawn(tasks, "dhcp", self.dhcp.run())
-                self._spawn(tasks, "observe", self.observe.run())
-                self._spawn(tasks, "routes", self.routes.run())
-                self._spawn(tasks, "peers", self.peers.run())
-                self._spawn(tasks, "plan", self._distribute())
-                self._spawn(tasks, "resync", self._resync())
-                self._spawn(tasks, "api", self.api.run())
+                services = (self.dhcp, self.observe, self.routes, self.peers, self.api)
+                for service in services:
+                    tasks.create_task(service.run(), name=service.name)
+                tasks.create_task(self._distribute(), name="plan")
+                tasks.create_task(self._resync(), name="resync")
+                tasks.create_task(self._watch_problems(), name="problems")
+                tasks.create_task(self._on_hang_up(hang_up), name="reload")
                 gc.freeze()
                 await stop.wait()
                 log.info("routerd: stopping")
@@ -90,18 +104,13 @@ class App:
             pass
         log.info("routerd: stopped")
 
-    @staticmethod
-    def _spawn(tasks: asyncio.TaskGroup, name: str, work: Coroutine[Any, Any, None]) -> None:
-        tasks.create_task(work, name=name)
-
     async def _start(self) -> None:
         """Everything that DHCP needs, and no more, so that it answers soon."""
         try:
             self.api.bind(self.config.http)
-            vpns = {vpn.name: vpn.interface for vpn in self.config.vpns if vpn.interface is not None}
-            self.observe.configure([lan.interface for lan in self.config.lans], vpns)
+            self._configure_observe()
             self._facts, _ = await asyncio.gather(self.observe.first(), self.dhcp.open())
-            self.plan = plan(self.config, self._facts)
+            self._set_plan(plan(self.config, self._facts))
             self.dhcp.apply(self.plan.dhcp, first=True)
         except (BindError, SocketError, StoreError) as error:
             await self.dhcp.abandon()
@@ -109,6 +118,51 @@ class App:
             self.api.close()
             raise StartError(str(error)) from None
         self._changed.set()
+
+    def _configure_observe(self) -> None:
+        vpns = {vpn.name: vpn.interface for vpn in self.config.vpns if vpn.interface is not None}
+        self.observe.configure([lan.interface for lan in self.config.lans], vpns)
+
+    # ------------------------------------------------------------ reload
+
+    async def _on_hang_up(self, hang_up: asyncio.Event) -> None:
+        while True:
+            await hang_up.wait()
+            hang_up.clear()
+            await self.reload()
+
+    async def reload(self) -> ReloadResult:
+        """Take over the configuration as it is now, or keep the running one if that has faults. One at a time."""
+        async with self._reloading:
+            try:
+                config = await asyncio.to_thread(self._read)
+                if config.leases != self.config.leases:
+                    await self.dhcp.move(LeaseStore(_store_path(config)))
+            except ConfigError as error:
+                self._faults = error.errors
+                for fault in error.errors:
+                    log.error("config %s: %s", self.path, fault)
+                log.error("config %s: not taken over; routerd goes on with the one it has", self.path)
+                return ReloadResult(False, self._faults)
+            except StoreError as error:
+                fault = ConfigFault("leases.store", config.leases.store, str(error), "set a path that can be written")
+                self._faults = (fault,)
+                log.error("config %s: not taken over: %s", self.path, error)
+                return ReloadResult(False, self._faults)
+            await self._take_over(config)
+            log.info("config %s: taken over", self.path)
+            return ReloadResult(True, ())
+
+    async def _take_over(self, config: Config) -> None:
+        if config.log != self.config.log:
+            start_log(config.log.level, config.log.format)
+        self.config, self._faults, self._loaded = config, (), time.time()
+        self._configure_observe()
+        # Facts first: a plan from old facts would take new interfaces for missing ones and withdraw what works.
+        self._facts = await self.observe.first()
+        await self._apply()
+        await self.api.apply(config.http)
+        self._emit(Event("daemon", "config", "reloaded", time.time(), {"path": self.path}))
 
     # ------------------------------------------------------------ facts to plan to services
 
@@ -119,21 +173,44 @@ class App:
     def _on_devices(self, devices: dict[str, WireGuardDevice]) -> None:
         self.peers.observed(devices)
 
-    def _on_kernel_change(self) -> None:
-        self._kernel_changed.set()
+    def _on_peers(self) -> None:
+        if any(vpn.withdraw == "all-peers-down" for vpn in self.config.vpns):
+            self._changed.set()
 
     async def _distribute(self) -> None:
-        applied: Plan | None = None
         while True:
             await self._changed.wait()
             self._changed.clear()
-            self.plan = plan(self.config, replace(self._facts, reachable=self.peers.reachable()))
-            if self.plan != applied:
-                applied = self.plan
-                self.dhcp.apply(applied.dhcp)
-                await self.routes.apply(applied.kernel)
-                await self.peers.apply(applied.peers)
+            await self._apply()
+            # The window starts at the first change and is not extended.
             await asyncio.sleep(_WINDOW)
+
+    async def _apply(self) -> None:
+        async with self._applying:
+            made = plan(self.config, replace(self._facts, all_down=self.peers.all_down()))
+            part = peers_part(self.config, self._facts)
+            if made != self.plan or not self.routes.applied:
+                self._set_plan(made)
+                self.dhcp.apply(made.dhcp)
+                await self.routes.apply(made.kernel)
+            if replace(part, targets=()) != replace(self._part, targets=()):
+                await self.peers.apply(part)
+            elif part != self._part:
+                self.peers.update(changes(self._part, part))
+            self._part = part
+
+    def _set_plan(self, made: Plan) -> None:
+        before = {_route_key(route): route.state for route in self.plan.routes}
+        self.plan = made
+        for route in made.routes:
+            if before.pop(_route_key(route), None) is not route.state:
+                self._emit_route(route, route.state.value)
+        for (prefix, lan, _), _state in before.items():
+            self._emit(Event("route", prefix, "gone", time.time(), {"lan": lan}))
+
+    def _emit_route(self, route: Route, what: str) -> None:
+        data = {"lan": route.lan, "gateway": str(route.gateway), "reason": route.reason}
+        self._emit(Event("route", str(route.prefix), what, time.time(), data))
 
     async def _resync(self) -> None:
         while True:
@@ -143,9 +220,32 @@ class App:
 
     # ------------------------------------------------------------ what is shown
 
+    def _emit(self, event: Event) -> None:
+        self.events.add(event)
+        self.api.wake()
+
+    async def _watch_problems(self) -> None:
+        """Events for problems that come and go."""
+        while True:
+            now = time.time()
+            shown = {(report.code, report.subject): report for report in self._problem_reports()}
+            for key in shown.keys() - self._shown.keys():
+                report = shown[key]
+                data = {"code": report.code, "severity": report.severity, "text": report.text}
+                self._emit(Event("problem", report.subject, "appeared", now, data))
+            for key in self._shown.keys() - shown.keys():
+                self._emit(Event("problem", key[1], "gone", now, {"code": key[0]}))
+            self._shown = shown
+            ends = self._tracker.next_change(now)
+            await asyncio.sleep(min(_LONGEST_WATCH, max(0.2, (ends or now + 1.0) - now)))
+
     def _problems(self) -> list[Problem]:
         services = (self.observe, self.dhcp, self.routes, self.peers, self.api)
-        return [*self.plan.problems, *(problem for service in services for problem in service.problems())]
+        found = [*self.plan.problems, *(problem for service in services for problem in service.problems())]
+        if self._faults:
+            values = (("path", self.path), ("count", str(len(self._faults))), ("first", str(self._faults[0])))
+            found.append(Problem("config-invalid", "config", values))
+        return found
 
     def _problem_reports(self) -> tuple[ProblemReport, ...]:
         now = time.time()
@@ -154,9 +254,20 @@ class App:
 
     def _checks(self) -> tuple[Check, ...]:
         """routerd's own duties. An interface that is missing keeps it from them; a peer's state does not."""
-        waiting = [p for p in self.plan.problems if p.code.startswith("interface-")]
+        waiting = [p for p in self.plan.problems if p.code.startswith(("interface-", "address-not-local"))]
         found = [Check(problem.subject, False, problem.code.replace("-", " ")) for problem in waiting]
         return (*found, *self.dhcp.checks(), *self.routes.checks(), *self.peers.checks(), *self.api.checks())
 
     def _status(self) -> dict[str, object]:
-        return {"dhcp": {"counters": dict(self.dhcp.counters)}}
+        services = (self.observe, self.dhcp, self.routes, self.peers, self.api)
+        faults = [str(fault) for fault in self._faults]
+        config: dict[str, object] = {"path": self.path, "loaded": self._loaded, "errors": faults}
+        return {"config": config, **{s.name: s.status() for s in services if hasattr(s, "status")}}
+
+
+def _store_path(config: Config) -> str:
+    return config.leases.store.removeprefix("sqlite:")
+
+
+def _route_key(route: Route) -> tuple[str, str, str]:
+    return (str(route.prefix), route.lan, str(route.gateway))

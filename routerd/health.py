@@ -35,6 +35,12 @@ class Declared:
 
 _DECLARED = (
     Declared(
+        "config-invalid",
+        ERROR,
+        "{path} has {count} faults and was not taken over; the first: {first}",
+        "Correct it (routerd check lists all faults) and reload again; the configuration from before goes on.",
+    ),
+    Declared(
         "interface-missing",
         ERROR,
         "{subject}: the interface does not exist",

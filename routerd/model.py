@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Network
+from typing import NamedTuple
 
 from routerd.config.model import Dhcp
 
@@ -52,8 +53,8 @@ class Facts:
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
     default_gateways: tuple[DefaultGateway, ...] = ()
     vpns: Mapping[str, VpnFacts] = field(default_factory=dict)
-    reachable: Mapping[str, bool | None] = field(default_factory=dict)
-    """Per peer name: reachable or not; None while it is not known."""
+    all_down: frozenset[str] = frozenset()
+    """The vpns of which every peer is known to be unreachable."""
 
 
 # ---------------------------------------------------------------- the plan and its parts
@@ -150,6 +151,17 @@ class ProbeTarget:
     allowed_ips: tuple[Network, ...] = ()
 
 
+PeerKey = tuple[str, str]
+"""The vpn and the name of a peer."""
+
+
+class PeerChange(NamedTuple):
+    """One item of peers/: a peer that is new or changed, or (target None) gone."""
+
+    key: PeerKey
+    target: ProbeTarget | None
+
+
 @dataclass(frozen=True, slots=True)
 class PeersPart:
     """All peers of all vpns, and how often one may fail or must succeed before its state changes."""
@@ -181,7 +193,6 @@ class Plan:
     routes: tuple[Route, ...] = ()
     dhcp: tuple[DhcpPart, ...] = ()
     kernel: KernelPart = field(default_factory=KernelPart)
-    peers: PeersPart = field(default_factory=PeersPart)
     problems: tuple[Problem, ...] = ()
 
 

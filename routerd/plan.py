@@ -1,4 +1,4 @@
-"""Facts and configuration become the plan: what is handed out, kept in the kernel, probed, and what is wrong.
+"""Facts and configuration become the plan: what is handed out, kept in the kernel, and what is wrong.
 
 Pure and whole: the same input gives the same plan, and nothing of the machine is read here.
 """
@@ -21,7 +21,6 @@ from routerd.model import (
     Sysctl,
     VpnFacts,
 )
-from routerd.plan_peers import peers_part, targets_of
 
 UNREACHABLE_METRIC = 0xFFFFFFFF
 _LOOSE = 2
@@ -61,7 +60,6 @@ def plan(config: Config, facts: Facts) -> Plan:
         routes=tuple(routes),
         dhcp=dhcp,
         kernel=KernelPart(tuple(dict.fromkeys(kernel)), tuple(sysctls)),
-        peers=peers_part(config, facts),
         problems=tuple(problems),
     )
 
@@ -139,10 +137,8 @@ def _withdrawn(vpn: Vpn, facts: Facts, links: Iterable[_Link], problems: list[Pr
         interface = facts.interfaces.get(vpn.interface)
         if interface is None or not interface.up:
             return f"{vpn.interface} is {'down' if interface else 'missing'}"
-    if vpn.withdraw == "all-peers-down":
-        names = [target.name for target in targets_of(vpn, facts, 0.0)]
-        if names and all(facts.reachable.get(name) is False for name in names):
-            return "no peer is reachable"
+    if vpn.withdraw == "all-peers-down" and vpn.name in facts.all_down:
+        return "no peer is reachable"
     return None
 
 

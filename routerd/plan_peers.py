@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from routerd.config.model import Config, PeerConfig, Vpn
-from routerd.model import Address, Facts, Network, PeersPart, ProbeTarget, VpnFacts
+from routerd.model import Address, Facts, Network, PeerChange, PeersPart, ProbeTarget, VpnFacts
 
 
 def peers_part(config: Config, facts: Facts) -> PeersPart:
@@ -11,6 +11,14 @@ def peers_part(config: Config, facts: Facts) -> PeersPart:
     probe = config.probe
     targets = [target for vpn in config.vpns for target in targets_of(vpn, facts, probe.interval)]
     return PeersPart(tuple(targets), probe.timeout, probe.down_after, probe.up_after)
+
+
+def changes(before: PeersPart, after: PeersPart) -> list[PeerChange]:
+    """The items that turn one part into the other; the rules of probing are not items."""
+    old = {(target.vpn, target.name): target for target in before.targets}
+    new = {(target.vpn, target.name): target for target in after.targets}
+    gone = [PeerChange(key, None) for key in old if key not in new]
+    return gone + [PeerChange(key, target) for key, target in new.items() if old.get(key) != target]
 
 
 def targets_of(vpn: Vpn, facts: Facts, interval: float) -> list[ProbeTarget]:

@@ -19,6 +19,7 @@ from routerd.model import (
     VpnFacts,
 )
 from routerd.plan import UNREACHABLE_METRIC, plan
+from routerd.plan_peers import changes, peers_part
 
 KEY_A = "A" * 43 + "="
 KEY_C = "C" * 43 + "="
@@ -100,7 +101,8 @@ def test_peers_configured_and_not() -> None:
         )
     }
     made = plan(config(PLACE_1), facts(vpns=vpns))
-    rows = [(t.name, t.kind, str(t.address), str(t.source), t.interface) for t in made.peers.targets]
+    targets = peers_part(config(PLACE_1), facts(vpns=vpns)).targets
+    rows = [(t.name, t.kind, str(t.address), str(t.source), t.interface) for t in targets]
     assert rows == [
         ("endpoint-a", "icmp", "10.0.0.1", "10.0.0.2", "wg0"),
         (KEY_C, "icmp", "10.0.0.3", "10.0.0.2", "wg0"),
@@ -111,7 +113,7 @@ def test_peers_configured_and_not() -> None:
 
 def test_a_peer_by_address_finds_its_key() -> None:
     text = PLACE_1.replace(f'public_key = "{KEY_A}"', 'address = "10.0.0.1"')
-    (target,) = plan(config(text), facts()).peers.targets
+    (target,) = peers_part(config(text), facts()).targets
     assert (target.name, target.public_key) == ("endpoint-a", KEY_A)
 
 
@@ -149,18 +151,18 @@ def test_tunnel_down_withdraws_the_route_and_keeps_the_catch_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("withdraw", "reachable", "state"),
+    ("withdraw", "all_down", "state"),
     [
-        ("all-peers-down", False, RouteState.WITHDRAWN),
-        ("all-peers-down", None, RouteState.OFFERED),
-        ("all-peers-down", True, RouteState.OFFERED),
-        ("gateway-down", False, RouteState.OFFERED),
-        ("never", False, RouteState.OFFERED),
+        ("all-peers-down", {"wg0"}, RouteState.WITHDRAWN),
+        ("all-peers-down", {"other"}, RouteState.OFFERED),
+        ("all-peers-down", set(), RouteState.OFFERED),
+        ("gateway-down", {"wg0"}, RouteState.OFFERED),
+        ("never", {"wg0"}, RouteState.OFFERED),
     ],
 )
-def test_withdraw_by_peers(withdraw: str, reachable: bool | None, state: RouteState) -> None:
+def test_withdraw_by_peers(withdraw: str, all_down: set[str], state: RouteState) -> None:
     text = PLACE_1.replace('interface = "wg0"', f'interface = "wg0"\nwithdraw = "{withdraw}"')
-    made = plan(config(text), facts(reachable={"endpoint-a": reachable}))
+    made = plan(config(text), facts(all_down=frozenset(all_down)))
     assert [route.state for route in made.routes] == [state]
 
 
@@ -296,3 +298,15 @@ def test_no_lan_without_vpns_and_no_dhcp() -> None:
     text = PLACE_1.split("  [lan.dhcp]")[0] + "vpns = []\n"
     made = plan(config(text), facts())
     assert (made.routes, made.dhcp) == ((), ())
+
+
+def test_changes_between_two_parts() -> None:
+    before = peers_part(config(PLACE_1), facts())
+    more = {"wg0": VpnFacts(True, ((KEY_A, (ip_network("10.0.0.9/32"),)), (KEY_C, (ip_network("10.0.0.3/32"),))))}
+    after = peers_part(config(PLACE_1), facts(vpns=more))
+    assert changes(before, before) == []
+    assert [(change.key, str(change.target and change.target.address)) for change in changes(before, after)] == [
+        (("wg0", "endpoint-a"), "10.0.0.9"),
+        (("wg0", KEY_C), "10.0.0.3"),
+    ]
+    assert changes(after, before)[0].target is None

@@ -130,6 +130,9 @@ class ApiService:
             site.close()
         self._sites.clear()
 
+    def wake(self) -> None:
+        """There are new events."""
+
     def addresses(self) -> dict[str, object]:
         """The socket names that are served now, by entry of `http.listen`."""
         sites = self._sites.values()

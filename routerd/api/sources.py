@@ -1,9 +1,19 @@
 """What the HTTP service asks the daemon for: callables, so that it needs no other feature."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from routerd.config.fault import ConfigFault
+from routerd.events import EventLog
 from routerd.model import Check, LeaseReport, PeerReport, ProblemReport, Route
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadResult:
+    """Whether a new configuration was taken over, and why not."""
+
+    ok: bool
+    errors: tuple[ConfigFault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +37,5 @@ class Sources:
     started: float = 0.0
     peer: Callable[[str], PeerReport | None] | None = None
     now: Callable[[], float] | None = None
+    events: EventLog | None = None
+    reload: Callable[[], Awaitable[ReloadResult]] | None = None

@@ -10,9 +10,10 @@ from routerd.config.fault import ConfigError
 from routerd.config.model import Config
 from routerd.config.store import read_config
 from routerd.health import ProblemTracker
-from routerd.model import Facts, KernelRoute, Plan, ProblemReport
+from routerd.model import Facts, KernelRoute, Plan, ProbeTarget, ProblemReport
 from routerd.observe.service import ObserveService
 from routerd.plan import plan
+from routerd.plan_peers import peers_part
 
 HELP = "show what routerd would do here, without doing it"
 
@@ -29,9 +30,13 @@ def run(args: argparse.Namespace) -> int:
         for fault in error.errors:
             print(fault, file=sys.stderr)
         return 2
-    made = plan(config, asyncio.run(_facts(config)))
+    facts = asyncio.run(_facts(config))
+    made, targets = plan(config, facts), peers_part(config, facts).targets
     problems = _problems(made)
-    print(json.dumps(_as_json(made, problems), indent=2) if args.json else "\n".join(_as_text(made, problems)).rstrip())
+    if args.json:
+        print(json.dumps(_as_json(made, targets, problems), indent=2))
+    else:
+        print("\n".join(_as_text(made, targets, problems)).rstrip())
     return 0
 
 
@@ -58,7 +63,7 @@ def _kernel(route: KernelRoute) -> str:
     return f"{route.prefix}{via} dev {route.interface} metric {route.metric}"
 
 
-def _as_json(made: Plan, problems: tuple[ProblemReport, ...]) -> dict[str, object]:
+def _as_json(made: Plan, targets: tuple[ProbeTarget, ...], problems: tuple[ProblemReport, ...]) -> dict[str, object]:
     return {
         "routes": [
             {
@@ -89,7 +94,7 @@ def _as_json(made: Plan, problems: tuple[ProblemReport, ...]) -> dict[str, objec
         },
         "peers": [
             {"name": target.name, "vpn": target.vpn, "probe": target.kind, "address": _text(target.address)}
-            for target in made.peers.targets
+            for target in targets
         ],
         "problems": [{"code": p.code, "subject": p.subject, "text": p.text, "mend": p.mend} for p in problems],
     }
@@ -99,7 +104,7 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _as_text(made: Plan, problems: tuple[ProblemReport, ...]) -> list[str]:
+def _as_text(made: Plan, targets: tuple[ProbeTarget, ...], problems: tuple[ProblemReport, ...]) -> list[str]:
     routes = [(r.prefix, r.gateway, r.lan, ",".join(r.channels), r.state.value, r.reason) for r in made.routes]
     lines = table("Routes", ("PREFIX", "VIA", "LAN", "CHANNELS", "STATE", "REASON"), routes, "none")
     dhcp = [
@@ -111,6 +116,6 @@ def _as_text(made: Plan, problems: tuple[ProblemReport, ...]) -> list[str]:
     lines += ["Kernel routes:", *(f"  {_kernel(route)}" for route in made.kernel.routes), ""]
     settings = [f"  net.ipv4.conf.{s.interface}.{s.name} = {s.value}" for s in made.kernel.sysctls]
     lines += ["Kernel settings:", *settings, ""]
-    peers = [(t.name, t.vpn, t.kind, t.address) for t in made.peers.targets]
+    peers = [(t.name, t.vpn, t.kind, t.address) for t in targets]
     lines += table("Peers", ("NAME", "VPN", "PROBE", "ADDRESS"), peers, "none")
     return [*lines, *(f"{p.severity}: {p.text}\n  {p.mend}" for p in problems)]

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     # The loop shares the interpreter with the thread that stores leases; a fast hand-over keeps DHCP's delay low.
     sys.setswitchinterval(0.0005)
     try:
-        asyncio.run(App(config).run())
+        asyncio.run(App(config, str(args.config), lambda: read_config(args.config)).run())
     except StartError as error:
         print(f"routerd: {error}", file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address
 
 from routerd.dhcp.frame import BROADCAST_ADDRESS, BROADCAST_MAC, udp_frame
-from routerd.dhcp.leases import STATE_NAMES, LeaseTable, Row
+from routerd.dhcp.leases import OFFERED, STATE_NAMES, LeaseTable, Row
 from routerd.dhcp.message import SERVER_PORT, decode_message
 from routerd.dhcp.pipeline import Pipeline
 from routerd.dhcp.responder import Reply, Responder
@@ -66,6 +66,24 @@ class DhcpService:
         stored = await loop.run_in_executor(self._worker, self._store.load, _wall_offset())
         for lan, rows in stored.items():
             self._table(lan).load(rows)
+
+    async def move(self, store: LeaseStore) -> None:
+        """Keep leases in another file from now on, with all that are known. Raises `StoreError`; then nothing moved."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._worker, store.open)
+        # Commits run one after the other on the worker: from here on they go to the new file, behind the copy.
+        old, self._store = self._store, store
+        try:
+            await loop.run_in_executor(self._worker, store.commit, self._rows(), _wall_offset())
+        except StoreError:
+            self._store = old
+            await loop.run_in_executor(self._worker, old.commit, self._rows(), _wall_offset())
+            await loop.run_in_executor(self._worker, store.close)
+            raise
+        await loop.run_in_executor(self._worker, old.close)
+
+    def _rows(self) -> list[tuple[str, Row]]:
+        return [(lan, row) for lan, table in self._tables.items() for row in table.rows() if row.state != OFFERED]
 
     def apply(self, parts: Iterable[DhcpPart], *, first: bool = False) -> None:
         """Serve exactly these LANs. Sockets survive where interface and address stay; with `first`, a socket that
@@ -284,6 +302,10 @@ class DhcpService:
             for address in addresses[lan]
             if (row := table.row(address)) is not None
         )
+
+    def status(self) -> dict[str, object]:
+        """Counters, named as Kea's statistics."""
+        return {"counters": dict(self.counters)}
 
     def checks(self) -> tuple[Check, ...]:
         """Is every LAN's socket open, and can leases be stored?"""

@@ -3,7 +3,7 @@
 import heapq
 from dataclasses import dataclass
 
-from routerd.peers.probes import PeerKey
+from routerd.model import PeerKey
 from routerd.peers.status import HANDSHAKE_LIFETIME
 
 

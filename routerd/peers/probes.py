@@ -4,13 +4,11 @@ Pure: `now` is seconds of a monotonic clock. The cost of a call depends on what 
 """
 
 import heapq
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from routerd.model import Address, PeersPart, ProbeTarget
-
-PeerKey = tuple[str, str]
-"""The vpn and the name of a peer."""
+from routerd.model import Address, PeerChange, PeerKey, PeersPart, ProbeTarget
 
 # Phases are multiples of the golden ratio: any number of peers, added in any steps, stays evenly spread.
 _GOLDEN = 0.6180339887498949
@@ -94,13 +92,20 @@ class Probes:
     def configure(self, part: PeersPart, now: float) -> None:
         """Take over what is to be probed; a peer whose address, link and interval stay is not disturbed."""
         self._timeout, self._down_after = part.timeout, part.down_after
-        wanted = {key_of(target): (target, link) for target in part.targets if (link := link_of(target)) is not None}
-        for key in [key for key in self._peers if key not in wanted]:
-            self._drop(self._peers.pop(key))
+        wanted = {key_of(target): target for target in part.targets}
+        gone = [PeerChange(key, None) for key in self._peers if key not in wanted]
+        self.update([*gone, *(PeerChange(key, target) for key, target in wanted.items())], now)
+
+    def update(self, changes: Iterable[PeerChange], now: float) -> None:
+        """Take over single peers: new, changed, or (target None) gone."""
         fresh = []
-        for key, (target, link) in wanted.items():
-            assert target.address is not None
+        for key, target in changes:
+            link = None if target is None else link_of(target)
             peer = self._peers.get(key)
+            if target is None or link is None or target.address is None:
+                if peer is not None:
+                    self._drop(self._peers.pop(key))
+                continue
             if peer is not None and (peer.address, peer.link) == (target.address, link):
                 if peer.interval != target.interval:
                     peer.interval = target.interval
@@ -113,6 +118,10 @@ class Probes:
             self._peers[key] = peer = _Peer(key, target.address, link, target.interval, phase)
             fresh.append(peer)
         self._start(fresh, now)
+
+    def probed(self) -> dict[PeerKey, tuple[Address, Link, float]]:
+        """Address, link and interval of every peer that is probed."""
+        return {key: (peer.address, peer.link, peer.interval) for key, peer in self._peers.items()}
 
     def next_deadline(self) -> float | None:
         """When `on_deadline` is to be called next; None while nothing is probed."""

@@ -4,11 +4,13 @@ Pure: `now` is monotonic seconds, `unix_now` the same moment in Unix seconds. Me
 reachable say so: they return True when `reachable` of some peer has changed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from routerd.model import (
     Network,
+    PeerChange,
+    PeerKey,
     PeerReport,
     PeersPart,
     PeerState,
@@ -19,7 +21,7 @@ from routerd.model import (
 )
 from routerd.peers.handshakes import Handshakes
 from routerd.peers.matching import match
-from routerd.peers.probes import Outcome, PeerKey, key_of, link_of
+from routerd.peers.probes import Outcome, key_of, link_of
 from routerd.peers.status import Event, Status, handshake_event, observed, probed
 
 
@@ -56,22 +58,31 @@ class Roster:
         self._up_after = 2
 
     def apply(self, part: PeersPart, now: float, unix_now: float) -> bool:
-        """Take over the targets. One with the name or the key of an earlier one goes on with that one's state."""
-        before = self._measured()
+        """Take over all targets. One with the name or the key of an earlier one goes on with that one's state."""
         self._down_after, self._up_after = part.down_after, part.up_after
-        old = self._entries
-        by_key = {(key[0], entry.public_key): entry for key, entry in old.items()}
-        self._entries = {}
-        for target in part.targets:
-            earlier = old.get(key_of(target))
+        wanted = {key_of(target): target for target in part.targets}
+        gone = [key for key, entry in self._entries.items() if entry.listed and key not in wanted]
+        changes = [PeerChange(key, None) for key in gone] + [PeerChange(*item) for item in wanted.items()]
+        changed = self.update(changes, now, unix_now)
+        # Shown in the order of the part: what is configured first comes first.
+        rest = [key for key in self._entries if key not in wanted]
+        self._entries = {key: self._entries[key] for key in (*wanted, *rest)}
+        return changed
+
+    def update(self, changes: Iterable[PeerChange], now: float, unix_now: float) -> bool:
+        """Take over single targets: new, changed, or (None) gone; a new name of a known key keeps that one's state."""
+        changes = tuple(changes)
+        before = self._measured()
+        gone = {key: self._entries.pop(key) for key, target in changes if target is None and key in self._entries}
+        by_key = {(key[0], entry.public_key): entry for key, entry in (*self._entries.items(), *gone.items())}
+        for key, target in changes:
+            if target is None:
+                self._handshakes.forget(key)
+                continue
+            earlier = self._entries.get(key)
             if earlier is None or not _same_peer(earlier, target):
                 earlier = by_key.get((target.vpn, target.public_key)) if target.public_key else None
-            self._entries[key_of(target)] = _renewed(earlier, target, now)
-        for key, entry in old.items():
-            if not entry.listed:
-                self._entries.setdefault(key, entry)
-            elif key not in self._entries:
-                self._handshakes.forget(key)
+            self._entries[key] = _renewed(earlier, target, now)
         self.observed(self._devices, now, unix_now)
         return self._measured() != before
 
@@ -134,6 +145,13 @@ class Roster:
         """Per peer name; where a peer of two vpns has one name, the configured one counts."""
         entries = sorted(self._entries.items(), key=lambda item: item[1].listed)
         return {name: entry.status.reachable for (_, name), entry in entries}
+
+    def all_down(self) -> frozenset[str]:
+        """The vpns that have peers, every one of them known to be unreachable."""
+        down: dict[str, bool] = {}
+        for (vpn, _), entry in self._entries.items():
+            down[vpn] = down.get(vpn, True) and entry.status.reachable is False
+        return frozenset(vpn for vpn, all_are in down.items() if all_are)
 
     def _measured(self) -> dict[str, bool]:
         return {name: value for name, value in self.reachable().items() if value is not None}

@@ -6,12 +6,22 @@ import math
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from routerd.model import Check, PeerReport, PeersPart, Problem, WireGuardDevice
+from routerd.model import (
+    Check,
+    Event,
+    PeerChange,
+    PeerKey,
+    PeerReport,
+    PeersPart,
+    ProbeTarget,
+    Problem,
+    WireGuardDevice,
+)
 from routerd.peers import echo
 from routerd.peers.links import GONE, Backoff, problem
-from routerd.peers.probes import Link, Outcome, Probes, Send, link_of
+from routerd.peers.probes import Link, Outcome, Probes, Send, key_of, link_of
 from routerd.peers.roster import Roster, report
 from routerd.system.sockets_icmp import IcmpSocket
 from routerd.wire import WireError
@@ -39,9 +49,10 @@ class PeersService:
 
     name = "peers"
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
+    def __init__(self, on_change: Callable[[], None], emit: Callable[[Event], None] = lambda event: None) -> None:
         self._on_change = on_change
-        self._part = PeersPart()
+        self._emit = emit
+        self._targets: dict[PeerKey, ProbeTarget] = {}
         self._roster = Roster()
         self._probes = Probes(random.SystemRandom().randrange(0x10000))
         self._doors: dict[Link, _Door] = {}
@@ -55,16 +66,33 @@ class PeersService:
     async def apply(self, part: PeersPart) -> None:
         """Take over what is to be measured; an empty part stops all probes. States of targets that stay survive."""
         now = _now()
-        self._part = part
+        self._targets = {key_of(target): target for target in part.targets}
         changed = self._roster.apply(part, now, time.time())
         self._probes.configure(part, now)
-        wanted = {link for target in part.targets if (link := link_of(target)) is not None}
+        self._open_doors()
+        self._changed(changed)
+        self._wake.set()
+
+    def update(self, changes: Iterable[PeerChange]) -> None:
+        """Take over single peers; the result is that of one `apply` of all of them."""
+        changes = tuple(changes)
+        now = _now()
+        for key, target in changes:
+            self._targets.pop(key, None)
+            if target is not None:
+                self._targets[key] = target
+        changed = self._roster.update(changes, now, time.time())
+        self._probes.update(changes, now)
+        self._open_doors()
+        self._changed(changed)
+        self._wake.set()
+
+    def _open_doors(self) -> None:
+        wanted = {link for target in self._targets.values() if (link := link_of(target)) is not None}
         for link in self._doors.keys() - wanted:
             self._close(self._doors.pop(link))
         for link in wanted - self._doors.keys():
             self._doors[link] = _Door(link)
-        self._changed(changed)
-        self._wake.set()
 
     def observed(self, devices: Mapping[str, WireGuardDevice]) -> None:
         """Take over the WireGuard devices, by vpn; a vpn that cannot be read is left out."""
@@ -89,10 +117,14 @@ class PeersService:
         """Per peer name: reachable or not, None where nobody knows."""
         return self._roster.reachable()
 
+    def all_down(self) -> frozenset[str]:
+        """The vpns that have peers, every one of them known to be unreachable."""
+        return self._roster.all_down()
+
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong now, with peers and with sending probes."""
         vpns: dict[tuple[str, Link], int] = {}
-        for target in self._part.targets:
+        for target in self._targets.values():
             link = link_of(target)
             if link is not None and (error := self._doors[link].backoff.error):
                 vpns[target.vpn, link] = error

@@ -97,6 +97,11 @@ class RoutesService:
             self._part = None
             self._kernel.close()
 
+    @property
+    def applied(self) -> bool:
+        """Was any part applied since the start?"""
+        return self._part is not None
+
     def problems(self) -> tuple[Problem, ...]:
         """What could not be done at the last try."""
         return self._problems
