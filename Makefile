@@ -1,6 +1,6 @@
 # `make` alone lists the targets. On a fresh Debian 12, as root, each installs what it lacks.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench soak clean
 
 PYTHON := .venv/bin/python
 
@@ -28,6 +28,10 @@ format: ## let ruff format and sort the code
 bench: ## measure start, memory and the demonstration (root)
 	@scripts/setup bench
 	@$(PYTHON) -m tests.bench
+
+soak: ## ten minutes of clients, a flapping peer and reloads; nothing may grow (root)
+	@scripts/setup bench
+	@$(PYTHON) -m tests.soak $(SECONDS)
 
 clean: ## remove caches and build output; .venv stays
 	@rm -rf .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from routerd import __version__
 from routerd.api.service import ApiService, BindError
@@ -16,7 +17,7 @@ from routerd.config.model import Config
 from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore, StoreError
 from routerd.events import EventLog
-from routerd.health import ProblemTracker
+from routerd.health import ERROR, INFO, WARNING, ProblemTracker
 from routerd.model import Check, Event, Facts, PeersPart, Plan, Problem, ProblemReport, Route, WireGuardDevice
 from routerd.observe.service import ObserveService
 from routerd.peers.service import PeersService
@@ -24,12 +25,26 @@ from routerd.plan import plan
 from routerd.plan_peers import changes, peers_part
 from routerd.routes.service import RoutesService
 from routerd.system.log import start_log
+from routerd.system.monitor import Monitor
+from routerd.system.process import own_process
 from routerd.system.sockets_dhcp import SocketError
 
 log = logging.getLogger("routerd")
 
 _WINDOW = 0.05
 _LONGEST_WATCH = 5.0
+_LEVELS = {ERROR: logging.ERROR, WARNING: logging.WARNING, INFO: logging.INFO}
+_UNREADY = frozenset(
+    (
+        "interface-missing",
+        "interface-down",
+        "interface-no-address",
+        "no-prefixes",
+        "pool-not-on-link",
+        "router-not-on-link",
+    )
+)
+"""Problems of the plan that keep routerd from a duty. A shared address that another machine holds does not."""
 
 
 class StartError(Exception):
@@ -57,9 +72,14 @@ class App:
         self._tracker = ProblemTracker()
         self._shown: dict[tuple[str, str], ProblemReport] = {}
         self.events = EventLog(f"{int(time.time()):x}")
-        self.observe = ObserveService(self._on_facts, self._on_devices, on_change=self._kernel_changed.set)
-        self.dhcp = DhcpService(LeaseStore(_store_path(config)), self._emit)
         self.routes = RoutesService()
+        self.observe = ObserveService(
+            self._on_facts,
+            self._on_devices,
+            on_change=self._kernel_changed.set,
+            monitor=partial(Monitor, removed=self.routes.removed),
+        )
+        self.dhcp = DhcpService(LeaseStore(_store_path(config)), self._emit)
         self.peers = PeersService(self._on_peers, self._emit)
         self.api = ApiService(self._sources())
 
@@ -141,7 +161,7 @@ class App:
             except ConfigError as error:
                 self._faults = error.errors
                 for fault in error.errors:
-                    log.error("config %s: %s", self.path, fault)
+                    log.error("config %s: %s", self.path, fault, extra={"every": True})
                 log.error("config %s: not taken over; routerd goes on with the one it has", self.path)
                 return ReloadResult(False, self._faults)
             except StoreError as error:
@@ -233,8 +253,10 @@ class App:
                 report = shown[key]
                 data = {"code": report.code, "severity": report.severity, "text": report.text}
                 self._emit(Event("problem", report.subject, "appeared", now, data))
+                log.log(_LEVELS[report.severity], "%s; %s", report.text, report.mend)
             for key in self._shown.keys() - shown.keys():
                 self._emit(Event("problem", key[1], "gone", now, {"code": key[0]}))
+                log.info("%s: %s is over", key[1], key[0])
             self._shown = shown
             ends = self._tracker.next_change(now)
             await asyncio.sleep(min(_LONGEST_WATCH, max(0.2, (ends or now + 1.0) - now)))
@@ -254,7 +276,7 @@ class App:
 
     def _checks(self) -> tuple[Check, ...]:
         """routerd's own duties. An interface that is missing keeps it from them; a peer's state does not."""
-        waiting = [p for p in self.plan.problems if p.code.startswith(("interface-", "address-not-local"))]
+        waiting = [p for p in self.plan.problems if p.code in _UNREADY]
         found = [Check(problem.subject, False, problem.code.replace("-", " ")) for problem in waiting]
         return (*found, *self.dhcp.checks(), *self.routes.checks(), *self.peers.checks(), *self.api.checks())
 
@@ -262,7 +284,11 @@ class App:
         services = (self.observe, self.dhcp, self.routes, self.peers, self.api)
         faults = [str(fault) for fault in self._faults]
         config: dict[str, object] = {"path": self.path, "loaded": self._loaded, "errors": faults}
-        return {"config": config, **{s.name: s.status() for s in services if hasattr(s, "status")}}
+        return {
+            "config": config,
+            "process": own_process(),
+            **{s.name: s.status() for s in services if hasattr(s, "status")},
+        }
 
 
 def _store_path(config: Config) -> str:

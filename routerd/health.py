@@ -113,6 +113,21 @@ _DECLARED = (
         patience=1.0,
     ),
     Declared(
+        "dhcp-rival",
+        ERROR,
+        "{subject}: DHCP is not served, because another DHCP server answers: {rivals}",
+        'Stop that server or its pool for this LAN, and routerd takes over within 15 s. Or set `mode = "off"` here, or '
+        "`authoritative = true` to serve whatever else is there.",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+    ),
+    Declared(
+        "dhcp-rival-beside",
+        WARNING,
+        "{subject}: another DHCP server answers too, and its clients may lack the routes: {rivals}",
+        "Stop that server or its pool for this LAN: which of the two a client gets is chance.",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+    ),
+    Declared(
         "lease-store",
         ERROR,
         "leases cannot be written to {path}: {reason}",
@@ -145,6 +160,20 @@ _DECLARED = (
         "the kernel route {route} cannot be kept: {reason}",
         "Look for another program that manages routes: ip -4 route show {prefix}",
         depends_on=("interface-missing", "interface-down"),
+    ),
+    Declared(
+        "route-contested",
+        WARNING,
+        "{subject}: {who} has removed it ({times} lately); routerd puts it back, each time later",
+        "{hint}",
+        depends_on=("interface-missing", "interface-down"),
+    ),
+    Declared(
+        "setting-contested",
+        WARNING,
+        "{subject}: another program has changed it ({times} lately); routerd sets it to {value} again, each time later",
+        "Look for who sets it: grep -rE 'ip_forward|forwarding|rp_filter|redirects' /etc/sysctl.conf /etc/sysctl.d",
+        depends_on=("interface-missing",),
     ),
     Declared(
         "wireguard-unreadable",
@@ -183,6 +212,12 @@ _DECLARED = (
         "HTTP cannot be served at {listen}: {reason}",
         "{hint}",
         patience=0.0,
+    ),
+    Declared(
+        "http-token",
+        WARNING,
+        "the token file {path} cannot be used: {reason}",
+        "{hint} Until then nothing can be changed over TCP, only over the Unix socket.",
     ),
     Declared(
         "netlink",

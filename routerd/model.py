@@ -40,10 +40,15 @@ class DefaultGateway:
 
 @dataclass(frozen=True, slots=True)
 class VpnFacts:
-    """What decides about a vpn that lives on this machine: its peers' keys and AllowedIPs; never counters or keys."""
+    """What decides about a vpn that lives on this machine: its peers' keys and AllowedIPs; never counters or keys.
+
+    While its interface is missing (`found` is False) `peers` are those that it had last. `last` are the networks
+    that were behind it when its interface was up last: they count until it is up again.
+    """
 
     found: bool
     peers: tuple[tuple[str, tuple[Network, ...]], ...] = ()
+    last: tuple[IPv4Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

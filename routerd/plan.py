@@ -5,7 +5,7 @@ Pure and whole: the same input gives the same plan, and nothing of the machine i
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network, collapse_addresses
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, collapse_addresses
 
 from routerd.config.model import Config, Lan, Vpn
 from routerd.model import (
@@ -43,9 +43,10 @@ def plan(config: Config, facts: Facts) -> Plan:
     routes: list[Route] = []
     kernel: list[KernelRoute] = []
     sysctls: dict[Sysctl, None] = dict.fromkeys(Sysctl(link.interface.name, "forwarding", 1) for link in links)
+    lans = _lan_networks(config, facts)
     for vpn in config.vpns:
-        prefixes = _prefixes(vpn, facts, links, problems)
-        withdrawn = _withdrawn(vpn, facts, links, problems)
+        prefixes = _prefixes(vpn, facts, lans, problems)
+        withdrawn = _withdrawn(vpn, facts, links, tuple(f"lan {lan.interface}" for lan in config.lans), problems)
         for link in links:
             if link.lan.vpns is None or vpn.name in link.lan.vpns:
                 routes += _lan_routes(vpn, prefixes, link, facts, withdrawn)
@@ -75,12 +76,18 @@ def _link(lan: Lan, facts: Facts, problems: list[Problem]) -> _Link | None:
     wanted = lan.address
     for own in interface.addresses:
         if wanted is None or own.ip == wanted:
-            return _Link(lan, interface, own.ip, own.network)
+            return _Link(lan, interface, own.ip, _network_of(own, interface))
     if wanted is None:
         problems.append(Problem("interface-no-address", subject))
     else:
         problems.append(Problem("address-not-local", subject, (("address", str(wanted)),)))
     return None
+
+
+def _network_of(own: IPv4Interface, interface: Interface) -> IPv4Network:
+    """The network of an address; that of a single address (keepalived adds its own so) is the one that it lies in."""
+    around = (other.network for other in interface.addresses if own.ip in other.network)
+    return own.network if own.network.prefixlen < 32 else min(around, key=lambda network: network.prefixlen)
 
 
 def _interface(subject: str, name: str, facts: Facts, problems: list[Problem]) -> Interface | None:
@@ -97,18 +104,32 @@ def _interface(subject: str, name: str, facts: Facts, problems: list[Problem]) -
 # ---------------------------------------------------------------- vpns
 
 
-def _prefixes(vpn: Vpn, facts: Facts, links: Iterable[_Link], problems: list[Problem]) -> tuple[IPv4Network, ...]:
-    """What is behind the VPN, collapsed, without anything that overlaps a LAN."""
+def _lan_networks(config: Config, facts: Facts) -> tuple[IPv4Network, ...]:
+    """The networks of the LANs; of one that is not there now, at least the addresses that are configured for it."""
+    networks: list[IPv4Network] = []
+    for lan in config.lans:
+        interface = facts.interfaces.get(lan.interface)
+        known = [address.network for address in interface.addresses] if interface is not None else []
+        pools = lan.dhcp.pools if lan.dhcp is not None else ()
+        own = [IPv4Network(lan.address)] if lan.address is not None else []
+        networks += known or [*own, *(IPv4Network(end) for pool in pools for end in (pool.first, pool.last))]
+    return tuple(networks)
+
+
+def _prefixes(vpn: Vpn, facts: Facts, lans: Iterable[IPv4Network], problems: list[Problem]) -> tuple[IPv4Network, ...]:
+    """What is behind the VPN, collapsed, without default routes and without anything that overlaps a LAN."""
     subject = f"vpn {vpn.name}"
     if vpn.interface is not None:
         _interface(subject, vpn.interface, facts, problems)
     kept = []
     for prefix in collapse_addresses(_networks(vpn, facts)):
-        clash = next((link for link in links if prefix.overlaps(link.network)), None)
+        if not prefix.prefixlen:
+            continue  # Two halves of everything are a default route as well.
+        clash = next((network for network in lans if prefix.overlaps(network)), None)
         if clash is None:
             kept.append(prefix)
         else:
-            values = (("prefix", str(prefix)), ("network", str(clash.network)))
+            values = (("prefix", str(prefix)), ("network", str(clash)))
             problems.append(Problem("prefix-overlaps-lan", subject, values))
     if not kept:
         problems.append(Problem("no-prefixes", subject))
@@ -116,20 +137,27 @@ def _prefixes(vpn: Vpn, facts: Facts, links: Iterable[_Link], problems: list[Pro
 
 
 def _networks(vpn: Vpn, facts: Facts) -> list[IPv4Network]:
-    """The configured prefixes, else the interface's own networks and its peers' AllowedIPs without default routes."""
+    """The configured prefixes, else the interface's own networks and its peers' AllowedIPs without default routes.
+
+    While the interface is down or missing, what was behind it before still counts: its routes are withdrawn then, and
+    what would go there finds no other way.
+    """
     if vpn.prefixes is not None:
         return list(vpn.prefixes)
     interface = facts.interfaces.get(vpn.interface or "")
     own = [address.network for address in interface.addresses] if interface is not None else []
     found = facts.vpns.get(vpn.name, VpnFacts(found=False))
     allowed = [network for _, networks in found.peers for network in networks]
-    return own + [network for network in allowed if isinstance(network, IPv4Network) and network.prefixlen]
+    last = found.last if interface is None or not interface.up else ()
+    return [*own, *last, *(net for net in allowed if isinstance(net, IPv4Network) and net.prefixlen)]
 
 
-def _withdrawn(vpn: Vpn, facts: Facts, links: Iterable[_Link], problems: list[Problem]) -> str | None:
-    """Why the routes of this vpn are withdrawn now; None if they are not."""
+def _withdrawn(
+    vpn: Vpn, facts: Facts, links: Iterable[_Link], lans: tuple[str, ...], problems: list[Problem]
+) -> str | None:
+    """Why the routes of this vpn are withdrawn now; None if they are not. `lans` are the subjects of all LANs."""
     if vpn.interface is None and not any(gateway in link.network for gateway in vpn.gateways for link in links):
-        problems.append(Problem("gateway-not-on-link", f"vpn {vpn.name}"))
+        problems.append(Problem("gateway-not-on-link", f"vpn {vpn.name}", within=lans))
         return "none of its gateways is on a LAN"
     if vpn.withdraw == "never":
         return None

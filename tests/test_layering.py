@@ -13,7 +13,8 @@ _FILES = sorted(path.relative_to(_HOUSE) for path in _HOUSE.rglob("*.py"))
 
 _OUTSIDE_NAMES = {"service.py", "store.py", "cli.py", "app.py"}
 _OUTSIDE_FOLDERS = {"commands", "system", "doctor", "lab"}
-_OUTSIDE_PATHS = {Path("api/server.py")}
+_OUTSIDE_PATHS = {Path(f"api/{name}.py") for name in ("server", "answers", "handlers", "commands", "stream")}
+_OUTSIDE_PATHS |= {Path(f"dhcp/{name}.py") for name in ("lan_service", "rival_service")}
 _OUTSIDE_MODULES = {
     *("aiohttp", "asyncio", "concurrent", "ctypes", "fcntl", "getpass", "glob", "http.client", "http.server", "io"),
     *("locale", "logging", "multiprocessing", "os", "pathlib", "platform", "pyroute2", "resource", "scapy", "secrets"),
@@ -83,6 +84,8 @@ def _leads_outside(name: str) -> bool:
     house, *parts = name.split(".")
     if house != "routerd" or not parts:
         return False
+    if Path(*parts[:2]).with_suffix(".py") in _OUTSIDE_PATHS:
+        return True
     return parts[0] in _OUTSIDE_FOLDERS or any(f"{part}.py" in _OUTSIDE_NAMES for part in parts)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from routerd.config.load import parse
 from routerd.config.model import Config
+from routerd.health import ProblemTracker
 from routerd.model import (
     DefaultGateway,
     Facts,
@@ -310,3 +311,25 @@ def test_changes_between_two_parts() -> None:
         (("wg0", KEY_C), "10.0.0.3"),
     ]
     assert changes(after, before)[0].target is None
+
+
+def test_halves_of_everything_are_no_prefix() -> None:
+    vpns = {"wg0": VpnFacts(True, ((KEY_A, (ip_network("0.0.0.0/1"), ip_network("128.0.0.0/1"))),))}
+    made = plan(config(PLACE_1), facts(vpns=vpns))
+    assert made.routes == ()
+    assert made.kernel.routes == ()
+
+
+@pytest.mark.parametrize("interfaces", [{}, {"eth0": interface("eth0", "192.168.200.2/24", up=False)}])
+def test_a_lan_that_is_away_is_no_prefix_either(interfaces: dict[str, Interface]) -> None:
+    vpns = {"wg0": VpnFacts(True, ((KEY_A, (ip_network("192.168.200.0/24"),)),))}
+    made = plan(config(PLACE_1), facts(vpns=vpns, interfaces=interfaces | {"wg0": interface("wg0", "10.0.0.2/24")}))
+    assert {route.prefix for route in made.kernel.routes} == {NET}
+
+
+def test_a_gateway_that_is_away_is_explained_by_its_lan() -> None:
+    made = plan(config(PLACE_2), facts(interfaces={}))
+    tracker = ProblemTracker()
+    tracker.update(made.problems, 0.0)
+    causes = {row.code: row.caused_by for row in tracker.report(100.0)}
+    assert causes == {"interface-missing": None, "gateway-not-on-link": "interface-missing (lan eth0)"}

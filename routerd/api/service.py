@@ -9,9 +9,11 @@ import socket
 from typing import TYPE_CHECKING
 
 from routerd.api.access import TcpListen, UnixListen, parse_listen
+from routerd.api.auth import LEAST_TOKEN
 from routerd.api.sources import Sources
 from routerd.config.model import Http
 from routerd.model import Check, Problem
+from routerd.system.secret import SecretError, read_secret
 from routerd.system.sockets_http import identity, listen_tcp, listen_unix, remove_unix
 
 if TYPE_CHECKING:
@@ -59,13 +61,13 @@ class _Site:
                 raise
         except (OSError, ValueError) as error:
             if self.error is None:
-                log.warning("http: %s cannot be served: %s; trying again", self.listen, error)
+                log.warning("http %s: cannot be served: %s; trying again", self.listen, error)
             self.error = error
             self.retry_at = now + self.delay
             self.delay = min(2 * self.delay, _LONGEST_DELAY)
         else:
             self.error, self.delay = None, _FIRST_DELAY
-            log.info("http: serving at %s", self.listen)
+            log.info("http %s: serving", self.listen)
 
     def close(self) -> None:
         """Stop accepting; connections that are open go on until the whole service stops."""
@@ -96,11 +98,13 @@ class ApiService:
         self._sources = sources
         self._sites: dict[str, _Site] = {}
         self._import_error: ImportError | None = None
-        self._wake = asyncio.Event()
-        self._running = False
+        self._wake, self._bell = asyncio.Event(), asyncio.Event()
+        self._token_file: str | None = None
+        self._server: Server | None = None
 
     async def apply(self, part: Http) -> None:
-        """Take over where to serve; addresses that stay are not touched."""
+        """Take over where to serve; addresses that stay are not touched, nor connections that are open."""
+        self._token_file = part.token_file
         for listen in self._sites.keys() - set(part.listen):
             self._sites.pop(listen).close()
         for listen in part.listen:
@@ -113,6 +117,7 @@ class ApiService:
         Raises `BindError` for an address that another program holds or that needs a right, and gives back the others.
         What may come later, such as an address that this machine does not have yet, is left to `run`.
         """
+        self._token_file = part.token_file
         for listen in part.listen:
             site = self._sites.setdefault(listen, _Site(listen))
             try:
@@ -131,7 +136,18 @@ class ApiService:
         self._sites.clear()
 
     def wake(self) -> None:
-        """There are new events."""
+        """There are new events: send them to who listens."""
+        self._bell.set()
+        self._bell.clear()
+
+    def status(self) -> dict[str, object]:
+        """Where HTTP is served, since what goes wrong, and how many read events."""
+        sites = [
+            {"listen": site.listen, "served": site.server is not None, "error": site.error and str(site.error)}
+            for site in self._sites.values()
+        ]
+        streams = None if self._server is None else self._server.streams
+        return {"listen": sites, "event_streams": 0 if streams is None else len(streams)}
 
     def addresses(self) -> dict[str, object]:
         """The socket names that are served now, by entry of `http.listen`."""
@@ -139,15 +155,25 @@ class ApiService:
         return {site.listen: site.server.sockets[0].getsockname() for site in sites if site.server is not None}
 
     def problems(self) -> tuple[Problem, ...]:
-        """The addresses that cannot be served, with the mend of each."""
+        """The addresses that cannot be served, and a token that cannot be used, with the mend of each."""
         if self._import_error is not None:
             return tuple(_not_installed(site, self._import_error) for site in self._sites.values())
-        return tuple(_problem(site, site.error) for site in self._sites.values() if site.error is not None)
+        found = [_problem(site, site.error) for site in self._sites.values() if site.error is not None]
+        try:
+            self._token()
+        except SecretError as error:
+            values = (("path", self._token_file or ""), ("reason", error.reason), ("hint", error.hint))
+            found.append(Problem("http-token", "http", values))
+        return tuple(found)
+
+    def _token(self) -> bytes | None:
+        # Read anew each time: a new token is in force as soon as it is written.
+        return None if self._token_file is None else read_secret(self._token_file, LEAST_TOKEN)
 
     def checks(self) -> tuple[Check, ...]:
         """One check: whether every address is served."""
         missing = [site.listen for site in self._sites.values() if site.server is None]
-        if not self._running:
+        if self._server is None:
             return (Check(self.name, False, "not started"),)
         return (Check(self.name, not missing, f"not served: {', '.join(missing)}" if missing else ""),)
 
@@ -158,11 +184,11 @@ class ApiService:
             module = await asyncio.to_thread(importlib.import_module, "routerd.api.server")
         except ImportError as error:
             self._import_error = error
-            log.error("http: cannot be served: %s", error)
+            log.error("http: cannot be served: %s; all else goes on, but nothing can be asked until a restart", error)
             await asyncio.Event().wait()
-        server: Server = module.Server(self._sources, _own_names())
+        server: Server = module.Server(self._sources, _own_names(), self._token, self._bell)
         await server.start()
-        self._running = True
+        self._server = server
         try:
             while True:
                 self._wake.clear()
@@ -173,7 +199,7 @@ class ApiService:
                 except TimeoutError:
                     pass
         finally:
-            self._running = False
+            self._server = None
             for site in self._sites.values():
                 site.close()
             await server.stop()

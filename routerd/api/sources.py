@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address
 
 from routerd.config.fault import ConfigFault
 from routerd.events import EventLog
@@ -16,6 +18,25 @@ class ReloadResult:
     errors: tuple[ConfigFault, ...] = ()
 
 
+class Released(Enum):
+    """How releasing a lease ended."""
+
+    DONE = "done"
+    NONE = "none"
+    """There is no lease of this address."""
+    RESERVED = "reserved"
+    """The address is kept for its client by the configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReport:
+    """Where the configuration comes from, since when it is in use (Unix seconds), and the faults of a refused one."""
+
+    path: str
+    loaded: float
+    errors: tuple[ConfigFault, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Each callable is asked anew for every request, in the event loop, and must return within milliseconds.
@@ -23,8 +44,8 @@ class Sources:
     An iterable is consumed in pieces with other work between them: long lists should come as an iterator that makes
     its rows as they are asked for, over a copy that later changes do not touch. `status` gives every service's
     report, ready for JSON, by the service's name. `peer` finds one peer by name or public key without making all
-    reports; without it the reports are searched. `started` and `now` are Unix seconds; `now` is
-    the clock where it is left out.
+    reports; without it the reports are searched. `started` and `now` are Unix seconds; `now` is the clock where it is
+    left out. What is None from `events` on is not there: neither its path, nor its part of the status.
     """
 
     peers: Callable[[], Iterable[PeerReport]]
@@ -39,3 +60,5 @@ class Sources:
     now: Callable[[], float] | None = None
     events: EventLog | None = None
     reload: Callable[[], Awaitable[ReloadResult]] | None = None
+    release: Callable[[IPv4Address], Awaitable[Released]] | None = None
+    config: Callable[[], ConfigReport] | None = None

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
+from routerd.api.sources import ConfigReport
 from routerd.model import Check, LeaseReport, PeerReport, ProblemReport, Route
 
 Json = dict[str, object]
@@ -92,8 +94,19 @@ def problem(report: ProblemReport) -> Json:
     }
 
 
+def config(report: ConfigReport) -> Json:
+    """The configuration of `/v1/status`; the faults are those of `routerd check --json`."""
+    faults = [asdict(fault) for fault in report.errors]
+    return {"path": report.path, "loaded": time_text(report.loaded, milliseconds=True), "errors": faults}
+
+
 def status(
-    version: str, started: float, now: float, counts: Mapping[str, Mapping[str, int]], services: Mapping[str, object]
+    version: str,
+    started: float,
+    now: float,
+    counts: Mapping[str, Mapping[str, int]],
+    services: Mapping[str, object],
+    config: Json | None = None,
 ) -> Json:
     """`/v1/status`: `counts` are per kind and state, `services` every service's report by its name."""
     return {
@@ -103,6 +116,7 @@ def status(
         "uptime_s": round(max(0.0, now - started), 3),
         "counts": {kind: dict(states) for kind, states in counts.items()},
         "services": dict(services),
+        **({} if config is None else {"config": config}),
     }
 
 

@@ -23,7 +23,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         config = read_config(args.config)
     except ConfigError as error:
-        return _report(args, error.errors)
+        # What could be read is held against the machine as well, so that all faults show at once.
+        more = check_networks(error.partial, _machine(error.partial)[0]) if error.partial is not None else ()
+        return _report(args, (*error.errors, *more))
     networks, notes = _machine(config)
     errors = check_networks(config, networks)
     if errors or args.json:

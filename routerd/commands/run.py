@@ -2,18 +2,36 @@
 
 import argparse
 import asyncio
+import logging
+import os
 import sys
+from collections.abc import Iterator
+from glob import escape
+from pathlib import Path
 
 from routerd.app import App, StartError
 from routerd.config.fault import ConfigError
+from routerd.config.model import Config
 from routerd.config.store import read_config
+from routerd.system.files import RUNTIME
+from routerd.system.handover import Place
 from routerd.system.log import start_log
+from routerd.system.privileges import PrivilegeError, User, find_user, settle
+from routerd.system.sockets_dhcp import remember_holders
 
 HELP = "run the daemon in the foreground; stop it with SIGTERM"
 
+log = logging.getLogger("routerd")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add nothing: `run` needs only the arguments that all commands share."""
+    """Add the choice of a user."""
+    parser.add_argument(
+        "--user",
+        metavar="NAME[:GROUP]",
+        type=_user,
+        help="started as root, run on as this user, with the three capabilities that routerd needs",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -27,9 +45,33 @@ def run(args: argparse.Namespace) -> int:
     start_log(config.log.level, config.log.format)
     # The loop shares the interpreter with the thread that stores leases; a fast hand-over keeps DHCP's delay low.
     sys.setswitchinterval(0.0005)
+    # Whose the port is, if it is taken, can be seen before the rights are reduced only.
+    remember_holders()
     try:
+        settle(args.user, places(config))
+        if not os.access(args.config, os.R_OK):
+            log.warning("%s: cannot be read by this user any more, so a reload will fail", args.config)
         asyncio.run(App(config, str(args.config), lambda: read_config(args.config)).run())
-    except StartError as error:
+    except (PrivilegeError, StartError) as error:
         print(f"routerd: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def places(config: Config) -> Iterator[Place]:
+    """The directories that the daemon writes to."""
+    yield Place(RUNTIME, "the kernel's original settings", frozenset({"sysctl-*.json", ".sysctl-*.json.*"}))
+    store = Path(config.leases.store.removeprefix("sqlite:"))
+    names = (store.name + suffix for suffix in ("", "-wal", "-shm", "-journal"))
+    yield Place(store.parent, "leases", frozenset(map(escape, names)), mode=0o750)
+    for listen in config.http.listen:
+        if listen.startswith("unix:"):
+            path = Path(listen.removeprefix("unix:"))
+            yield Place(path.parent, f"the socket {path.name} of http.listen", frozenset({escape(path.name)}))
+
+
+def _user(text: str) -> User:
+    try:
+        return find_user(text)
+    except PrivilegeError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

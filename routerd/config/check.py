@@ -17,7 +17,8 @@ def check_networks(config: Config, networks: Networks) -> tuple[ConfigFault, ...
     faults = Faults()
     links = {index: link for index, lan in enumerate(config.lans) if (link := _link(index, lan, networks, faults))}
     for index, network in links.items():
-        _check_lan(f"lan[{index}]", config.lans[index], network, faults)
+        own = [address.ip for address in networks[config.lans[index].interface]]
+        _check_lan(f"lan[{index}]", config.lans[index], network, own, faults)
     _check_gateways(config, links, networks, faults)
     _check_prefixes(config, networks, faults)
     return tuple(faults.found)
@@ -38,7 +39,7 @@ def _link(index: int, lan: Lan, networks: Networks, faults: Faults) -> IPv4Netwo
     return None
 
 
-def _check_lan(path: str, lan: Lan, network: IPv4Network, faults: Faults) -> None:
+def _check_lan(path: str, lan: Lan, network: IPv4Network, own: list[IPv4Address], faults: Faults) -> None:
     if lan.dhcp is None:
         return
     rule = f"must lie in the network of {lan.interface} ({network})"
@@ -53,6 +54,9 @@ def _check_lan(path: str, lan: Lan, network: IPv4Network, faults: Faults) -> Non
         if not _is_host(entry.address, network):
             where = f"{path}.dhcp.reservation[{index}].address"
             faults.add(where, str(entry.address), _host_rule(entry.address, network, rule), mend)
+        elif entry.address in own:
+            where = f"{path}.dhcp.reservation[{index}].address"
+            faults.add(where, str(entry.address), "must not be this machine's own address", "reserve another address")
 
 
 def _is_host(address: IPv4Address, network: IPv4Network) -> bool:

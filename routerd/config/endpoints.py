@@ -1,4 +1,4 @@
-"""Where things are on this machine: HTTP listen addresses and the lease store."""
+"""Where things are on this machine: HTTP listen addresses, the lease store, and files."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address
@@ -58,5 +58,11 @@ def parse_store(value: Any) -> str:
     return "sqlite:" + _absolute(text.removeprefix("sqlite:"), "sqlite:/var/lib/routerd/leases.db")
 
 
+def parse_token_file(value: Any) -> str:
+    """The absolute path of the file that holds the HTTP token; raises Bad."""
+    return _absolute(text_of(value, "the path of a file", "/etc/routerd/http.token"), "/etc/routerd/http.token")
+
+
 LISTEN = Kind("ADDRESS:PORT, [IPV6]:PORT or unix:/PATH", parse_listen)
 STORE = Kind("sqlite:/PATH", parse_store)
+TOKEN_FILE = Kind("absolute path of a file", parse_token_file)

@@ -4,6 +4,10 @@ import datetime
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from routerd.config.model import Config
 from typing import Any
 
 _SHOWN = 60
@@ -26,10 +30,14 @@ class ConfigFault:
 
 
 class ConfigError(Exception):
-    """A configuration with faults; `errors` holds all of them, in the order of the file's sections."""
+    """A configuration with faults; `errors` holds all of them, in the order of the file's sections.
 
-    def __init__(self, errors: Sequence[ConfigFault]) -> None:
+    `partial` is what could be read of it, for further checks only.
+    """
+
+    def __init__(self, errors: Sequence[ConfigFault], partial: "Config | None" = None) -> None:
         self.errors = tuple(errors)
+        self.partial = partial
         super().__init__("\n".join(str(fault) for fault in self.errors))
 
 

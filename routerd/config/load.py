@@ -51,7 +51,7 @@ def load(data: dict[str, Any]) -> Config:
     config = replace(config, vpns=_named(config.vpns, faults))
     check_config(config, faults)
     if faults.found:
-        raise ConfigError(faults.found)
+        raise ConfigError(faults.found, config)
     return config
 
 

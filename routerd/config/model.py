@@ -75,7 +75,10 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Dhcp:
-    """What to serve on one LAN. `router` None means: found out; the string "none" means: no router is served."""
+    """What to serve on one LAN. `router` None means: found out; the string "none" means: no router is served.
+
+    `authoritative` None means that it was not set: as if true, but another server on the LAN comes first.
+    """
 
     mode: str = "serve"
     pools: tuple[AddressRange, ...] = ()
@@ -88,12 +91,17 @@ class Dhcp:
     lease_time: float = 3600.0
     renew_time: float | None = None
     rebind_time: float | None = None
-    authoritative: bool = True
+    authoritative: bool | None = None
     next_server: IPv4Address | None = None
     server_name: str | None = None
     boot_file: str | None = None
     reservations: tuple[Reservation, ...] = ()
     options: tuple[Option, ...] = ()
+
+    @property
+    def is_authoritative(self) -> bool:
+        """Are addresses that are wrong on this LAN refused?"""
+        return self.authoritative is not False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +126,13 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """Where HTTP is served: `host:port`, `[v6]:port` or `unix:/path`."""
+    """Where HTTP is served: `host:port`, `[v6]:port` or `unix:/path`.
+
+    `token_file` holds the token that is asked for where something is to be changed over TCP; it is read when used.
+    """
 
     listen: tuple[str, ...] = ("127.0.0.1:8121", "unix:/run/routerd/routerd.sock")
+    token_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

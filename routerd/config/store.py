@@ -1,5 +1,7 @@
 """Reading a configuration file: the only part of the configuration that touches the file system."""
 
+import os
+import stat
 from pathlib import Path
 
 from routerd.config.fault import ConfigError, ConfigFault, escape
@@ -16,6 +18,8 @@ def read_config(path: str | Path) -> Config:
 
 def _read_text(path: str | Path) -> str:
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise _unreadable(path, "is not a regular file", "give the path of a configuration file with --config")
         with open(path, "rb") as file:
             data = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:

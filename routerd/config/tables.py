@@ -5,7 +5,7 @@ from typing import Any, Final
 from routerd.config import values as kinds
 from routerd.config.dhcp import make_dhcp, make_reservation
 from routerd.config.durations import LONGEST, duration
-from routerd.config.endpoints import LISTEN, STORE
+from routerd.config.endpoints import LISTEN, STORE, TOKEN_FILE
 from routerd.config.fault import Faults
 from routerd.config.model import (
     DHCP_MODES,
@@ -120,7 +120,12 @@ DHCP = Section(
         Key("lease_time", duration(10, LONGEST, whole=True), "how long a lease lasts", "1h"),
         Key("renew_time", _SECONDS, "when a client begins to renew", absent="half of lease_time"),
         Key("rebind_time", _SECONDS, "when a client asks any server", absent="0.875 of lease_time"),
-        Key("authoritative", kinds.BOOL, "refuse addresses that are wrong on this LAN (NAK)", True),
+        Key(
+            "authoritative",
+            kinds.BOOL,
+            "refuse addresses that are wrong on this LAN (NAK); set to true, serve even beside another DHCP server",
+            absent="true, but nothing is served for the first time where another DHCP server answers",
+        ),
         Key("next_server", kinds.IPV4, "boot server (siaddr)", absent="none is sent"),
         Key("server_name", field_text(63), "name of the boot server (sname)", absent="none is sent"),
         Key("boot_file", field_text(127), "boot file (file)", absent="none is sent"),
@@ -165,7 +170,15 @@ HTTP = Section(
     "http",
     "Status, health and metrics over HTTP.",
     plain(Http),
-    (Key("listen", array(LISTEN), "where to serve", ["127.0.0.1:8121", "unix:/run/routerd/routerd.sock"]),),
+    (
+        Key("listen", array(LISTEN), "where to serve", ["127.0.0.1:8121", "unix:/run/routerd/routerd.sock"]),
+        Key(
+            "token_file",
+            TOKEN_FILE,
+            "the file with the token that changes over TCP need",
+            absent="changes are possible over the Unix socket only",
+        ),
+    ),
 )
 
 LEASES = Section(

@@ -204,19 +204,21 @@ class LeaseTable:
         return (lease.row(),)
 
     def decline(self, client: bytes, hardware: bytes, address: int, now: float) -> tuple[Row, ...]:
-        """The client found the address in use: nobody gets it for an hour. () if it was not offered or leased to it.
+        """The client found the address that it was leased in use: nobody gets it for an hour. () if it was not its own.
 
-        One client holds back at most three addresses: its oldest one becomes free again.
+        One client holds back at most three addresses, and all clients together at most a quarter of the pools: the
+        oldest one becomes free again. A client declines after its ACK (RFC 2131 section 3.1), so an offer is no reason.
         """
         lease = self._by_address.get(address)
-        offered = self._offer_of.get(client) == address
-        if not offered and (lease is None or lease.client != client or lease.state != BOUND):
+        if lease is None or lease.client != client or lease.state != BOUND:
             return ()
         mine = [a for a in self._declined if self._by_address[a].hardware == hardware]
         rows = [self._delete(self._by_address[a]) for a in mine[: max(0, len(mine) + 1 - DECLINES_PER_CLIENT)]]
+        most = max(1, self.pools.size() // 4)
+        while len(self._declined) >= most:
+            rows.append(self._delete(self._by_address[next(iter(self._declined))]))
         self._drop_offer(address)
-        if lease is not None:
-            self._forget(lease)
+        self._forget(lease)
         lease = Lease(Row(address, client, hardware, None, DECLINED, now, now + DECLINE_SECONDS))
         self._by_address[address] = lease
         self._declined[address] = None
@@ -283,6 +285,10 @@ class LeaseTable:
             if self.pools.usable(candidate, client, hardware) and self._ended(candidate, now):
                 return candidate
         return None
+
+    def declined(self) -> tuple[int, ...]:
+        """The addresses that are kept off because a client found them in use, oldest first."""
+        return tuple(self._declined)
 
     def _ended(self, address: int, now: float) -> bool:
         lease = self._by_address.get(address)

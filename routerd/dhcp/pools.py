@@ -44,6 +44,10 @@ class Pools:
         """Is the address in a pool?"""
         return any(first <= address <= last for first, last in self._pools)
 
+    def size(self) -> int:
+        """How many addresses the pools have."""
+        return sum(last - first + 1 for first, last in self._pools)
+
     def is_reserved(self, address: int) -> bool:
         """Is the address reserved for somebody?"""
         return address in self._reserved

@@ -63,6 +63,8 @@ class ReplyOptions:
         return bytes((opt.MESSAGE_TYPE, 1, NAK)) + self._server + _echo(message)
 
     def _limit(self, message: Message) -> int:
+        # RFC 2131 section 2 promises 576 bytes of a client that says nothing. One that asks for more options than fit
+        # there reads whole Ethernet frames, and a list of routes that is cut would cost it its way to the VPN.
         size = message.options.get(opt.MAX_SIZE)
         largest = self._largest
         if size is not None and len(size) == 2:
@@ -121,19 +123,25 @@ def _values(part: DhcpPart) -> dict[int, tuple[bytes, ...]]:
 
 
 def _fit(wanted: dict[int, tuple[bytes, ...]], room: int) -> bytes:
-    encoded = {code: opt.encode_option(code, value) for code, value in wanted.items()}
-    for code in reversed(list(encoded)):
-        if sum(map(len, encoded.values())) <= room:
-            break
-        if code not in _ESSENTIAL:
-            del encoded[code]
+    """Encode what fits: unimportant options go first, then 249 beside 121, then routes, of both options alike."""
+
+    def encoded() -> dict[int, bytes]:
+        return {code: opt.encode_option(code, value) for code, value in wanted.items()}
+
+    def too_long() -> bool:
+        return sum(map(len, encoded().values())) > room
+
+    for code in [code for code in reversed(wanted) if code not in _ESSENTIAL]:
+        if too_long():
+            del wanted[code]
+    if too_long() and opt.CLASSLESS_ROUTES in wanted:
+        # Who asks for both takes 121.
+        wanted.pop(opt.MS_CLASSLESS_ROUTES, None)
     for code in _ROUTES:
-        entries = list(wanted[code]) if code in encoded else []
-        while sum(map(len, encoded.values())) > room and len(entries) > 1:
+        while too_long() and len(wanted.get(code, ())) > 1:
             # The default route, which comes last, stays: without it the client loses its way out.
-            del entries[-2]
-            encoded[code] = opt.encode_option(code, entries)
-    return b"".join(encoded.values())
+            wanted[code] = (*wanted[code][:-2], wanted[code][-1])
+    return b"".join(encoded().values())
 
 
 def _echo(message: Message) -> bytes:

@@ -27,6 +27,7 @@ from routerd.dhcp.message import (
 from routerd.dhcp.reply_options import ReplyOptions
 from routerd.model import DhcpPart
 
+_EXHAUSTED_SECONDS = 60.0
 _NAMES = {DISCOVER: "discover", REQUEST: "request", DECLINE: "decline", RELEASE: "release", INFORM: "inform"}
 
 
@@ -49,7 +50,7 @@ class Responder:
     def __init__(self, part: DhcpPart, table: LeaseTable, counters: Counter[str]) -> None:
         self.table = table
         self.counters = counters
-        self.exhausted = False
+        self.exhausted_at: float | None = None
         self.configure(part)
 
     def configure(self, part: DhcpPart) -> None:
@@ -71,13 +72,18 @@ class Responder:
             (settings.boot_file or "").encode("ascii"),
         )
 
+    def exhausted(self, now: float) -> bool:
+        """Did a client go without an address within the last minute?"""
+        return self.exhausted_at is not None and now - self.exhausted_at < _EXHAUSTED_SECONDS
+
     def respond(self, message: Message, unicast: bool, now: float) -> tuple[Reply | None, tuple[Row, ...]]:
         """The reply to a client's message and the rows that it changes; a reply's own rows must be stored first.
 
         `unicast`: it was sent to this server's own address. Rows beside no reply are to be stored in time.
         """
         kind = message.options.get(opt.MESSAGE_TYPE, b"")
-        if message.op != BOOTREQUEST or len(kind) != 1 or kind[0] not in _NAMES or message.hlen > 16:
+        nameless = not message.hlen and not message.options.get(opt.CLIENT_ID)
+        if message.op != BOOTREQUEST or len(kind) != 1 or kind[0] not in _NAMES or nameless:
             return self._drop("pkt4-unknown-received")
         if message.giaddr:
             return self._drop("pkt4-not-for-us")
@@ -114,7 +120,7 @@ class Responder:
         client, hardware = self._client(message)
         requested = _address_option(message, opt.REQUESTED_ADDRESS)
         address = self.table.offer(client, hardware, requested, now)
-        self.exhausted = address is None
+        self.exhausted_at = now if address is None else self.exhausted_at
         if address is None:
             self.counters["pkt4-allocation-failed"] += 1
             return None
@@ -130,7 +136,7 @@ class Responder:
         client, hardware = self._client(message)
         lease = self.table.of(client)
         known = lease is not None and lease.address == address
-        authoritative = self.part.settings.authoritative
+        authoritative = self.part.settings.is_authoritative
         if not selecting and not known and not authoritative:
             # RFC 2131 section 4.3.2: no record of the client, so another server may have one. A client that holds
             # another address of ours, or asked us in person, is told.

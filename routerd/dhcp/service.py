@@ -8,37 +8,18 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address
 
-from routerd.dhcp.frame import BROADCAST_ADDRESS, BROADCAST_MAC, udp_frame
+from routerd.dhcp.lan_service import LanService, clock
 from routerd.dhcp.leases import OFFERED, STATE_NAMES, LeaseTable, Row
-from routerd.dhcp.message import SERVER_PORT, decode_message
 from routerd.dhcp.pipeline import Pipeline
-from routerd.dhcp.responder import Reply, Responder
-from routerd.dhcp.store import LeaseStore, StoreError
+from routerd.dhcp.responder import Reply
+from routerd.dhcp.rivals import Own
+from routerd.dhcp.store import CLOCK_STEP, LeaseStore, StoreError
 from routerd.model import Check, DhcpPart, Event, LeaseReport, Problem
-from routerd.system.sockets_dhcp import DhcpSockets, SocketError
-from routerd.wire import WireError
 
 log = logging.getLogger("routerd.dhcp")
 
-_DATAGRAMS_A_WAKE_UP = 64
 _RETRY_SECONDS = 1.0
-_LONGEST_NAP = 10.0
-
-
-def clock() -> float:
-    """Seconds of a clock that never steps and goes on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-class _Lan:
-    """One LAN that is served: its part of the plan, its responder, and its sockets while it has them."""
-
-    def __init__(self, part: DhcpPart, table: LeaseTable, counters: Counter[str]) -> None:
-        self.part = part
-        self.own = str(part.address)
-        self.responder = Responder(part, table, counters)
-        self.sockets: DhcpSockets | None = None
-        self.error: SocketError | None = None
+_LONGEST_NAP = 1.0
 
 
 class DhcpService:
@@ -51,10 +32,11 @@ class DhcpService:
         self._emit = emit
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="leases")
         self._pipeline: Pipeline[Reply] = Pipeline()
-        self._lans: dict[str, _Lan] = {}
+        self._lans: dict[str, LanService] = {}
         self._tables: dict[str, LeaseTable] = {}
         self._commit: asyncio.Future[None] | None = None
         self._store_error: str | None = None
+        self._offset = _wall_offset()
         self.counters: Counter[str] = Counter()
 
     # ------------------------------------------------------------ life
@@ -91,18 +73,18 @@ class DhcpService:
         """
         wanted = {part.interface: part for part in parts}
         for name in [name for name in self._lans if name not in wanted]:
-            self._close(self._lans.pop(name))
+            self._lans.pop(name).close()
             log.info("lan %s: DHCP is no longer served here", name)
+        own = Own(frozenset(int(p.address) for p in wanted.values()), frozenset(p.mac for p in wanted.values()))
         for name, part in wanted.items():
             lan = self._lans.get(name)
             if lan is None:
-                lan = self._lans[name] = _Lan(part, self._table(name), self.counters)
-            elif lan.part != part:
-                if (lan.part.index, lan.part.address) != (part.index, part.address):
-                    self._close(lan)
-                lan.part, lan.own = part, str(part.address)
-                lan.responder.configure(part)
-            self._open(lan, first=first)
+                table = self._table(name)
+                lan = LanService(part, own, table, self.counters, self._pipeline.add, self._pump)
+                self._lans[name] = lan
+            else:
+                lan.configure(part, own)
+            lan.open(first=first)
 
     async def run(self) -> None:
         """End leases in time, retry what failed, until cancelled; then store what waits and close everything."""
@@ -112,16 +94,15 @@ class DhcpService:
                 self._tick()
         finally:
             for lan in self._lans.values():
-                if lan.sockets is not None:
-                    asyncio.get_running_loop().remove_reader(lan.sockets.fileno())
+                lan.deafen()
             await self._finish()
             for lan in self._lans.values():
-                self._close(lan)
+                lan.close()
 
     async def abandon(self) -> None:
         """Give everything back without having run."""
         for lan in self._lans.values():
-            self._close(lan)
+            lan.close()
         await self._finish()
 
     async def _finish(self) -> None:
@@ -134,119 +115,39 @@ class DhcpService:
             if rows:
                 await loop.run_in_executor(self._worker, self._store.commit, rows, _wall_offset())
         except StoreError as error:
-            log.error("leases: %d changes could not be stored at stop: %s", len(rows), error)
+            log.error("leases: %s cannot be written: %s; %d changes are lost", self._store.path, error, len(rows))
         await loop.run_in_executor(self._worker, self._store.close)
         self._worker.shutdown()
 
     def _nap(self) -> float:
-        if self._pipeline.unsaved or any(lan.sockets is None for lan in self._lans.values()):
+        if self._pipeline.unsaved or any(lan.waiting for lan in self._lans.values()):
             return _RETRY_SECONDS
         deadlines = [table.next_deadline() for table in self._tables.values()]
         nearest = min((d for d in deadlines if d is not None), default=None)
         return _LONGEST_NAP if nearest is None else min(_LONGEST_NAP, max(0.2, nearest - clock()))
 
+    def _watch_clock(self) -> None:
+        """After a step of the wall clock the stored ends of all leases are wrong: no lease must come first."""
+        offset = _wall_offset()
+        if abs(offset - self._offset) > CLOCK_STEP:
+            log.warning("leases: the clock was stepped by %+.0f s; their stored times follow", offset - self._offset)
+            self._offset = offset
+            future = asyncio.get_running_loop().run_in_executor(self._worker, self._store.commit, (), offset)
+            future.add_done_callback(self._followed)
+
+    def _followed(self, future: "asyncio.Future[None]") -> None:
+        if not future.cancelled() and (error := future.exception()) is not None:
+            # The next commit rewrites them as well, whatever it is for.
+            log.error("leases: %s cannot follow the clock: %s; the next commit will", self._store.path, error)
+
     def _tick(self) -> None:
         now = clock()
+        self._watch_clock()
         for name, table in self._tables.items():
             self._announce(name, table.expire(now))
         for lan in self._lans.values():
-            self._open(lan)
+            lan.open()
         self._pump()
-
-    # ------------------------------------------------------------ sockets
-
-    def _open(self, lan: _Lan, *, first: bool = False) -> None:
-        if lan.sockets is not None:
-            return
-        try:
-            lan.sockets = DhcpSockets(lan.part.interface, lan.part.index, lan.part.address.packed)
-        except SocketError as error:
-            if first and error.fatal:
-                raise
-            if lan.error is None or lan.error.reason != error.reason:
-                log.warning("lan %s: DHCP cannot be served: %s", lan.part.interface, error)
-            lan.error = error
-            return
-        lan.error = None
-        asyncio.get_running_loop().add_reader(lan.sockets.fileno(), self._readable, lan)
-        log.info("lan %s: serving DHCP from %s", lan.part.interface, lan.part.address)
-
-    def _close(self, lan: _Lan) -> None:
-        if lan.sockets is not None:
-            asyncio.get_running_loop().remove_reader(lan.sockets.fileno())
-            lan.sockets.close()
-            lan.sockets = None
-
-    def _readable(self, lan: _Lan) -> None:
-        sockets = lan.sockets
-        if sockets is None:
-            return
-        now = clock()
-        for _ in range(_DATAGRAMS_A_WAKE_UP):
-            try:
-                payload, destination, source = sockets.receive()
-            except BlockingIOError:
-                break
-            except OSError as error:
-                log.warning("lan %s: the DHCP socket failed (%s), opening it again", lan.part.interface, error)
-                self._close(lan)
-                break
-            self._handle(lan, payload, destination, source, now)
-        self._pump()
-
-    def _handle(self, lan: _Lan, payload: bytes, destination: bytes, source: str, now: float) -> None:
-        counters = self.counters
-        counters["pkt4-received"] += 1
-        if source == lan.own:
-            counters["pkt4-not-for-us"] += 1
-            counters["pkt4-receive-drop"] += 1
-            return
-        try:
-            message = decode_message(payload)
-        except WireError as error:
-            counters["pkt4-parse-failed"] += 1
-            counters["pkt4-receive-drop"] += 1
-            log.debug("lan %s: message from %s dropped: %s", lan.part.interface, source, error)
-            return
-        try:
-            reply, rows = lan.responder.respond(message, destination == lan.part.address.packed, now)
-        except Exception:
-            # A fault of ours in one message must not cost the other clients their answers.
-            counters["pkt4-processing-failed"] += 1
-            log.exception("lan %s: a message from %s could not be processed", lan.part.interface, source)
-            return
-        if rows:
-            self._pipeline.add(lan.part.interface, rows, None)
-        if reply is None:
-            return
-        if reply.rows:
-            self._pipeline.add(lan.part.interface, reply.rows, reply)
-        else:
-            self._send(lan, reply)
-
-    def _send(self, lan: _Lan, reply: Reply) -> None:
-        sockets, part = lan.sockets, lan.part
-        if sockets is None:
-            return
-        try:
-            if reply.mac is None and reply.address != BROADCAST_ADDRESS:
-                sockets.send_datagram(reply.payload, str(IPv4Address(reply.address)), reply.port)
-            else:
-                sockets.send_frame(
-                    udp_frame(
-                        reply.payload,
-                        source_mac=part.mac,
-                        destination_mac=reply.mac or BROADCAST_MAC,
-                        source=int(part.address),
-                        destination=reply.address,
-                        source_port=SERVER_PORT,
-                        destination_port=reply.port,
-                    )
-                )
-            self.counters["pkt4-sent"] += 1
-        except OSError as error:
-            self.counters["pkt4-send-failed"] += 1
-            log.debug("lan %s: a reply could not be sent: %s", part.interface, error)
 
     # ------------------------------------------------------------ commits
 
@@ -261,19 +162,19 @@ class DhcpService:
         error = None if future.cancelled() else future.exception()
         if error is None:
             if self._store_error is not None:
-                log.info("leases: %s can be written again", self._store.path)
+                log.info("leases: %s can be written again; clients are answered again", self._store.path)
             self._store_error = None
             for name, rows, reply in self._pipeline.done():
                 lan = self._lans.get(name)
                 if lan is not None and reply is not None:
-                    self._send(lan, reply)
+                    lan.send(reply)
                 self._announce(name, rows)
             self._pump()
             return
         dropped = self._pipeline.failed()
         self.counters["lease-store-failed"] += 1
         if self._store_error != str(error):
-            log.error("leases: %s cannot be written (%s); %d clients wait", self._store.path, error, dropped)
+            log.error("leases: %s cannot be written: %s; %d clients must ask again", self._store.path, error, dropped)
         self._store_error = str(error)
 
     def _announce(self, lan: str, rows: Iterable[Row]) -> None:
@@ -304,27 +205,28 @@ class DhcpService:
         )
 
     def status(self) -> dict[str, object]:
-        """Counters, named as Kea's statistics."""
-        return {"counters": dict(self.counters)}
-
-    def checks(self) -> tuple[Check, ...]:
-        """Is every LAN's socket open, and can leases be stored?"""
-        checks = [
-            Check(f"dhcp {name}", lan.sockets is not None, lan.error.reason if lan.error else "socket not open")
+        """Counters, named as Kea's statistics; the LANs that are served, and the file of the leases."""
+        lans = [
+            {
+                "lan": name,
+                "address": str(lan.part.address),
+                "serving": lan.serving,
+                "pools": [str(pool) for pool in lan.part.settings.pools],
+                "leases": len(self._table(name)),
+            }
             for name, lan in self._lans.items()
         ]
+        store = {"path": self._store.path, "error": self._store_error}
+        return {"counters": dict(self.counters), "lans": lans, "store": store}
+
+    def checks(self) -> tuple[Check, ...]:
+        """Is every LAN served, and can leases be stored?"""
+        checks = [lan.check() for lan in self._lans.values()]
         return (*checks, Check("leases", self._store_error is None, self._store_error or ""))
 
     def problems(self) -> tuple[Problem, ...]:
         """What keeps clients from being served."""
-        found = []
-        for name, lan in self._lans.items():
-            subject = f"lan {name}"
-            if lan.error is not None and lan.sockets is None:
-                values = (("reason", lan.error.reason), ("hint", lan.error.hint))
-                found.append(Problem("dhcp-socket", subject, values))
-            if lan.responder.exhausted:
-                found.append(Problem("pool-exhausted", subject))
+        found = [problem for lan in self._lans.values() for problem in lan.problems()]
         if self._store_error is not None:
             values = (("path", self._store.path), ("reason", self._store_error))
             found.append(Problem("lease-store", "leases", values))

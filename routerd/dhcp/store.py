@@ -1,24 +1,37 @@
 """Leases on disk (SQLite): a batch is one transaction and synced before `commit` returns.
 
-Rows come and go with times of the caller's steady clock; on disk they are Unix seconds.
+Rows come and go with times of the caller's steady clock; on disk they are Unix seconds. The file knows how the two
+clocks stood to each other when they were written, so that a step of the wall clock neither ends a lease nor lets it
+live for years: all rows are rewritten as soon as a step is noticed, be it at the next start.
 """
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
-from routerd.dhcp.leases import DELETED, Row
+from routerd.dhcp.leases import BOUND, DELETED, Row
 
 APPLICATION_ID = 0x72746C64
 SCHEMA_VERSION = 1
+CLOCK_STEP = 2.0
 _ROWS_PER_STATEMENT = 256
+_NEWEST_EVERY = 60.0
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _SCHEMA = """
 CREATE TABLE lease (
     lan TEXT NOT NULL, address INTEGER NOT NULL, client BLOB NOT NULL, hardware BLOB NOT NULL, hostname TEXT,
     state INTEGER NOT NULL, starts REAL NOT NULL, expires REAL NOT NULL, PRIMARY KEY (lan, address)
 ) WITHOUT ROWID
+"""
+_CLOCK = """
+CREATE TABLE IF NOT EXISTS clock (
+    one INTEGER PRIMARY KEY CHECK (one = 1), boot TEXT NOT NULL, offset REAL NOT NULL, newest REAL NOT NULL
+)
 """
 
 
@@ -29,9 +42,12 @@ class StoreError(Exception):
 class LeaseStore:
     """A lease file that this process has for itself. Blocking: call it from one worker thread."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, wall: Callable[[], float] = time.time, boot: str | None = None) -> None:
         self.path = path
+        self._wall, self._boot = wall, boot
         self._database: sqlite3.Connection | None = None
+        self._offset: float | None = None
+        self._newest = 0.0
 
     def open(self) -> None:
         """Open the file, and create it and its directory if need be. Raises `StoreError`."""
@@ -77,22 +93,29 @@ class LeaseStore:
             raise StoreError(
                 f"{self.path}: is not a lease file of this version (version {version}); move it away and start again"
             )
+        database.execute(_CLOCK)
         database.execute("COMMIT")
+        if self._boot is None:
+            self._boot = _boot_id()
 
     def load(self, offset: float) -> dict[str, list[Row]]:
         """Every stored lease by LAN; `offset` is the wall clock less the caller's clock, in seconds."""
         leases: dict[str, list[Row]] = {}
         query = "SELECT lan, address, client, hardware, hostname, state, starts, expires FROM lease"
-        for lan, address, client, hardware, hostname, state, starts, expires in self._connection.execute(query):
-            row = Row(address, client, hardware, hostname, state, starts - offset, expires - offset)
-            leases.setdefault(lan, []).append(row)
+        try:
+            offset = self._settle(offset)
+            for lan, *values in self._connection.execute(query):
+                leases.setdefault(lan, []).append(_row(values, offset))
+        except (sqlite3.Error, TypeError, ValueError) as error:
+            raise StoreError(f"{self.path}: is damaged ({error}); move it away and start again") from None
         return leases
 
     def commit(self, changes: Sequence[tuple[str, Row]], offset: float) -> None:
         """Store (LAN, row) in their order as one synced transaction, whole or not at all. Raises `StoreError`."""
+        base = self._settle(offset)
         final = {(lan, row.address): row for lan, row in changes}
         keep = [
-            (lan, address, row.client, row.hardware, row.hostname, row.state, row.starts + offset, row.expires + offset)
+            (lan, address, row.client, row.hardware, row.hostname, row.state, row.starts + base, row.expires + base)
             for (lan, address), row in final.items()
             if row.state != DELETED
         ]
@@ -105,11 +128,53 @@ class LeaseStore:
             for start in range(0, len(keep), _ROWS_PER_STATEMENT):
                 piece = keep[start : start + _ROWS_PER_STATEMENT]
                 database.execute(_upsert(len(piece)), _flat(piece))
+            self._note_time(base)
             database.execute("COMMIT")
         except sqlite3.Error as error:
             if database.in_transaction:
                 database.rollback()
             raise StoreError(str(error)) from None
+
+    def _settle(self, offset: float) -> float:
+        """The wall clock less the caller's clock as all rows have it, after they were rewritten if that was stepped."""
+        if self._offset is not None and abs(offset - self._offset) <= CLOCK_STEP:
+            return self._offset
+        known = self._offset if self._offset is not None else self._written(offset)
+        if abs(offset - known) <= CLOCK_STEP:
+            self._offset = known
+            return known
+        database = self._connection
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("UPDATE lease SET starts = starts + ?, expires = expires + ?", (offset - known,) * 2)
+            self._newest = 0.0
+            self._note_time(offset)
+            database.execute("COMMIT")
+        except sqlite3.Error as error:
+            if database.in_transaction:
+                database.rollback()
+            raise StoreError(str(error)) from None
+        self._offset = offset
+        return offset
+
+    def _written(self, offset: float) -> float:
+        """With which offset the rows in the file were written."""
+        row = self._connection.execute("SELECT boot, offset, newest FROM clock").fetchone()
+        if row is None:
+            return offset
+        boot, written, newest = row
+        if boot == self._boot:
+            return float(written)
+        # The caller's clock began anew. Where the wall clock is behind the last commit (no battery, and no time server
+        # has answered yet) it says nothing: no time has passed then, as far as anyone knows.
+        return offset + max(0.0, float(newest) - self._wall())
+
+    def _note_time(self, offset: float) -> None:
+        now = self._wall()
+        if not 0.0 <= now - self._newest < _NEWEST_EVERY:
+            row = (1, self._boot, offset, now)
+            self._connection.execute("REPLACE INTO clock VALUES (?, ?, ?, ?)", row)
+            self._newest = now
 
     def close(self) -> None:
         """Close the file; what was committed is on disk already."""
@@ -124,6 +189,13 @@ class LeaseStore:
         return self._database
 
 
+def _boot_id() -> str:
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
 @lru_cache(maxsize=_ROWS_PER_STATEMENT)
 def _upsert(rows: int) -> str:
     return "REPLACE INTO lease VALUES " + ",".join(["(?,?,?,?,?,?,?,?)"] * rows)
@@ -131,3 +203,13 @@ def _upsert(rows: int) -> str:
 
 def _flat(rows: Iterable[tuple[object, ...]]) -> list[object]:
     return [value for row in rows for value in row]
+
+
+def _row(values: list[Any], offset: float) -> Row:
+    """A stored row; raises TypeError or ValueError for one that no routerd wrote."""
+    address, client, hardware, hostname, state, starts, expires = values
+    if not (isinstance(client, bytes) and isinstance(hardware, bytes) and isinstance(hostname, str | None)):
+        raise TypeError(f"lease of {address}: its client is not readable")
+    if not (0 < address <= 0xFFFFFFFF and BOUND <= state < DELETED):
+        raise ValueError(f"lease of {address}: address or state is out of range")
+    return Row(address, client, hardware, hostname, state, starts - offset, expires - offset)

@@ -1,6 +1,8 @@
 """What decides, taken out of what was read. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from ipaddress import IPv4Network
 
 from routerd.model import DefaultGateway, Facts, Interface, Network, VpnFacts, WireGuardDevice
 
@@ -9,6 +11,13 @@ def vpn_facts(device: WireGuardDevice) -> VpnFacts:
     """The peers' keys and networks in one fixed order: userspace devices list them in another one at every answer."""
     peers = {peer.public_key: tuple(sorted(peer.allowed_ips, key=_order)) for peer in device.peers}
     return VpnFacts(found=True, peers=tuple(sorted(peers.items())))
+
+
+def networks_behind(interface: Interface, known: VpnFacts) -> tuple[IPv4Network, ...]:
+    """The interface's own networks and its peers' AllowedIPs, without default routes and IPv6."""
+    allowed = (network for _, networks in known.peers for network in networks)
+    behind = [network for network in allowed if isinstance(network, IPv4Network) and network.prefixlen]
+    return tuple(dict.fromkeys([*(address.network for address in interface.addresses), *behind]))
 
 
 def assemble(
@@ -20,16 +29,16 @@ def assemble(
 ) -> Facts:
     """Facts of the wanted interfaces and of every vpn (name to interface).
 
-    `known` is what each vpn's device said last; it counts as long as the interface exists, so that a device that
-    cannot be read for a while changes nothing.
+    `known` is what each vpn's device said last; it counts on while the device cannot be read or is gone.
     """
+    found = {}
+    for name, interface in vpns.items():
+        vpn = known.get(name, VpnFacts(found=False))
+        found[name] = vpn if interface in interfaces else replace(vpn, found=False)
     return Facts(
         interfaces={name: interfaces[name] for name in sorted(interfaces) if name in wanted},
         default_gateways=gateways,
-        vpns={
-            name: known.get(name, VpnFacts(found=False)) if interface in interfaces else VpnFacts(found=False)
-            for name, interface in vpns.items()
-        },
+        vpns=found,
     )
 
 

@@ -4,10 +4,12 @@ import asyncio
 import errno
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
+from ipaddress import IPv4Network
 from typing import Protocol
 
 from routerd.model import DefaultGateway, Facts, Interface, Problem, VpnFacts, WireGuardDevice
-from routerd.observe.facts import assemble, vpn_facts
+from routerd.observe.facts import assemble, networks_behind, vpn_facts
 from routerd.system.monitor import Monitor
 from routerd.system.netlink import Netlink
 from routerd.system.netlink_error import NetlinkError
@@ -19,6 +21,7 @@ _WINDOW = 0.05
 _RESYNC = 60.0
 _FIRST_RETRY, _LAST_RETRY = 0.5, 30.0
 _FIRST_READ = 0.3
+_FIRST_POLL = 0.25
 
 
 class Kernel(Protocol):
@@ -48,9 +51,9 @@ class ObserveService:
     """Calls `on_facts` whenever the facts differ from those before, and `on_devices` after every poll.
 
     `on_devices` gets the devices, by the vpn's name, that could be read in this poll. Failures are retried and shown
-    by `problems`; nothing but a bug ends `run`. `poll` is the seconds between two polls of the devices. `on_change`
-    is called after links, addresses, default routes or routerd's own routes changed, also if no fact did, and once
-    a minute.
+    by `problems`; nothing but a bug ends `run`. `poll` is the seconds between two polls of the devices; after a change
+    they come faster for a while, because WireGuard tells nobody when its peers change. `on_change` is called after
+    links, addresses, settings, default routes or routerd's own routes changed, also if no fact did, and once a minute.
     """
 
     name = "observe"
@@ -80,6 +83,7 @@ class ObserveService:
         self._unreadable: dict[str, WireGuardError] = {}
         self._failure: NetlinkError | None = None
         self._changed, self._poll_now = asyncio.Event(), asyncio.Event()
+        self._pause = poll
         self.facts = Facts()
         """The latest facts; read only."""
 
@@ -105,7 +109,8 @@ class ObserveService:
             async with asyncio.timeout(_FIRST_READ):
                 await self._read_devices()
         except TimeoutError:
-            log.info("observe: a WireGuard device does not answer at once; going on without it")
+            late = [name for name in self._vpns if name not in self._known and name not in self._unreadable]
+            log.info("vpn %s: WireGuard does not answer at once; routerd starts without it", ", ".join(late) or "?")
         self.facts = self._assemble()
         return self.facts
 
@@ -125,6 +130,25 @@ class ObserveService:
             self._monitor.close()
             self._monitor = None
         self._kernel.close()
+
+    def status(self) -> dict[str, object]:
+        """The interfaces, default gateways and vpns as they were read last."""
+        interfaces = {
+            name: {"index": found.index, "up": found.up, "mtu": found.mtu, "addresses": list(map(str, found.addresses))}
+            for name, found in sorted(self._interfaces.items())
+        }
+        vpns = {
+            name: {
+                "interface": interface,
+                "found": interface in self._interfaces,
+                "peers": len(self._known[name].peers) if name in self._known else None,
+                "error": self._unreadable[name].reason if name in self._unreadable else None,
+            }
+            for name, interface in sorted(self._vpns.items())
+        }
+        gateways = [{"address": str(gateway.address), "interface": gateway.interface} for gateway in self._gateways]
+        error = None if self._failure is None else str(self._failure)
+        return {"interfaces": interfaces, "default_gateways": gateways, "vpns": vpns, "error": error}
 
     def problems(self) -> tuple[Problem, ...]:
         """What cannot be read now. An interface that does not exist is a fact and no problem of this service."""
@@ -149,7 +173,8 @@ class ObserveService:
                 await asyncio.sleep(_WINDOW)
             self._changed.clear()
             await self._read_kernel()
-            self._publish()
+            if self._publish():
+                self._pause = min(_FIRST_POLL, self._poll)
             self._poll_now.set()
             if self._on_change is not None:
                 self._on_change()
@@ -157,10 +182,10 @@ class ObserveService:
     async def _follow_devices(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(self._poll):
+                async with asyncio.timeout(self._pause):
                     await self._poll_now.wait()
             except TimeoutError:
-                pass
+                self._pause = min(2 * self._pause, self._poll)
             self._poll_now.clear()
             devices = await self._read_devices()
             self._publish()
@@ -179,15 +204,13 @@ class ObserveService:
             self._failed(error)
             return
         if self._failure is not None:
-            log.info("observe: the kernel's network state can be read again")
+            log.info("kernel: the network state can be read again")
         self._failure = None
-        gone = [name for name, interface in self._vpns.items() if interface not in self._interfaces]
-        for name in gone:
-            self._known.pop(name, None)
+        self._remember()
 
     def _failed(self, error: NetlinkError) -> None:
         if self._failure is None or str(self._failure) != str(error):
-            log.warning("observe: %s; trying again", error)
+            log.warning("kernel: the network state cannot be read: %s; trying again", error)
         self._failure = error
 
     async def _read_devices(self) -> dict[str, WireGuardDevice]:
@@ -202,30 +225,45 @@ class ObserveService:
                 return
             if self._vpns.get(name) == interface:
                 devices[name] = device
-                self._known[name] = vpn_facts(device)
+                self._known[name] = replace(vpn_facts(device), last=self._last(name))
                 if self._unreadable.pop(name, None) is not None:
                     log.info("vpn %s: the WireGuard state can be read again", name)
 
         await asyncio.gather(*(read(name, interface) for name, interface in vpns.items()))
+        self._remember()
         return devices
+
+    def _last(self, name: str) -> tuple[IPv4Network, ...]:
+        known = self._known.get(name)
+        return () if known is None else known.last
+
+    def _remember(self) -> None:
+        """Keep what is behind every vpn whose interface is up, for the time when it is not."""
+        for name, known in self._known.items():
+            interface = self._interfaces.get(self._vpns[name])
+            if interface is not None and interface.up:
+                self._known[name] = replace(known, last=networks_behind(interface, known))
 
     def _unread(self, name: str, interface: str, error: WireGuardError) -> None:
         if self._vpns.get(name) != interface:
             return
         if error.missing:
-            self._known.pop(name, None)
             self._unreadable.pop(name, None)
             return
         before = self._unreadable.get(name)
         if before is None or before.reason != error.reason:
-            log.warning("vpn %s: the WireGuard state cannot be read: %s; %s", name, error.reason, error.hint)
+            log.warning(
+                "vpn %s: the WireGuard state cannot be read: %s; trying again; %s", name, error.reason, error.hint
+            )
         self._unreadable[name] = error
 
     def _assemble(self) -> Facts:
         return assemble(self._interfaces, self._gateways, self._wanted, self._vpns, self._known)
 
-    def _publish(self) -> None:
+    def _publish(self) -> bool:
         facts = self._assemble()
-        if facts != self.facts:
-            self.facts = facts
-            self._on_facts(facts)
+        if facts == self.facts:
+            return False
+        self.facts = facts
+        self._on_facts(facts)
+        return True

@@ -18,16 +18,19 @@ class _Seen:
 class Handshakes:
     """The last handshake of each peer, in monotonic seconds, and the order in which they age.
 
-    A handshake's Unix time is converted once, when it is first seen, so that a later step of the clock changes no age.
+    A handshake's Unix time is converted once, when it is first seen, so that a later step of the clock changes no age;
+    one that was not there at the last look is no older than that look, whatever the clocks say.
     """
 
     def __init__(self) -> None:
         self._seen: dict[PeerKey, _Seen] = {}
+        self._looked: dict[PeerKey, float] = {}
         self._heap: list[tuple[float, int, _Seen]] = []
         self._pushed = 0
 
     def update(self, key: PeerKey, unix: float, now: float, unix_now: float) -> float | None:
         """Take over what the device says (Unix seconds, 0: never); the handshake as monotonic seconds, or None."""
+        looked, self._looked[key] = self._looked.get(key), now
         if unix <= 0:
             self._seen.pop(key, None)
             return None
@@ -35,6 +38,8 @@ class Handshakes:
         if seen is not None and seen.unix == unix:
             return seen.at
         at = now - max(0.0, unix_now - unix)
+        if looked is not None:
+            at = max(at, looked)
         if seen is None:
             seen = self._seen[key] = _Seen(key, unix, at)
         seen.unix, seen.at = unix, at
@@ -50,6 +55,7 @@ class Handshakes:
     def forget(self, key: PeerKey) -> None:
         """The peer is gone."""
         self._seen.pop(key, None)
+        self._looked.pop(key, None)
 
     def next_deadline(self) -> float | None:
         """When `on_deadline` is to be called next; None while no handshake is young."""

@@ -51,3 +51,14 @@ def problem(vpn: str, link: Link, error: int, reason: str) -> Problem:
     where = link.interface or "any interface"
     hint = _HINTS.get(error, "routerd tries again by itself; look at the interface and its address.")
     return Problem("probe-socket", f"vpn {vpn}", (("reason", f"{where}: {reason}"), ("hint", hint)), (f"vpn {vpn}",))
+
+
+def shown(link: Link, is_open: bool, code: int, reason: str) -> dict[str, object]:
+    """The link's socket in the status; `reason` is errno `code` in words, 0 where nothing failed."""
+    return {
+        "interface": link.interface,
+        "source": None if link.source is None else str(link.source),
+        "version": link.version,
+        "open": is_open,
+        "error": reason if code else None,
+    }

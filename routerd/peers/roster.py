@@ -21,8 +21,11 @@ from routerd.model import (
 )
 from routerd.peers.handshakes import Handshakes
 from routerd.peers.matching import match
+from routerd.peers.moves import Move
 from routerd.peers.probes import Outcome, key_of, link_of
 from routerd.peers.status import Event, Status, handshake_event, observed, probed
+
+_CLOCK_STEP = 10.0
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +38,7 @@ class Entry:
     peer: WireGuardPeer | None = None
     rtt: float | None = None
     last_success: float | None = None
+    handshake: float | None = None
 
     @property
     def is_probed(self) -> bool:
@@ -54,6 +58,7 @@ class Roster:
         self._entries: dict[PeerKey, Entry] = {}
         self._devices: Mapping[str, WireGuardDevice] = {}
         self._handshakes = Handshakes()
+        self._moves: list[Move] = []
         self._down_after = 3
         self._up_after = 2
 
@@ -73,6 +78,7 @@ class Roster:
         """Take over single targets: new, changed, or (None) gone; a new name of a known key keeps that one's state."""
         changes = tuple(changes)
         before = self._measured()
+        states = {key: self._entries.get(key) for key, _ in changes}
         gone = {key: self._entries.pop(key) for key, target in changes if target is None and key in self._entries}
         by_key = {(key[0], entry.public_key): entry for key, entry in (*self._entries.items(), *gone.items())}
         for key, target in changes:
@@ -83,6 +89,8 @@ class Roster:
             if earlier is None or not _same_peer(earlier, target):
                 earlier = by_key.get((target.vpn, target.public_key)) if target.public_key else None
             self._entries[key] = _renewed(earlier, target, now)
+        for key, former in states.items():
+            self._compare(key, former)
         self.observed(self._devices, now, unix_now)
         return self._measured() != before
 
@@ -106,8 +114,10 @@ class Roster:
                 if key not in self._entries:
                     self._entries[key] = _unlisted(vpn, device.interface, peers[public_key], now)
         for key in [key for key, entry in self._entries.items() if not entry.listed and key not in found]:
-            changed |= self._entries.pop(key).status.reachable is not None
+            former = self._entries.pop(key)
+            changed |= former.status.reachable is not None
             self._handshakes.forget(key)
+            self._compare(key, former)
         for key, entry in self._entries.items():
             changed |= self._see(key, entry, found.get(key), now, unix_now)
         return changed
@@ -122,12 +132,14 @@ class Roster:
         status = probed(
             entry.status, outcome.rtt is not None, now, down_after=self._down_after, up_after=self._up_after
         )
-        return _set(entry, status)
+        return self._set(outcome.key, entry, status)
 
     def unmeasured(self, key: PeerKey, now: float) -> bool:
         """The peer cannot be probed now, for a reason that says nothing about the peer."""
         entry = self._entries.get(key)
-        return entry is not None and _set(entry, observed(entry.status, Event.UNMEASURED, now, is_probed=True))
+        if entry is None:
+            return False
+        return self._set(key, entry, observed(entry.status, Event.UNMEASURED, now, is_probed=True))
 
     def next_deadline(self) -> float | None:
         """When `on_deadline` is to be called next."""
@@ -138,7 +150,7 @@ class Roster:
         changed = False
         for key in self._handshakes.on_deadline(now):
             entry = self._entries[key]
-            changed |= _set(entry, observed(entry.status, Event.AGED, now, is_probed=entry.is_probed))
+            changed |= self._set(key, entry, observed(entry.status, Event.AGED, now, is_probed=entry.is_probed))
         return changed
 
     def reachable(self) -> dict[str, bool | None]:
@@ -162,10 +174,6 @@ class Roster:
         named = next((entry for (_, other), entry in entries.items() if other == name), None)
         return named or next((entry for entry in entries.values() if entry.public_key == name), None)
 
-    def state(self, key: PeerKey) -> PeerState:
-        """The state of the peer with this key. Raises KeyError if there is none."""
-        return self._entries[key].status.state
-
     def entries(self) -> tuple[Entry, ...]:
         """All peers: configured ones first, in their order."""
         return tuple(sorted(self._entries.values(), key=lambda entry: not entry.listed))
@@ -187,12 +195,33 @@ class Roster:
     def _see(self, key: PeerKey, entry: Entry, peer: WireGuardPeer | None, now: float, unix_now: float) -> bool:
         entry.peer = peer
         if peer is None:
-            self._handshakes.forget(key)
+            if key[0] in self._devices:
+                self._handshakes.forget(key)
             if entry.is_probed:
                 return False
-            return _set(entry, observed(entry.status, Event.UNMEASURED, now, is_probed=False))
-        at = self._handshakes.update(key, peer.last_handshake, now, unix_now)
-        return _set(entry, observed(entry.status, handshake_event(at, now), now, is_probed=entry.is_probed))
+            return self._set(key, entry, observed(entry.status, Event.UNMEASURED, now, is_probed=False))
+        at = entry.handshake = self._handshakes.update(key, peer.last_handshake, now, unix_now)
+        return self._set(key, entry, observed(entry.status, handshake_event(at, now), now, is_probed=entry.is_probed))
+
+    def _set(self, key: PeerKey, entry: Entry, status: Status) -> bool:
+        before, entry.status = entry.status, status
+        if before.state is not status.state:
+            self._moves.append(_move(key, entry, status.state))
+        return before.reachable is not status.reachable
+
+    def _compare(self, key: PeerKey, former: Entry | None) -> None:
+        """Note what became of a peer whose entry was made anew or is gone."""
+        entry = self._entries.get(key)
+        state = former.status.state if former is not None else PeerState.UNKNOWN
+        if entry is None and former is not None:
+            self._moves.append(_move(key, former, None))
+        elif entry is not None and entry.status.state is not state:
+            self._moves.append(_move(key, entry, entry.status.state))
+
+    def moves(self) -> list[Move]:
+        """Every change of a state since the last call, in order."""
+        moves, self._moves = self._moves, []
+        return moves
 
 
 def report(entry: Entry, unix_offset: float) -> PeerReport:
@@ -206,7 +235,7 @@ def report(entry: Entry, unix_offset: float) -> PeerReport:
         endpoint=peer.endpoint if peer else None,
         state=status.state,
         since=status.since + unix_offset,
-        last_handshake=(peer.last_handshake or None) if peer else None,
+        last_handshake=_last_handshake(entry, unix_offset),
         rx_bytes=peer.rx_bytes if peer else None,
         tx_bytes=peer.tx_bytes if peer else None,
         probe_kind=target.kind,
@@ -214,6 +243,14 @@ def report(entry: Entry, unix_offset: float) -> PeerReport:
         last_success=None if entry.last_success is None else entry.last_success + unix_offset,
         failures=status.failures,
     )
+
+
+def _last_handshake(entry: Entry, unix_offset: float) -> float | None:
+    """As the device says it, unless the clock was stepped since: then as long ago as it really was."""
+    if entry.peer is None or entry.handshake is None:
+        return None
+    own = entry.handshake + unix_offset
+    return entry.peer.last_handshake if abs(own - entry.peer.last_handshake) < _CLOCK_STEP else own
 
 
 def _same_peer(earlier: Entry, target: ProbeTarget) -> bool:
@@ -243,6 +280,6 @@ def _text(network: Network) -> str:
     return str(network.network_address if network.prefixlen == network.max_prefixlen else network)
 
 
-def _set(entry: Entry, status: Status) -> bool:
-    before, entry.status = entry.status, status
-    return before.reachable is not status.reachable
+def _move(key: PeerKey, entry: Entry, state: PeerState | None) -> Move:
+    probed = str(entry.target.address) if entry.is_probed else None
+    return Move(key, state, entry.listed, probed, entry.status.failures, entry.rtt)

@@ -15,12 +15,14 @@ from routerd.model import (
     PeerKey,
     PeerReport,
     PeersPart,
+    PeerState,
     ProbeTarget,
     Problem,
     WireGuardDevice,
 )
 from routerd.peers import echo
-from routerd.peers.links import GONE, Backoff, problem
+from routerd.peers.links import GONE, Backoff, problem, shown
+from routerd.peers.moves import event_of, is_notable, text_of
 from routerd.peers.probes import Link, Outcome, Probes, Send, key_of, link_of
 from routerd.peers.roster import Roster, report
 from routerd.system.sockets_icmp import IcmpSocket
@@ -131,9 +133,19 @@ class PeersService:
         sockets = (problem(vpn, link, error, os.strerror(error)) for (vpn, link), error in vpns.items())
         return (*sockets, *self._roster.problems())
 
+    def status(self) -> dict[str, object]:
+        """How many peers there are, what their probes go through, and the replies that were ignored."""
+        probes = self._probes
+        rows = ((door.link, door.socket is not None, door.backoff.error) for door in self._doors.values())
+        return {
+            "configured": len(self._targets),
+            "probe_sockets": [shown(link, is_open, error, os.strerror(error)) for link, is_open, error in rows],
+            "ignored_replies": {"late": probes.late, "forged": probes.forged, "foreign": probes.foreign},
+        }
+
     def checks(self) -> tuple[Check, ...]:
         """One check: whether every probe socket that is needed is open. Never a peer's state."""
-        missing = sorted(_where(door.link) for door in self._doors.values() if not door.socket)
+        missing = sorted(door.link.interface or "any interface" for door in self._doors.values() if not door.socket)
         if not self._running:
             return (Check(self.name, False, "not started"),)
         return (Check(self.name, not missing, f"no probe socket on {', '.join(missing)}" if missing else ""),)
@@ -263,13 +275,13 @@ class PeersService:
             door.socket = None
 
     def _judge(self, outcome: Outcome, now: float) -> bool:
-        changed = self._roster.outcome(outcome, now)
-        if changed:
-            state = self._roster.state(outcome.key)
-            log.log(logging.INFO if outcome.rtt is not None else logging.WARNING, "peer %s: %s", outcome.key[1], state)
-        return changed
+        return self._roster.outcome(outcome, now)
 
     def _changed(self, changed: bool) -> None:
+        for move in self._roster.moves():
+            self._emit(event_of(move, time.time()))
+            level = logging.WARNING if move.state is PeerState.DOWN else logging.INFO
+            log.log(level if is_notable(move) else logging.DEBUG, "peer %s: %s", move.key[1], text_of(move))
         if changed:
             self._on_change()
 
@@ -282,7 +294,7 @@ class PeersService:
 
 
 def _where(link: Link) -> str:
-    return link.interface or "any interface"
+    return f"interface {link.interface}" if link.interface else "any interface"
 
 
 def _now() -> float:

@@ -2,47 +2,46 @@
 
 import asyncio
 import logging
+import socket
+import time
 from collections.abc import Iterable
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Protocol
 
 from routerd.model import Check, KernelPart, KernelRoute, Problem, Sysctl
+from routerd.routes.contest import Contests
 from routerd.routes.desired import diff, on_link_prefixes, released, restores, sysctl_changes, sysctl_keys
+from routerd.routes.kernel import Kernel
+from routerd.routes.problems import (
+    cause,
+    contested_route,
+    contested_setting,
+    route_key,
+    route_problem,
+    route_text,
+    setting_name,
+    setting_problem,
+    why,
+)
 from routerd.system import sysctl
 from routerd.system.files import RUNTIME, runtime_directory
 from routerd.system.netlink import Netlink
 from routerd.system.netlink_error import NetlinkError
+from routerd.system.route_removal import Removal
 
 log = logging.getLogger(__name__)
 
 _RESYNC = 60.0
 _FIRST_RETRY, _LAST_RETRY = 0.5, 30.0
 
-
-class Kernel(Protocol):
-    """What is asked of the kernel; `Netlink` is one, tests have another. Every method raises NetlinkError."""
-
-    async def own_routes(self) -> set[KernelRoute]:
-        """Routes that routerd made."""
-
-    async def foreign_routes(self, prefixes: Iterable[IPv4Network]) -> set[IPv4Network]:
-        """Prefixes that others have routes for."""
-
-    async def add_route(self, route: KernelRoute) -> None:
-        """Add it unless it is there."""
-
-    async def delete_route(self, route: KernelRoute) -> None:
-        """Delete it if it is there."""
-
-    def close(self) -> None:
-        """Give everything back."""
+_SettingKey = tuple[str, str, int]
 
 
 class RoutesService:
     """Routes with protocol 121 and settings below net.ipv4.conf.
 
-    Failures are retried by `run` and shown by `problems`; `apply` and `resync` never raise because of them.
+    Failures are retried by `run` and shown by `problems`; `apply` and `resync` never raise because of them. What
+    other programs take away is put back: at once the first time, then with a growing delay.
     """
 
     name = "routes"
@@ -52,8 +51,12 @@ class RoutesService:
         self._runtime = runtime
         self._originals: sysctl.Originals | None = None
         self._part: KernelPart | None = None
-        self._lock, self._applied = asyncio.Lock(), asyncio.Event()
+        self._lock, self._woken = asyncio.Lock(), asyncio.Event()
         self._problems: tuple[Problem, ...] = ()
+        self._routes_lost: Contests[tuple[IPv4Network, int]] = Contests()
+        self._settings_lost: Contests[_SettingKey] = Contests()
+        self._settled: set[_SettingKey] = set()
+        self._held: list[KernelRoute] = []
 
     async def apply(self, part: KernelPart) -> None:
         """Make the kernel as `part` says, whoever left it how; an empty part removes all that routerd ever made.
@@ -62,7 +65,18 @@ class RoutesService:
         """
         self._part = part
         await self.resync()
-        self._applied.set()
+        self._woken.set()
+
+    def removed(self, removal: Removal) -> None:
+        """Another program has removed a route; `resync` and `run` put it back when it is its turn."""
+        key = (removal.prefix, removal.metric)
+        for route in self._part.routes if self._part is not None else ():
+            if route_key(route) == key:
+                log.warning(
+                    "route %s: removed by %s; it is put back", route_text(route), removal.who or "an unknown program"
+                )
+                self._routes_lost.lost(key, removal.who, _now())
+                self._woken.set()
 
     async def resync(self) -> None:
         """Put back what others have changed since `apply`. Does nothing before the first one."""
@@ -74,7 +88,7 @@ class RoutesService:
             before = {str(problem) for problem in self._problems}
             for problem in problems:
                 if str(problem) not in before:
-                    log.warning("%s: %s: %s; trying again", problem.subject, problem.code, dict(problem.values))
+                    log.warning("%s: %s; trying again", problem.subject, cause(problem))
             self._problems = tuple(problems)
 
     async def run(self) -> None:
@@ -83,9 +97,9 @@ class RoutesService:
         try:
             while True:
                 try:
-                    async with asyncio.timeout(retry if self._problems else _RESYNC):
-                        await self._applied.wait()
-                    self._applied.clear()
+                    async with asyncio.timeout(self._nap(retry if self._problems else _RESYNC)):
+                        await self._woken.wait()
+                    self._woken.clear()
                     retry = _FIRST_RETRY
                 except TimeoutError:
                     await self.resync()
@@ -93,7 +107,7 @@ class RoutesService:
         finally:
             await self.apply(KernelPart())
             for problem in self._problems:
-                log.warning("%s: left as it is: %s", problem.subject, dict(problem.values))
+                log.warning("%s: %s; left as it is", problem.subject, cause(problem))
             self._part = None
             self._kernel.close()
 
@@ -103,8 +117,28 @@ class RoutesService:
         return self._part is not None
 
     def problems(self) -> tuple[Problem, ...]:
-        """What could not be done at the last try."""
-        return self._problems
+        """What could not be done at the last try, and what others take away."""
+        part, now = self._part or KernelPart(), _now()
+        routes, settings = dict(self._routes_lost.standing(now)), dict(self._settings_lost.standing(now))
+        contested = [
+            contested_route(route, routes[route_key(route)]) for route in part.routes if route_key(route) in routes
+        ]
+        contested += [
+            contested_setting(wish.interface, wish.name, wish.value, settings[key])
+            for wish in (part.sysctls if settings else ())
+            if (key := _setting_key(wish)) in settings
+        ]
+        return (*self._problems, *contested)
+
+    def status(self) -> dict[str, object]:
+        """What is kept in the kernel: the routes, and the settings with their values as they are."""
+        part = self._part or KernelPart()
+        settings = [
+            {"name": setting_name(wish.interface, wish.name), "wanted": wish.value, "value": value}
+            for wish in part.sysctls
+            if (value := _read(wish.interface, wish.name)) is not None
+        ]
+        return {"applied": self.applied, "routes": [route_text(route) for route in part.routes], "settings": settings}
 
     def checks(self) -> tuple[Check, ...]:
         """Whether forwarding is on and the routes are there; forwarding is read when this is called."""
@@ -113,10 +147,16 @@ class RoutesService:
         wishes = [wish for wish in self._part.sysctls if wish.name == "forwarding" and wish.value]
         off = [wish.interface for wish in wishes if not _read(wish.interface, wish.name)]
         lost = [dict(p.values).get("route", p.subject) for p in self._problems if p.code == "kernel-route"]
+        lost += map(route_text, self._held)
         return (
             Check("forwarding", not off, f"off at {', '.join(off)}" if off else ""),
             Check("kernel-routes", not lost, f"missing: {', '.join(lost)}" if lost else ""),
         )
+
+    def _nap(self, longest: float) -> float:
+        now = _now()
+        held = (self._routes_lost.next_deadline(now), self._settings_lost.next_deadline(now))
+        return max(0.0, min([longest, *(at - now for at in held if at is not None)]))
 
     # ------------------------------------------------------------ routes
 
@@ -130,22 +170,28 @@ class RoutesService:
         add, delete = diff(part, present, foreign)
         problems = []
         unserved = set()
+        self._held = []
         for route in add:
+            if self._routes_lost.held(route_key(route), _now()):
+                self._held.append(route)
+                self._woken.set()
+                continue
             try:
                 await self._kernel.add_route(route)
-                log.info("route %s: added", _text(route))
+                self._routes_lost.put_back(route_key(route), _now())
+                log.info("route %s: added", route_text(route))
             except NetlinkError as error:
                 unserved.add(route.prefix)
-                problems.append(_route_problem(route, error))
+                problems.append(route_problem(route, error.reason))
         for route in delete:
             # The route that should have come in its place could not be added; the old one is better than none.
             if route.prefix in unserved:
                 continue
             try:
                 await self._kernel.delete_route(route)
-                log.info("route %s: deleted", _text(route))
+                log.info("route %s: deleted", route_text(route))
             except NetlinkError as error:
-                problems.append(_route_problem(route, error))
+                problems.append(route_problem(route, error.reason))
         return problems
 
     # ------------------------------------------------------------ settings
@@ -155,17 +201,40 @@ class RoutesService:
             originals = self._open_originals()
             unwanted = released(part, originals.values)
             current = _read_all(sysctl_keys(part))
-            changes = sysctl_changes(part, current)
+            changes = self._due(sysctl_changes(part, current))
             originals.remember({(wish.interface, wish.name): current[wish.interface, wish.name] for wish in changes})
         except OSError as error:
             # Nothing is changed before the way back is on disk.
             reason = f"the original values cannot be kept in {self._runtime}: {error.strerror}"
-            return [_setting_problem(wish, reason) for wish in part.sysctls]
-        problems = [problem for wish in changes for problem in _write(wish)]
+            return [setting_problem(wish.interface, wish.name, wish.value, reason) for wish in part.sysctls]
+        problems = []
+        for wish in changes:
+            found = _write(wish)
+            problems += found
+            if not found:
+                self._settings_lost.put_back(_setting_key(wish), _now())
+        current = _read_all(sysctl_keys(part))
+        off = {_setting_key(wish) for wish in sysctl_changes(part, current)}
+        self._settled = {_setting_key(wish) for wish in part.sysctls if (wish.interface, wish.name) in current} - off
         return problems + self._restore(originals, unwanted)
+
+    def _due(self, changes: Iterable[Sysctl]) -> list[Sysctl]:
+        """The changes that may be made now. What was as it should be at the last look was changed by someone else."""
+        due = []
+        for wish in changes:
+            key = _setting_key(wish)
+            if key in self._settled:
+                log.warning("setting %s: changed by another program; set again", setting_name(*key[:2]))
+                self._settings_lost.lost(key, "", _now())
+            if not self._settings_lost.held(key, _now()):
+                due.append(wish)
+            else:
+                self._woken.set()
+        return due
 
     def _restore(self, originals: sysctl.Originals, keys: set[tuple[str, str]]) -> list[Problem]:
         if not keys:
+            self._forget(originals, keys)
             return []
         current = _read_all(keys)
         # All originals go in, not only those to restore now: what routerd switched on is not "something else".
@@ -177,11 +246,16 @@ class RoutesService:
                 found = _write(row)
                 problems += found
                 failed |= {(row.interface, row.name)} if found else set()
-        try:
-            originals.forget(keys - failed)
-        except OSError as error:
-            log.warning("settings: %s cannot be removed: %s", originals.path, error.strerror)
+        self._forget(originals, keys - failed)
         return problems
+
+    @staticmethod
+    def _forget(originals: sysctl.Originals, keys: set[tuple[str, str]]) -> None:
+        """With nothing to remember the file goes, also one that an earlier boot or namespace has left."""
+        try:
+            originals.forget(keys)
+        except OSError as error:
+            log.warning("settings: %s cannot be changed: %s; tried again later", originals.path, error.strerror)
 
     def _open_originals(self) -> sysctl.Originals:
         if self._originals is None:
@@ -209,33 +283,17 @@ def _write(wish: Sysctl) -> list[Problem]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        missing = " (the capability CAP_NET_ADMIN is missing)" if isinstance(error, PermissionError) else ""
-        return [_setting_problem(wish, f"{error.strerror}{missing}")]
+        return [setting_problem(wish.interface, wish.name, wish.value, why(error))]
     return []
 
 
-def _setting_problem(wish: Sysctl, reason: str) -> Problem:
-    name = f"net.ipv4.conf.{wish.interface}.{wish.name}"
-    return Problem(
-        "forwarding-off" if wish.name == "forwarding" else "sysctl",
-        f"interface {wish.interface}",
-        (("interface", wish.interface), ("name", name), ("value", str(wish.value)), ("reason", reason)),
-        within=(f"lan {wish.interface}",),
-    )
+def _setting_key(wish: Sysctl) -> _SettingKey:
+    """The interface's index tells one that was made anew, with settings of its own, from one that was changed."""
+    try:
+        return wish.interface, wish.name, socket.if_nametoindex(wish.interface)
+    except OSError:
+        return wish.interface, wish.name, 0
 
 
-def _route_problem(route: KernelRoute, error: NetlinkError) -> Problem:
-    values = (("route", _text(route)), ("prefix", str(route.prefix)), ("reason", error.reason))
-    within = ("routes", f"interface {route.interface}", f"lan {route.interface}") if route.interface else ("routes",)
-    return Problem("kernel-route", f"route {route.prefix}", values, within)
-
-
-def _text(route: KernelRoute) -> str:
-    words = [str(route.prefix)]
-    if route.gateway is not None:
-        words += ["via", str(route.gateway)]
-    if route.interface is not None:
-        words += ["dev", route.interface]
-    if route.gateway is None and route.interface is None:
-        words.insert(0, "unreachable")
-    return " ".join([*words, "metric", str(route.metric)])
+def _now() -> float:
+    return time.monotonic()

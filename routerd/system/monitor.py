@@ -1,4 +1,4 @@
-"""Tells that links, addresses or routes that matter have changed, and costs next to nothing when others do."""
+"""Tells that links, addresses, settings or routes that matter have changed; what others' routes do costs nothing."""
 
 import asyncio
 import contextlib
@@ -9,9 +9,11 @@ import struct
 import sys
 from collections.abc import Callable
 
-OWN_PROTOCOL = 121
+from routerd.system.route_message import OWN_PROTOCOL
+from routerd.system.route_removal import Removal, is_own, removals, requester
 
 _GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_LINK, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE
+_GROUPS |= 1 << 23  # RTNLGRP_IPV4_NETCONF: forwarding, rp_filter
 _ROUTES = (24, 25)  # RTM_NEWROUTE, RTM_DELROUTE
 _HEADER = struct.Struct("=IHHII")
 _RECEIVE_BUFFER = 4 << 20
@@ -21,7 +23,7 @@ _SO_RCVBUFFORCE = 33
 
 
 def matters(datagram: bytes) -> bool:
-    """True if the netlink messages may change a fact: link, address, default route, own route, or garbage.
+    """True if the netlink messages may change a fact: link, address, setting, default route, own route, or garbage.
 
     Routes of others (a table of tens of thousands of them) are the only thing that does not matter.
     """
@@ -60,10 +62,14 @@ def _filter() -> bytes:
 
 
 class Monitor:
-    """Calls `changed` (from the event loop, often, never with arguments) until `close`. Raises OSError at the start."""
+    """Calls `changed` (from the event loop, often, never with arguments) until `close`. Raises OSError at the start.
 
-    def __init__(self, changed: Callable[[], None]) -> None:
-        self._changed = changed
+    `removed` is called, before `changed`, for every route of routerd's that another program has removed. Routes that
+    vanish with their interface or its address are not told: the kernel sends no message for them.
+    """
+
+    def __init__(self, changed: Callable[[], None], removed: Callable[[Removal], None] = lambda removal: None) -> None:
+        self._changed, self._removed = changed, removed
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
         try:
@@ -110,5 +116,8 @@ class Monitor:
                     break
                 continue
             changed = changed or matters(datagram)
+            for prefix, metric, port in removals(datagram):
+                if not is_own(port):
+                    self._removed(Removal(prefix, metric, requester(port)))
         if changed:
             self._changed()

@@ -1,9 +1,14 @@
-"""The sockets of a DHCP server on one interface: UDP to hear, UDP and whole frames to answer."""
+"""The sockets of a DHCP server on one interface: two for UDP to hear, UDP and whole frames to answer."""
 
 import errno
 import os
 import socket
 import struct
+
+from routerd.system import port_holders
+from routerd.system.port_holders import Holder, udp_holders
+
+SERVER_PORT = 67
 
 _SO_BINDTODEVICE = getattr(socket, "SO_BINDTODEVICE", 25)
 _IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
@@ -29,22 +34,31 @@ class DhcpSockets:
         self.interface = interface
         self.index = index
         self._ancillary = [(socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO.pack(index, address, b"\0" * 4))]
-        self.udp = self.packet = None
+        self._opened: list[socket.socket] = []
         try:
-            self.udp = self._open_udp()
-            self.packet = self._open_packet()
+            self._udp = self._open_udp("0.0.0.0")
+            self._direct = self._open_udp(socket.inet_ntoa(address))
+            self._packet = self._open_packet()
+            if any(holder.index == index for holder in self.others()):
+                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         except OSError as error:
             self.close()
-            raise explain(error, interface) from None
+            raise explain(error, interface, index) from None
 
-    def _open_udp(self) -> socket.socket:
+    def _open_udp(self, address: str) -> socket.socket:
+        """Shared with servers that serve other interfaces and allow it too (dnsmasq).
+
+        The kernel gives broadcasts to all of them, and a unicast to one: that may be a later socket without address
+        in spite of its other interface, but it never is if a socket is bound to the very address.
+        """
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        self.udp = udp
+        self._opened.append(udp)
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         udp.setsockopt(socket.SOL_SOCKET, _SO_BINDTODEVICE, self.interface.encode() + b"\0")
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         udp.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        udp.bind(("0.0.0.0", 67))
+        udp.bind((address, SERVER_PORT))
         return udp
 
     def _open_packet(self) -> socket.socket:
@@ -52,12 +66,17 @@ class DhcpSockets:
         packet = socket.socket(
             socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, _ETH_P_NONE
         )
+        self._opened.append(packet)
         packet.bind((self.interface, _ETH_P_NONE))
         return packet
 
-    def receive(self) -> tuple[bytes, bytes, str]:
-        """One datagram: payload, the address it was sent to, and who sent it. Raises OSError, also if there is none."""
-        payload, ancillary, _, source = self.udp.recvmsg(4096, 64)  # type: ignore[union-attr]
+    def receive(self, descriptor: int) -> tuple[bytes, bytes, str]:
+        """One datagram from one of `filenos`: payload, the address it was sent to, and who sent it.
+
+        Raises OSError, also if there is none.
+        """
+        udp = self._direct if descriptor == self._direct.fileno() else self._udp
+        payload, ancillary, _, source = udp.recvmsg(4096, 64)
         destination = b"\0\0\0\0"
         for level, kind, data in ancillary:
             if level == socket.IPPROTO_IP and kind == _IP_PKTINFO and len(data) >= _PKTINFO.size:
@@ -66,32 +85,41 @@ class DhcpSockets:
 
     def send_datagram(self, payload: bytes, address: str, port: int) -> None:
         """Send by UDP from this server's address; the kernel finds the hardware address. Raises OSError."""
-        self.udp.sendmsg([payload], self._ancillary, 0, (address, port))  # type: ignore[union-attr]
+        self._udp.sendmsg([payload], self._ancillary, 0, (address, port))
 
     def send_frame(self, frame: bytes) -> None:
         """Send a whole Ethernet frame. Raises OSError."""
-        self.packet.send(frame)  # type: ignore[union-attr]
+        self._packet.send(frame)
 
-    def fileno(self) -> int:
-        """The descriptor to wait on for reading."""
-        return self.udp.fileno()  # type: ignore[union-attr]
+    def others(self) -> list[Holder]:
+        """The sockets of other processes on the port that may hear this interface's clients as well."""
+        own = {os.fstat(descriptor).st_ino for descriptor in self.filenos()}
+        return [holder for holder in overlapping(self.index) if holder.inode not in own]
+
+    def filenos(self) -> tuple[int, int]:
+        """The descriptors to wait on for reading."""
+        return self._udp.fileno(), self._direct.fileno()
 
     def close(self) -> None:
-        """Close both sockets; a second call does nothing."""
-        for each in (self.udp, self.packet):
-            if each is not None:
-                each.close()
-        self.udp = self.packet = None
+        """Close the sockets; a second call does nothing."""
+        for each in self._opened:
+            each.close()
 
 
-def explain(error: OSError, interface: str) -> SocketError:
+def overlapping(index: int) -> list[Holder]:
+    """The sockets on the server's port that are bound to this interface or, as far as is known, to none."""
+    return [holder for holder in udp_holders(SERVER_PORT) if holder.index in (index, 0, None)]
+
+
+def remember_holders() -> None:
+    """Look whose port 67 is while the rights to see it are there."""
+    port_holders.remember_holders(SERVER_PORT)
+
+
+def explain(error: OSError, interface: str, index: int) -> SocketError:
     """What a failure to open the sockets means for the administrator."""
     if error.errno == errno.EADDRINUSE:
-        return SocketError(
-            f"UDP port 67 on {interface} is in use",
-            "stop the other DHCP server; `ss -lunp sport = :67` names it",
-            fatal=True,
-        )
+        return _in_use(interface, overlapping(index))
     if error.errno in (errno.EPERM, errno.EACCES):
         return SocketError(
             f"no right to open port 67 and raw sockets on {interface}",
@@ -99,3 +127,19 @@ def explain(error: OSError, interface: str) -> SocketError:
             fatal=True,
         )
     return SocketError(f"{interface}: {os.strerror(error.errno or 0)}", "routerd tries again by itself", fatal=False)
+
+
+def _in_use(interface: str, holders: list[Holder]) -> SocketError:
+    """Names the process where that can be known, and what would let it stay."""
+    reason = f"UDP port {SERVER_PORT} on {interface} is in use"
+    for holder in holders:
+        name = holder.name()
+        if name is not None:
+            break
+    else:
+        hint = f"stop the other DHCP server; `ss -lunp sport = :{SERVER_PORT}` names it"
+        return SocketError(reason, hint, fatal=True)
+    hint = "stop it"
+    if not holder.index:
+        hint += f", or let it bind to the interfaces that it serves, without {interface} (dnsmasq: bind-dynamic)"
+    return SocketError(f"{reason} by {name}", hint, fatal=True)

@@ -1,6 +1,8 @@
 """Settings below net.ipv4.conf, and a file that remembers what they were before routerd changed them."""
 
 import json
+import socket
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from routerd.system.files import namespace_inode, sync_directory, write_synced
 
 CONF = Path("/proc/sys/net/ipv4/conf")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_SO_NETNS_COOKIE = 71
 
 Key = tuple[str, str]
 """Interface (or "all") and name of a setting."""
@@ -42,6 +45,15 @@ def forwarding_interfaces() -> frozenset[str]:
     return frozenset(name for name in names if read(name, "forwarding") == 1)
 
 
+def _namespace_cookie() -> int | None:
+    """A number that no other network namespace ever has until the next boot; None before Linux 5.14."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
+        try:
+            return int.from_bytes(probe.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8), sys.byteorder)
+        except OSError:
+            return None
+
+
 class Originals:
     """What settings were before the first change, kept in `<runtime>/sysctl-<inode of the namespace>.json`.
 
@@ -51,6 +63,7 @@ class Originals:
     def __init__(self, runtime: Path) -> None:
         self.path = runtime / f"sysctl-{namespace_inode()}.json"
         self._boot = _BOOT_ID.read_text().strip()
+        self._cookie = _namespace_cookie()
         self._values = self._load()
 
     @property
@@ -79,14 +92,15 @@ class Originals:
 
     def _save(self, values: dict[Key, int]) -> None:
         rows = {f"{interface}/{name}": value for (interface, name), value in sorted(values.items())}
-        write_synced(self.path, json.dumps({"boot": self._boot, "values": rows}, indent=1).encode() + b"\n")
+        document = {"boot": self._boot, "namespace": self._cookie, "values": rows}
+        write_synced(self.path, json.dumps(document, indent=1).encode() + b"\n")
         self._values = values
 
     def _load(self) -> dict[Key, int]:
         try:
             document = json.loads(self.path.read_bytes())
-            # The kernel gives inodes of namespaces out again after a boot, and the directory may be on a disk.
-            if document["boot"] != self._boot:
+            # The kernel gives the inode out again once a namespace is gone, and the directory may be on a disk.
+            if document["boot"] != self._boot or document.get("namespace", self._cookie) != self._cookie:
                 return {}
             return {
                 (interface, name): int(value)

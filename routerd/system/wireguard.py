@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import errno
+import grp
+import os
 import socket
 from typing import Protocol
 
@@ -164,15 +166,27 @@ def _missing(interface: str) -> WireGuardError:
     )
 
 
+def _opening(interface: str, path: str) -> str:
+    # wireguard-go watches the socket, and takes any change of its rights for its removal (tried: 0.0.20220316).
+    return (
+        "Start routerd as root without --user: it reads the socket then, and keeps three capabilities only. Or have "
+        f"systemd make the socket for routerd's group (ListenStream={path}, SocketMode=0660, SocketGroup={_group()}) "
+        f"and start `wireguard-go -f {interface}` with WG_UAPI_FD=3. No chmod or chgrp while wireguard-go runs: it "
+        "ends, and the interface with it."
+    )
+
+
+def _group() -> str:
+    try:
+        return grp.getgrgid(os.getegid()).gr_name
+    except KeyError:
+        return str(os.getegid())
+
+
 def _socket_error(interface: str, path: str, code: int) -> WireGuardError:
-    directory = path.rpartition("/")[0]
     name = errno.errorcode.get(code, str(code))
     if code in (errno.EACCES, errno.EPERM):
-        return WireGuardError(
-            interface,
-            f"{name}: the socket {path} is closed to this user",
-            f"Open it to routerd's group: chgrp routerd {directory} {path}; chmod g+x {directory}; chmod g+rw {path}",
-        )
+        return WireGuardError(interface, f"{name}: the socket {path} is closed to this user", _opening(interface, path))
     if code == errno.ENOENT:
         return WireGuardError(
             interface,

@@ -9,154 +9,15 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from routerd.api.service import ApiService
-from routerd.api.sources import Sources
 from routerd.config.model import Http
 from routerd.health import ProblemTracker
-from routerd.model import Check, LeaseReport, PeerReport, PeerState, Route, RouteState
-
-AT = 1795341600.0
-KEY = "Ab/+d9mV4lKqvA7wU1nq0c5b0hY2m7k3D1Jtq7v9S1E="
-ANY = "127.0.0.1:0"
-
-
-def _peer(name: str, state: PeerState, key: str | None = None) -> PeerReport:
-    return PeerReport(name, key, "vpn", (), None, state, AT, None, None, None, "icmp", None, None, 0)
-
-
-def _lease(number: int) -> LeaseReport:
-    address = IPv4Address(0x0A000000 + number)
-    return LeaseReport(address, "02:00:00:00:00:01", None, None, "eth0", "bound", AT, AT + 3600)
-
-
-@dataclass
-class Daemon:
-    """What stands behind the sources."""
-
-    peers: tuple[PeerReport, ...] = (_peer("endpoint-a", PeerState.UP, KEY), _peer("gone", PeerState.DOWN))
-    leases: int = 3
-    checks: tuple[Check, ...] = (Check("dhcp eth0", True),)
-    broken_after: int | None = None
-    longest: float = field(default=0.0)
-
-    def sources(self) -> Sources:
-        return Sources(
-            peers=lambda: self.peers,
-            routes=lambda: (
-                Route(IPv4Network("10.0.0.0/24"), None, "eth0", ("dhcp",), RouteState.OFFERED, "", metric=1),
-            ),
-            leases=self._leases,
-            problems=lambda: (),
-            checks=lambda: self.checks,
-            status=lambda: {"dhcp": {"offers": 3}},
-            version="0.1.0",
-            started=AT,
-            now=lambda: AT + 60,
-        )
-
-    def _leases(self) -> Iterator[LeaseReport]:
-        for number in range(self.leases):
-            if number == self.broken_after:
-                raise RuntimeError("a bug")
-            yield _lease(number)
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> dict[str, object]:
-        loaded = json.loads(self.body)
-        assert isinstance(loaded, dict)
-        return loaded
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(self.host)
-
-
-def _ask(address: object, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Answer:
-    if isinstance(address, str):
-        connection: http.client.HTTPConnection = _UnixConnection(address, timeout=10)
-        headers = {"Host": "anything.example", **headers}
-    else:
-        assert isinstance(address, tuple)
-        connection = http.client.HTTPConnection(address[0], address[1], timeout=10)
-    try:
-        connection.request(method, path, body=body, headers=headers)
-        response = connection.getresponse()
-        return Answer(response.status, dict(response.getheaders()), response.read())
-    finally:
-        connection.close()
-
-
-class Client:
-    """Asks one address of the service from another thread."""
-
-    def __init__(self, service: ApiService, listen: str) -> None:
-        self.service, self.listen = service, listen
-
-    @property
-    def address(self) -> object:
-        return self.service.addresses()[self.listen]
-
-    async def ask(
-        self, path: str, method: str = "GET", headers: dict[str, str] | None = None, body: bytes | None = None
-    ) -> Answer:
-        return await asyncio.to_thread(_ask, self.address, method, path, headers or {}, body)
-
-    async def raw(self, data: bytes) -> bytes:
-        assert isinstance(self.address, tuple)
-        reader, writer = await asyncio.open_connection(*self.address[:2])
-        writer.write(data)
-        try:
-            return await asyncio.wait_for(reader.read(), 10)
-        finally:
-            writer.close()
-            await writer.wait_closed()
-
-
-async def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def _serving(daemon: Daemon, *listen: str, wait: bool = True) -> AsyncIterator[ApiService]:
-    service = ApiService(daemon.sources())
-    await service.apply(Http(listen))
-    task = asyncio.create_task(service.run())
-    try:
-        if wait:
-            await _until(lambda: len(service.addresses()) == len(listen))
-        yield service
-    finally:
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-
-def _with_client(test: Callable[[Client], Awaitable[None]], daemon: Daemon | None = None) -> None:
-    async def main() -> None:
-        async with _serving(daemon or Daemon(), ANY) as service:
-            await test(Client(service, ANY))
-
-    asyncio.run(main())
+from routerd.model import Check
+from tests.api.scene import ANY, AT, KEY, Client, Daemon, lease, serving, until, with_client
 
 
 def test_every_path() -> None:
@@ -193,7 +54,7 @@ def test_every_path() -> None:
         assert (status["version"], status["uptime_s"]) == ("0.1.0", 60)
         assert status["services"] == {"dhcp": {"offers": 3}}
 
-    _with_client(test)
+    with_client(test)
 
 
 def test_ready_is_503_while_a_duty_is_not_met() -> None:
@@ -202,7 +63,7 @@ def test_ready_is_503_while_a_duty_is_not_met() -> None:
         assert (answer.status, answer.body) == (503, b"[-]dhcp eth0 failed: no\nreadyz check failed\n")
         assert (await client.ask("/livez")).status == 200
 
-    _with_client(test, Daemon(checks=(Check("dhcp eth0", False, "no"),)))
+    with_client(test, Daemon(checks=(Check("dhcp eth0", False, "no"),)))
 
 
 @pytest.mark.parametrize(
@@ -231,7 +92,7 @@ def test_peer_paths(path: str, status: int) -> None:
         assert answer.headers["Content-Type"].startswith("application/json")
         assert ("error" in answer.json) == (status == 404)
 
-    _with_client(test)
+    with_client(test)
 
 
 def test_an_absolute_request_target() -> None:
@@ -241,7 +102,7 @@ def test_an_absolute_request_target() -> None:
         )
         assert answer.startswith(b"HTTP/1.1 200 ")
 
-    _with_client(test)
+    with_client(test)
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/v1/peers", "/v1/leases", "/v1/status", "/v1/peers/gone"])
@@ -251,7 +112,7 @@ def test_head_has_no_body(path: str) -> None:
         assert (head.status, head.body) == (got.status, b"")
         assert head.headers["Content-Type"] == got.headers["Content-Type"]
 
-    _with_client(test, Daemon(leases=1000))
+    with_client(test, Daemon(leases=1000))
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
@@ -263,7 +124,7 @@ def test_other_methods_are_405(method: str) -> None:
         assert "error" in answer.json
         assert (await client.ask("/nothing", method)).status == 404
 
-    _with_client(test)
+    with_client(test)
 
 
 @pytest.mark.parametrize("path", ["/livez", "/nothing", "/v1/leases"])
@@ -273,7 +134,7 @@ def test_headers(path: str) -> None:
         assert answer.headers["Server"] == "routerd"
         assert answer.headers["Cache-Control"] == "no-store"
 
-    _with_client(test)
+    with_client(test)
 
 
 def test_a_foreign_host_is_refused() -> None:
@@ -295,7 +156,7 @@ def test_a_foreign_host_is_refused() -> None:
         assert twice.split()[1] == b"400"
         assert (await client.raw(b"GET /livez HTTP/1.0\r\n\r\n")).endswith(b"\r\n\r\nok\n")
 
-    _with_client(test)
+    with_client(test)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +178,7 @@ def test_bytes_that_are_no_request(data: bytes) -> None:
         assert "error" in json.loads(body)
         assert (await client.ask("/livez")).status == 200
 
-    _with_client(test)
+    with_client(test)
 
 
 def test_a_large_body_is_refused() -> None:
@@ -327,7 +188,7 @@ def test_a_large_body_is_refused() -> None:
         )
         assert answer.startswith(b"HTTP/1.1 413 ")
 
-    _with_client(test)
+    with_client(test)
 
 
 @pytest.mark.parametrize("count", [0, 1, 199, 200, 201, 400, 1001])
@@ -335,9 +196,9 @@ def test_a_list_is_whole_at_every_size(count: int) -> None:
     async def test(client: Client) -> None:
         leases = (await client.ask("/v1/leases")).json["leases"]
         assert isinstance(leases, list)
-        assert [row["address"] for row in leases] == [str(_lease(number).address) for number in range(count)]
+        assert [row["address"] for row in leases] == [str(lease(number).address) for number in range(count)]
 
-    _with_client(test, Daemon(leases=count))
+    with_client(test, Daemon(leases=count))
 
 
 @pytest.mark.parametrize(
@@ -345,9 +206,9 @@ def test_a_list_is_whole_at_every_size(count: int) -> None:
     [
         ("limit=10", 0, 10),
         ("limit=1000", 0, 1000),
-        (f"limit=10&after={_lease(41).address}", 42, 10),
-        (f"after={_lease(1).address}", 2, 1000),
-        (f"limit=10&after={_lease(2995).address}", 2996, 4),
+        (f"limit=10&after={lease(41).address}", 42, 10),
+        (f"after={lease(1).address}", 2, 1000),
+        (f"limit=10&after={lease(2995).address}", 2996, 4),
         ("limit=10&after=255.255.255.255", 0, 0),
     ],
 )
@@ -355,9 +216,9 @@ def test_a_part_of_a_list(query: str, first: int, rows: int) -> None:
     async def test(client: Client) -> None:
         leases = (await client.ask(f"/v1/leases?{query}")).json["leases"]
         assert isinstance(leases, list)
-        assert [row["address"] for row in leases] == [str(_lease(n).address) for n in range(first, first + rows)]
+        assert [row["address"] for row in leases] == [str(lease(n).address) for n in range(first, first + rows)]
 
-    _with_client(test, Daemon(leases=3000))
+    with_client(test, Daemon(leases=3000))
 
 
 def test_parts_of_peers_and_bad_parts() -> None:
@@ -369,7 +230,7 @@ def test_parts_of_peers_and_bad_parts() -> None:
             answer = await client.ask(f"/v1/leases?{query}")
             assert (answer.status, list(answer.json)) == (400, ["error"])
 
-    _with_client(test)
+    with_client(test)
 
 
 def test_a_long_list_does_not_hold_the_loop() -> None:
@@ -386,7 +247,7 @@ def test_a_long_list_does_not_hold_the_loop() -> None:
         assert max(pauses) < 0.010
         assert len(pauses) > 250
 
-    _with_client(test, Daemon(leases=50_000))
+    with_client(test, Daemon(leases=50_000))
 
 
 @pytest.mark.parametrize(("broken_after", "status"), [(0, 500), (100, 500)])
@@ -396,7 +257,7 @@ def test_a_bug_behind_a_source_is_a_500(broken_after: int, status: int) -> None:
         assert (answer.status, answer.json) == (status, {"error": "internal error"})
         assert (await client.ask("/livez")).status == 200
 
-    _with_client(test, Daemon(leases=1000, broken_after=broken_after))
+    with_client(test, Daemon(leases=1000, broken_after=broken_after))
 
 
 def test_a_bug_in_the_middle_of_a_list_breaks_the_connection() -> None:
@@ -405,7 +266,7 @@ def test_a_bug_in_the_middle_of_a_list_breaks_the_connection() -> None:
             await client.ask("/v1/leases")
         assert (await client.ask("/livez")).status == 200
 
-    _with_client(test, Daemon(leases=1000, broken_after=500))
+    with_client(test, Daemon(leases=1000, broken_after=500))
 
 
 def test_clients_that_leave_early() -> None:
@@ -418,7 +279,7 @@ def test_clients_that_leave_early() -> None:
             writer.transport.abort()
         assert (await client.ask("/livez")).status == 200
 
-    _with_client(test, Daemon(leases=20_000))
+    with_client(test, Daemon(leases=20_000))
 
 
 def test_too_many_connections_are_refused() -> None:
@@ -434,15 +295,15 @@ def test_too_many_connections_are_refused() -> None:
         await asyncio.sleep(0.05)
         assert (await client.ask("/livez")).status == 200
 
-    _with_client(test)
+    with_client(test)
 
 
 def test_a_port_in_use_is_a_problem_until_it_is_free() -> None:
     async def main() -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
             listen = f"127.0.0.1:{other.getsockname()[1]}"
-            async with _serving(Daemon(), listen, ANY, wait=False) as service:
-                await _until(lambda: ANY in service.addresses())
+            async with serving(Daemon(), listen, ANY, wait=False) as service:
+                await until(lambda: ANY in service.addresses())
                 tracker = ProblemTracker()
                 tracker.update(service.problems(), AT)
                 (problem,) = tracker.report(AT)
@@ -451,7 +312,7 @@ def test_a_port_in_use_is_a_problem_until_it_is_free() -> None:
                 assert [check.ok for check in service.checks()] == [False]
                 assert (await Client(service, ANY).ask("/livez")).status == 200
                 other.close()
-                await _until(lambda: listen in service.addresses())
+                await until(lambda: listen in service.addresses())
                 assert service.problems() == ()
                 assert [check.ok for check in service.checks()] == [True]
                 assert (await Client(service, listen).ask("/livez")).status == 200
@@ -465,8 +326,8 @@ def test_every_kind_of_failure_has_a_mend(tmp_path: Path) -> None:
     listens += ["203.0.113.7:8121", "nonsense"]
 
     async def main() -> None:
-        async with _serving(Daemon(), *listens, wait=False) as service:
-            await _until(lambda: len(service.problems()) == len(listens))
+        async with serving(Daemon(), *listens, wait=False) as service:
+            await until(lambda: len(service.problems()) == len(listens))
             for problem in service.problems():
                 values = dict(problem.values)
                 assert values["reason"]
@@ -480,10 +341,10 @@ def test_apply_touches_only_what_changed(tmp_path: Path) -> None:
     first, second = f"unix:{tmp_path}/a.sock", f"unix:{tmp_path}/b.sock"
 
     async def main() -> None:
-        async with _serving(Daemon(), ANY, first) as service:
+        async with serving(Daemon(), ANY, first) as service:
             before = service.addresses()[ANY]
             await service.apply(Http((ANY, second)))
-            await _until(lambda: second in service.addresses())
+            await until(lambda: second in service.addresses())
             assert service.addresses().keys() == {ANY, second}
             assert service.addresses()[ANY] == before
             assert not (tmp_path / "a.sock").exists()
@@ -498,7 +359,7 @@ def test_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "made" / "routerd.sock"
 
     async def main() -> None:
-        async with _serving(Daemon(), f"unix:{path}") as service:
+        async with serving(Daemon(), f"unix:{path}") as service:
             assert stat.S_IMODE(path.stat().st_mode) == 0o660
             answer = await Client(service, f"unix:{path}").ask("/v1/peers/gone/health")
             assert answer.status == 503
@@ -513,7 +374,7 @@ def test_a_stale_unix_socket_is_replaced(tmp_path: Path) -> None:
         dead.bind(str(path))
 
     async def main() -> None:
-        async with _serving(Daemon(), f"unix:{path}") as service:
+        async with serving(Daemon(), f"unix:{path}") as service:
             assert (await Client(service, f"unix:{path}").ask("/livez")).status == 200
 
     asyncio.run(main())
@@ -527,8 +388,8 @@ def test_a_unix_socket_in_use_is_left_alone(tmp_path: Path) -> None:
             other.bind(str(path))
             other.listen()
             inode = path.stat().st_ino
-            async with _serving(Daemon(), f"unix:{path}", wait=False) as service:
-                await _until(lambda: bool(service.problems()))
+            async with serving(Daemon(), f"unix:{path}", wait=False) as service:
+                await until(lambda: bool(service.problems()))
                 values = dict(service.problems()[0].values)
                 assert values["reason"] == "Address already in use"
             assert path.stat().st_ino == inode
@@ -541,7 +402,7 @@ def test_a_unix_socket_of_another_daemon_is_not_removed_at_stop(tmp_path: Path) 
 
     async def main() -> None:
         with socket.socket(socket.AF_UNIX) as other:
-            async with _serving(Daemon(), f"unix:{path}"):
+            async with serving(Daemon(), f"unix:{path}"):
                 os.rename(path, tmp_path / "moved")
                 other.bind(str(path))
             assert path.exists()
@@ -551,7 +412,7 @@ def test_a_unix_socket_of_another_daemon_is_not_removed_at_stop(tmp_path: Path) 
 
 def test_stop_does_not_wait_for_idle_clients() -> None:
     async def main() -> None:
-        async with _serving(Daemon(), ANY) as service:
+        async with serving(Daemon(), ANY) as service:
             address = service.addresses()[ANY]
             assert isinstance(address, tuple)
             _, writer = await asyncio.open_connection(*address[:2])

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from ipaddress import IPv4Interface
 from pathlib import Path
 
@@ -93,6 +94,17 @@ def test_faults_of_the_machine(
     assert lines[2] == f"{file}: 2 faults"
 
 
+def test_faults_of_file_and_machine_at_once(
+    file: Path, machine: dict[str, tuple[IPv4Interface, ...]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine["eth0"] = (IPv4Interface("10.1.1.1/24"),)
+    file.write_text(file.read_text() + "\n[http]\nfoo = 1\n")
+    assert run(file) == 2
+    said = capsys.readouterr().err
+    assert "http.foo" in said
+    assert "lan[0].dhcp.pools[0]" in said
+
+
 def test_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(file, as_json=True) == 0
     assert json.loads(capsys.readouterr().out) == {"valid": True, "errors": []}
@@ -113,11 +125,22 @@ def test_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["absent.toml", ".", "a\0b"])
-def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("absent.toml", "cannot be read: "),
+        (".", "is not a regular file"),
+        ("fifo", "is not a regular file"),
+        ("a\0b", "cannot be read: "),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(
+    tmp_path: Path, name: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "fifo")
     assert run(f"{tmp_path}/{name}") == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "cannot be read: " in line
+    assert words in line
     assert "--config" in line
 
 

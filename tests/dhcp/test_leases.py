@@ -154,21 +154,26 @@ def test_decline_keeps_everybody_off_for_an_hour() -> None:
     assert t.offer(B, B, 0, 5.0 + DECLINE_SECONDS) == 50
 
 
-def test_decline_of_an_offer() -> None:
+def test_an_offer_cannot_be_declined() -> None:
     t = table()
     t.offer(A, A, 0, 0.0)
-    assert [row.state for row in t.decline(A, A, 50, 1.0)] == [DECLINED]
+    assert t.decline(A, A, 50, 1.0) == ()
     assert t.decline(B, B, 51, 1.0) == ()
 
 
-def test_one_client_cannot_decline_the_whole_pool() -> None:
-    t = table(1, 10)
+def test_one_client_holds_back_three_addresses_at_most() -> None:
+    t = table(1, 40)
     for _ in range(50):
-        address = t.offer(A, A, 0, 0.0)
-        assert address is not None
-        assert t.decline(A, A, address, 0.0)
-    declined = [row for row in t.rows() if row.state == DECLINED]
-    assert len(declined) == 3
+        assert t.decline(A, A, take(t, A), 0.0)
+    assert len(t.declined()) == 3
+
+
+def test_all_clients_together_hold_back_a_quarter_of_the_pool() -> None:
+    t = table(1, 20)
+    for n in range(100):
+        client = bytes((1, 9, 0, 0, 0, 0, n))
+        assert t.decline(client, client, take(t, client), 0.0)
+    assert len(t.declined()) == 5
     assert t.offer(B, B, 0, 1.0) is not None
 
 

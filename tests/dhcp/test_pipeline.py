@@ -57,3 +57,15 @@ def test_a_failed_batch_keeps_its_rows_and_drops_its_replies() -> None:
     assert replies(pipeline) == ["two"]
     assert pipeline.unsaved == 0
     assert pipeline.start() == []
+
+
+def test_what_waits_is_bounded_and_loses_no_row() -> None:
+    pipeline: Pipeline[int] = Pipeline(largest=2, most_waiting=2)
+    pipeline.add("lan0", rows(0), 0)
+    pipeline.start()
+    assert [pipeline.add("lan0", rows(n), n) for n in (1, 2, 3)] == [True, True, False]
+    assert pipeline.pending() == {("lan0", n) for n in range(4)}
+    assert replies(pipeline) == [0]
+    assert named(pipeline.start()) == [("lan0", 1), ("lan0", 2), ("lan0", 3)]
+    assert replies(pipeline) == [2, 3]
+    assert pipeline.pending() == set()

@@ -173,6 +173,18 @@ def test_long_routes_fit_what_the_client_takes(size: int | None) -> None:
         assert len(routes) == 61
 
 
+@pytest.mark.parametrize("size", [576, 1000, 1500])
+def test_both_options_for_routes_say_the_same_or_121_goes_alone(size: int) -> None:
+    options = ((55, bytes((1, 3, 121, 6, 249))), (57, size.to_bytes(2, "big")))
+    found = Scene(part(routes=_many(60))).ask(message(DISCOVER, *options)).options
+    assert 249 not in found or found[249] == found[121]
+    assert len(decode_classless_routes(found[121])) > 25
+    only_249 = ((55, bytes((1, 3, 6, 249))), (57, size.to_bytes(2, "big")))
+    assert (
+        len(decode_classless_routes(Scene(part(routes=_many(60))).ask(message(DISCOVER, *only_249)).options[249])) > 25
+    )
+
+
 # ---------------------------------------------------------------- where replies go
 
 
@@ -297,9 +309,10 @@ def test_full_pool_is_silence() -> None:
     scene = Scene(part(settings("192.168.200.50-192.168.200.50")))
     scene.lease()
     assert scene.send(message(DISCOVER, mac=OTHER_MAC)) is None
-    assert scene.responder.exhausted
+    assert scene.responder.exhausted(scene.now)
     scene.ask(message(DISCOVER))
-    assert not scene.responder.exhausted
+    assert scene.responder.exhausted(scene.now)
+    assert not scene.responder.exhausted(scene.now + 60)
 
 
 def test_release_and_decline() -> None:
@@ -342,6 +355,7 @@ def test_inform_gets_parameters_without_a_lease() -> None:
         message(None, (53, b"")),
         message(None, (53, b"\x01\x01")),
         message(DISCOVER, op=2),
+        message(DISCOVER, hlen=0),
         message(DISCOVER, giaddr=ip("192.168.201.1")),
     ],
 )

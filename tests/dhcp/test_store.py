@@ -28,8 +28,87 @@ def test_committed_leases_are_there_again(tmp_path: Path) -> None:
     store.close()
     store = opened(tmp_path / "new" / "leases.db")
     assert store.load(1000.0) == {"lan0": [row(expires=300.0)], "lan1": [row(51)]}
-    assert store.load(900.0)["lan1"] == [Row(51, CLIENT, CLIENT, "endpoint-b", BOUND, 200.0, 300.0)]
     store.close()
+
+
+class Machine:
+    """A lease file over boots and steps of the wall clock; the steady clock begins at 0 with every boot."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.wall, self.boots, self.offset = str(path), 1e9, 0, 1e9
+
+    def start(self, *, boot: bool = False, wall: float | None = None) -> LeaseStore:
+        steady = self.wall - self.offset
+        if boot:
+            self.boots, steady = self.boots + 1, 0.0
+        self.wall = self.wall if wall is None else wall
+        self.offset = self.wall - steady
+        store = LeaseStore(self.path, wall=lambda: self.wall, boot=str(self.boots))
+        store.open()
+        return store
+
+    def remaining(self, store: LeaseStore) -> float:
+        (found,) = store.load(self.offset)["lan0"]
+        return found.expires - (self.wall - self.offset)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine on which a lease of 200 s was just stored and routerd was stopped."""
+    made = Machine(tmp_path / "leases.db")
+    store = made.start()
+    store.commit([("lan0", row())], made.offset)
+    store.close()
+    return made
+
+
+YEARS = 10 * 365 * 86400.0
+
+
+@pytest.mark.parametrize("step", [YEARS, -YEARS, 0.0])
+def test_a_step_of_the_clock_between_two_starts_changes_no_lease(machine: Machine, step: float) -> None:
+    store = machine.start(wall=machine.wall + step)
+    assert machine.remaining(store) == 200.0
+    store.close()
+    store = machine.start(boot=True)
+    assert machine.remaining(store) == 200.0
+
+
+@pytest.mark.parametrize("step", [YEARS, -YEARS])
+def test_a_step_while_it_runs_rewrites_every_row(machine: Machine, step: float) -> None:
+    store = machine.start()
+    assert machine.remaining(store) == 200.0
+    machine.wall, machine.offset = machine.wall + step, machine.offset + step
+    store.commit((), machine.offset)
+    store.close()
+    database = sqlite3.connect(machine.path)
+    assert database.execute("SELECT expires FROM lease").fetchone() == (machine.wall + 200.0,)
+    database.close()
+    store = machine.start(boot=True, wall=machine.wall + 50.0)
+    assert machine.remaining(store) == 150.0
+
+
+def test_a_boot_without_the_time_lets_no_lease_live_for_years(machine: Machine) -> None:
+    store = machine.start(boot=True, wall=0.0)
+    assert machine.remaining(store) == 200.0
+    # Thirty seconds later a time server has answered.
+    machine.offset = 1e9 + 500.0
+    machine.wall = machine.offset + 30.0
+    store.commit((), machine.offset)
+    assert machine.remaining(store) == 170.0
+    store.close()
+
+
+def test_time_passes_while_the_machine_is_off(machine: Machine) -> None:
+    assert machine.remaining(machine.start(boot=True, wall=machine.wall + 120.0)) == 80.0
+
+
+def test_a_file_from_before_the_clock_was_kept_is_taken_over(machine: Machine) -> None:
+    database = sqlite3.connect(machine.path)
+    database.execute("DROP TABLE clock")
+    database.commit()
+    database.close()
+    assert machine.remaining(machine.start()) == 200.0
 
 
 def test_the_last_row_of_an_address_wins(tmp_path: Path) -> None:
@@ -41,7 +120,7 @@ def test_the_last_row_of_an_address_wins(tmp_path: Path) -> None:
 
 def test_a_large_batch(tmp_path: Path) -> None:
     store = opened(tmp_path / "leases.db")
-    store.commit([("lan0", row(address)) for address in range(1000)], 0.0)
+    store.commit([("lan0", row(address)) for address in range(1, 1001)], 0.0)
     assert len(store.load(0.0)["lan0"]) == 1000
     store.close()
 
@@ -78,3 +157,38 @@ def test_a_path_that_cannot_be_made(tmp_path: Path) -> None:
 def test_a_closed_store_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="not open"):
         LeaseStore(str(tmp_path / "leases.db")).load(0.0)
+
+
+@pytest.mark.parametrize(
+    "change", ["starts = 'yesterday'", "client = 'text'", "state = 99", "address = -5", "hostname = x'00'"]
+)
+def test_rows_that_no_routerd_wrote_are_refused(tmp_path: Path, change: str) -> None:
+    store = opened(tmp_path / "leases.db")
+    store.commit([("lan0", row())], 0.0)
+    store.close()
+    database = sqlite3.connect(tmp_path / "leases.db")
+    database.execute(f"UPDATE lease SET {change}")
+    database.commit()
+    database.close()
+    store = opened(tmp_path / "leases.db")
+    with pytest.raises(StoreError, match=r"is damaged .* move it away"):
+        store.load(0.0)
+    store.close()
+
+
+def test_a_file_with_torn_pages_is_refused(tmp_path: Path) -> None:
+    store = opened(tmp_path / "leases.db")
+    store.commit([("lan0", row(address)) for address in range(1, 2000)], 0.0)
+    store.close()
+    with (tmp_path / "leases.db").open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xa5" * 16384)
+    store = LeaseStore(str(tmp_path / "leases.db"))
+    with pytest.raises(StoreError, match="damaged"):
+        _open_and_load(store)
+    store.close()
+
+
+def _open_and_load(store: LeaseStore) -> None:
+    store.open()
+    store.load(0.0)

@@ -5,11 +5,15 @@ import logging
 import shutil
 import traceback
 from base64 import b64decode
+from pathlib import Path
 
 import pytest
 from helpers_system import space
 
+import routerd
 from routerd.system.wireguard import WireGuardError, read_device
+
+OWN = str(Path(routerd.__file__).parent)
 
 pytestmark = [
     pytest.mark.net,
@@ -58,7 +62,7 @@ def _everything(error: BaseException) -> list[str]:
     assert error.__context__ is None
     frame = error.__traceback__
     while frame is not None:
-        if "/routerd/" in frame.tb_frame.f_code.co_filename:
+        if frame.tb_frame.f_code.co_filename.startswith(OWN):
             texts.append(repr(frame.tb_frame.f_locals))
         frame = frame.tb_next
     return texts

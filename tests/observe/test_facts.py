@@ -36,4 +36,4 @@ def test_only_what_was_asked_for_and_what_exists():
         gateways,
         {"vpn": VpnFacts(True), "gone": VpnFacts(False), "new": VpnFacts(False)},
     )
-    assert facts.reachable == {}
+    assert facts.all_down == frozenset()

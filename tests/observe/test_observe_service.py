@@ -18,7 +18,7 @@ from routerd.system.wireguard import WireGuardError
 LAN = Interface("lan", 1, True, b"\2\0\0\0\0\1", 1500)
 WG = Interface("wg0", 2, True, b"", 1420)
 DEVICE = WireGuardDevice("wg0", None, 1, (WireGuardPeer("key", (ip_network("10.0.0.1/32"),)),))
-FOUND = VpnFacts(True, (("key", (ip_network("10.0.0.1/32"),)),))
+FOUND = VpnFacts(True, (("key", (ip_network("10.0.0.1/32"),)),), (ip_network("10.0.0.1/32"),))
 
 
 class World:
@@ -177,6 +177,27 @@ def test_an_unreadable_device_changes_no_fact_and_is_a_problem():
     asyncio.run(scenario())
 
 
+def test_an_interface_that_is_down_keeps_what_was_behind_it():
+    async def scenario():
+        world = World(poll=0.01)
+        await world.service.first()
+        async with world.running():
+            world.interfaces_now = {"lan": LAN, "wg0": replace(WG, up=False)}
+            world.changed()
+            while (await world.seen.get()).interfaces["wg0"].up:
+                pass
+            world.device = replace(DEVICE, peers=())
+            while (await world.seen.get()).vpns["vpn"].peers:
+                pass
+            assert world.service.facts.vpns["vpn"].last == FOUND.last
+            world.interfaces_now = {"lan": LAN, "wg0": WG}
+            world.changed()
+            while (await world.seen.get()).vpns["vpn"].last:
+                pass
+
+    asyncio.run(scenario())
+
+
 def test_an_interface_that_vanishes_is_a_fact_and_no_problem():
     async def scenario():
         world = World(poll=0.01)
@@ -187,7 +208,8 @@ def test_an_interface_that_vanishes_is_a_fact_and_no_problem():
             world.changed()
             while (facts := await world.seen.get()).interfaces != {"lan": LAN}:
                 pass
-            assert facts.vpns == {"vpn": VpnFacts(False)}
+            # What was behind it is remembered: those routes are withdrawn now, and not forgotten.
+            assert facts.vpns == {"vpn": replace(FOUND, found=False)}
             assert world.service.problems() == ()
 
     asyncio.run(scenario())

@@ -27,7 +27,7 @@ def test_a_new_handshake_starts_anew() -> None:
 def test_an_old_handshake_and_none_have_no_deadline() -> None:
     handshakes = Handshakes()
     assert handshakes.update(KEY, 0.0, 100.0, 5000.0) is None
-    assert handshakes.update(KEY, 1.0, 100.0, 5000.0) == -4899.0
+    assert Handshakes().update(KEY, 1.0, 100.0, 5000.0) == -4899.0
     assert handshakes.next_deadline() is None
 
 
@@ -36,6 +36,14 @@ def test_a_step_of_the_clock_changes_no_age() -> None:
     assert handshakes.update(KEY, 5000.0, 100.0, 5010.0) == 90.0
     assert handshakes.update(KEY, 5000.0, 110.0, 9999.0) == 90.0
     assert handshakes.update(KEY, 5000.0, 120.0, 1.0) == 90.0
+
+
+def test_a_new_handshake_is_no_older_than_the_last_look() -> None:
+    handshakes = Handshakes()
+    assert handshakes.update(KEY, 5000.0, 100.0, 5010.0) == 90.0
+    # The clock was stepped, the device has another one, or one of the two is slow to say so.
+    assert handshakes.update(KEY, 5012.0, 102.0, 9e8) == 100.0
+    assert handshakes.update(KEY, 6000.0, 104.0, 7.0) == 104.0
 
 
 def test_a_handshake_in_the_future_is_one_of_now() -> None:

@@ -91,3 +91,16 @@ def test_a_name_never_leads_out_of_the_tree(name):
     assert sysctl.read(name, "forwarding") is None
     with pytest.raises(FileNotFoundError):
         sysctl.write(name, "forwarding", 1)
+
+
+def test_originals_of_another_namespace_with_the_same_inode_do_not_count(tmp_path):
+    originals = Originals(tmp_path)
+    originals.remember({KEY: 1})
+    document = json.loads(originals.path.read_text())
+    if document["namespace"] is None:
+        pytest.skip("needs Linux 5.14, to tell namespaces apart")
+    originals.path.write_text(json.dumps(document | {"namespace": document["namespace"] + 1}))
+    assert Originals(tmp_path).values == {}
+    del document["namespace"]
+    originals.path.write_text(json.dumps(document))
+    assert Originals(tmp_path).values == {KEY: 1}

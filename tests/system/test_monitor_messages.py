@@ -1,6 +1,8 @@
 """Which netlink messages matter, and the looks at raw route messages."""
 
+import os
 import struct
+from ipaddress import ip_network
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from routerd.system.monitor import matters
 from routerd.system.netlink_error import NetlinkError
 from routerd.system.route_message import peek
+from routerd.system.route_removal import is_own, removals, requester
 
 
 def message(kind, body=b""):
@@ -71,6 +74,32 @@ def test_peek(attributes, expected):
 
 def test_peek_at_a_default_route():
     assert peek(message(24, route(0, 3)), 0) == (0, bytes(4))
+
+
+OWN = route(24, 121, (1, b"\x0a\0\0\0"), (6, struct.pack("=I", 4294967295)))
+
+
+def test_removals_of_own_routes_are_read():
+    gone = message(25, OWN)[:12] + struct.pack("=I", 77) + message(25, OWN)[16:]
+    found = (ip_network("10.0.0.0/24"), 4294967295)
+    assert removals(BGP + gone + message(24, OWN)) == [(*found, 77)]
+    assert removals(message(25, route(24, 3, (1, b"\x0a\0\0\0")))) == []
+    assert removals(message(25, route(33, 121))) == []
+
+
+@given(st.binary(max_size=100))
+def test_garbage_is_no_removal(body):
+    assert removals(body) == []
+    removals(message(25, b"\x02\x18\0\0\xfe\x79" + body))
+
+
+def test_who_asked_for_it():
+    assert is_own(os.getpid())
+    assert is_own(os.getpid() | 3 << 22)
+    assert not is_own(os.getppid())
+    assert requester(os.getpid()).endswith(f" (process {os.getpid()})")
+    assert requester(0xFFFFF000) == requester(0) == ""
+    assert "has ended" in requester(0x3FFFFF)
 
 
 def test_an_error_names_what_is_missing():

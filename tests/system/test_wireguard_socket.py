@@ -2,18 +2,24 @@
 
 import asyncio
 import errno
+import grp
 import logging
+import os
 import socket
 import time
 import traceback
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from pyroute2.netlink.exceptions import NetlinkError as KernelError
 
+import routerd
 from routerd.system import wireguard
 from routerd.system.netlink_error import NetlinkError
 from routerd.system.wireguard import WireGuardError, read_device
+
+OWN = str(Path(routerd.__file__).parent)
 
 SECRET = "e8" * 32
 GOOD = f"private_key={SECRET}\nlisten_port=5\npublic_key={'b8' * 32}\nallowed_ip=10.0.0.1/32\nerrno=0\n\n".encode()
@@ -134,7 +140,10 @@ def test_a_socket_of_root_says_how_to_open_it(monkeypatch):
         monkeypatch.setattr(asyncio, "open_unix_connection", refuse)
         with pytest.raises(WireGuardError) as failed:
             await read_device("lo", netlink=Kind("tun"))
-        assert "chgrp routerd /var/run/wireguard /var/run/wireguard/lo.sock" in failed.value.hint
+        hint = failed.value.hint
+        assert "ListenStream=/var/run/wireguard/lo.sock" in hint
+        assert f"SocketGroup={grp.getgrgid(os.getegid()).gr_name})" in hint
+        assert "without --user" in hint
 
     asyncio.run(scenario())
 
@@ -189,7 +198,7 @@ def test_secrets_are_in_no_log_and_no_error(tmp_path, caplog, cut):
     error = asyncio.run(fails(tmp_path, GOOD[:cut] + b"\xffbroken\n", then="close"), debug=True)
     frames, frame = [], error.__traceback__
     while frame is not None:
-        if "/routerd/" in frame.tb_frame.f_code.co_filename:
+        if frame.tb_frame.f_code.co_filename.startswith(OWN):
             frames.append(repr(frame.tb_frame.f_locals))
         frame = frame.tb_next
     for shown in (caplog.text, str(error), repr(vars(error)), "".join(traceback.format_exception(error)), *frames):

@@ -1,0 +1,89 @@
+"""What may be changed over HTTP, and by whom: through the Unix socket, or with the token."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from ipaddress import IPv4Address
+
+from aiohttp import hdrs, web
+
+from routerd.api.answers import client, error_answer, is_unix, json_answer
+from routerd.api.auth import has_token
+from routerd.api.handlers import Handler
+from routerd.api.sources import Released, Sources
+from routerd.system.secret import SecretError
+
+log = logging.getLogger("routerd.api")
+
+_BODY_SECONDS = 5.0
+
+Token = Callable[[], bytes | None]
+
+
+class Commands:
+    """The answers to POST and DELETE. `token` gives the token, None where none is configured, or raises SecretError."""
+
+    def __init__(self, sources: Sources, token: Token) -> None:
+        self._sources = sources
+        self._token = token
+
+    def paths(self) -> dict[tuple[str, str], Handler]:
+        """The handler of each method and path; none for what the daemon cannot do."""
+        found: dict[tuple[str, str], Handler] = {}
+        if self._sources.reload is not None:
+            found[hdrs.METH_POST, "/v1/reload"] = self._allowed(self._reload)
+        if self._sources.release is not None:
+            found[hdrs.METH_DELETE, "/v1/leases/{address}"] = self._allowed(self._release)
+        return found
+
+    def _allowed(self, handler: Handler) -> Handler:
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            refused = self._refusal(request)
+            if refused is not None:
+                return refused
+            try:
+                async with asyncio.timeout(_BODY_SECONDS):
+                    await request.read()
+            except TimeoutError:
+                return error_answer(408, f"the body did not come within {_BODY_SECONDS:.0f} s")
+            log.info("http %s: %s %s", client(request), request.method, request.path)
+            return await handler(request)
+
+        return guarded
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        if is_unix(request):
+            return None
+        try:
+            token = self._token()
+        except SecretError:
+            return error_answer(403, "the token of this server cannot be used now; /v1/problems says why")
+        if token is None:
+            return error_answer(403, "allowed over the Unix socket only, as [http] has no token_file")
+        if has_token(request.headers.getall(hdrs.AUTHORIZATION, []), token):
+            return None
+        log.warning("http %s: %s %s refused: no valid token", client(request), request.method, request.path)
+        headers = {"WWW-Authenticate": 'Bearer realm="routerd"'}
+        return error_answer(401, "a valid token is needed: Authorization: Bearer TOKEN", headers)
+
+    async def _reload(self, request: web.Request) -> web.StreamResponse:
+        assert self._sources.reload is not None
+        result = await self._sources.reload()
+        if result.ok:
+            return json_answer(200, {"reloaded": True})
+        return json_answer(422, {"reloaded": False, "errors": [asdict(error) for error in result.errors]})
+
+    async def _release(self, request: web.Request) -> web.StreamResponse:
+        assert self._sources.release is not None
+        text = request.match_info["address"]
+        try:
+            address = IPv4Address(text)
+        except ValueError:
+            return error_answer(404, f"{text!r} is no IPv4 address")
+        outcome = await self._sources.release(address)
+        if outcome is Released.RESERVED:
+            return error_answer(409, f"{address} is reserved: remove the reservation from the configuration")
+        if outcome is Released.NONE:
+            return error_answer(404, f"there is no lease of {address}")
+        return json_answer(200, {"released": str(address)})

@@ -1,0 +1,147 @@
+"""`routerd clean`: removes everything that routerd ever installed, also what a daemon that was killed has left."""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+
+from routerd.config.fault import ConfigError
+from routerd.config.model import Http
+from routerd.config.store import read_config
+from routerd.health import ProblemTracker
+from routerd.model import KernelPart, Problem
+from routerd.routes.problems import route_text, setting_name
+from routerd.routes.service import RoutesService
+from routerd.system import sysctl
+from routerd.system.capabilities import NET_ADMIN
+from routerd.system.files import RUNTIME
+from routerd.system.leftovers import LeftoverError, is_served, remove_stale_socket, remove_table
+from routerd.system.netlink import Netlink
+from routerd.system.netlink_error import NetlinkError
+from routerd.system.privileges import PrivilegeError, check
+
+HELP = "remove everything that routerd ever installed; leases stay"
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What was done, in words."""
+
+    routes: list[str] = field(default_factory=list)
+    settings: list[str] = field(default_factory=list)
+    nft: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add nothing: `clean` needs only the arguments that all commands share."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Remove it and print what was removed. 1 while a daemon runs, without CAP_NET_ADMIN, or if something stays."""
+    listen = _listen(args.config)
+    try:
+        check((NET_ADMIN,), purpose="removing routes, settings and rules")
+        _refuse_while_served(listen)
+    except (PrivilegeError, LeftoverError) as error:
+        print(f"routerd clean: {error}", file=sys.stderr)
+        return 1
+    # What fails is printed below, in one place.
+    logging.getLogger("routerd").addHandler(logging.NullHandler())
+    outcome = _Outcome()
+    asyncio.run(_clean_kernel(outcome))
+    _collect(outcome.nft, outcome, remove_table)
+    for entry in listen:
+        _collect(outcome.files, outcome, partial(remove_stale_socket, entry))
+    _print(outcome, args.json)
+    return 1 if outcome.problems else 0
+
+
+def _listen(path: str) -> tuple[str, ...]:
+    """Where the daemon would serve HTTP; where it does so by default if the configuration cannot be read."""
+    try:
+        return read_config(path).http.listen
+    except ConfigError:
+        return Http().listen
+
+
+def _refuse_while_served(listen: Iterable[str]) -> None:
+    for entry in listen:
+        if is_served(entry):
+            raise LeftoverError(f"a daemon runs, it answers at {entry}; stop it first: systemctl stop routerd")
+
+
+async def _clean_kernel(outcome: _Outcome) -> None:
+    """Routes and settings; their own service knows best how they are taken back."""
+    netlink = Netlink()
+    try:
+        originals = sysctl.Originals(RUNTIME)
+        kept_file = originals.path.exists()
+        before = {key: sysctl.read(*key) for key in originals.values}
+        routes = await netlink.own_routes()
+        service = RoutesService(kernel=netlink)
+        await service.apply(KernelPart())
+        left = await netlink.own_routes()
+        outcome.routes += sorted(route_text(route) for route in routes - left)
+        outcome.problems += _texts(service.problems())
+    except NetlinkError as error:
+        outcome.problems.append(str(error))
+        return
+    except OSError as error:
+        outcome.problems.append(f"{RUNTIME}: {error.strerror}")
+        return
+    finally:
+        netlink.close()
+    _compare(outcome, originals.values, before)
+    if originals.path.exists():
+        outcome.problems.append(f"{originals.path}: stays, until all settings are restored")
+    elif kept_file:
+        outcome.files.append(str(originals.path))
+
+
+def _compare(outcome: _Outcome, originals: Mapping[sysctl.Key, int], before: Mapping[sysctl.Key, int | None]) -> None:
+    failed = sysctl.Originals(RUNTIME).values
+    for key, original in sorted(originals.items()):
+        now = sysctl.read(*key)
+        if key in failed:
+            continue
+        if now == original != before[key]:
+            outcome.settings.append(f"{setting_name(*key)} = {original}")
+        elif now is not None and now != original:
+            outcome.kept.append(f"{setting_name(*key)} = {now}: something else forwards on this machine")
+
+
+def _texts(problems: Iterable[Problem]) -> list[str]:
+    tracker = ProblemTracker()
+    tracker.update(problems, 0.0)
+    return [report.text for report in tracker.report(3600.0)]
+
+
+def _collect(done: list[str], outcome: _Outcome, remove: Callable[[], str | None]) -> None:
+    try:
+        removed = remove()
+    except LeftoverError as error:
+        outcome.problems.append(str(error))
+        return
+    if removed is not None:
+        done.append(removed)
+
+
+def _print(outcome: _Outcome, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(outcome), indent=2))
+        return
+    lines = [f"removed route {text}" for text in outcome.routes]
+    lines += [f"restored {text}" for text in outcome.settings]
+    lines += [f"removed nft {text}" for text in outcome.nft]
+    lines += [f"removed {text}" for text in outcome.files]
+    lines += [f"left {text}" for text in outcome.kept]
+    print("\n".join(lines) if lines else "nothing of routerd's is here")
+    for text in outcome.problems:
+        print(f"routerd clean: {text}", file=sys.stderr)

@@ -1,0 +1,266 @@
+"""One LAN that is served: its sockets, reading and answering, as far as other DHCP servers let it."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address
+
+from routerd.dhcp import options as opt
+from routerd.dhcp.frame import BROADCAST_ADDRESS, BROADCAST_MAC, udp_frame
+from routerd.dhcp.leases import BOUND, LeaseTable, Row
+from routerd.dhcp.message import REQUEST, SERVER_PORT, Message, decode_message
+from routerd.dhcp.responder import Reply, Responder
+from routerd.dhcp.rival_service import RivalWatch
+from routerd.dhcp.rival_wire import is_question
+from routerd.dhcp.rivals import Own, Phase
+from routerd.model import Check, DhcpPart, Problem
+from routerd.system.port_holders import Holder
+from routerd.system.sockets_dhcp import DhcpSockets, SocketError, explain, overlapping
+from routerd.wire import WireError
+
+log = logging.getLogger("routerd.dhcp")
+
+_DATAGRAMS_A_WAKE_UP = 64
+_REQUEST = bytes((REQUEST,))
+
+Keep = Callable[[str, tuple[Row, ...], Reply | None], object]
+"""Takes rows of the LAN with this name to be stored, and the reply that leaves when they are."""
+
+
+def clock() -> float:
+    """Seconds of a clock that never steps and goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class LanService:
+    """Answers the clients of one LAN. `keep` takes rows as they come, `pump` is called when a burst was read."""
+
+    def __init__(
+        self, part: DhcpPart, own: Own, table: LeaseTable, counters: Counter[str], keep: Keep, pump: Callable[[], None]
+    ) -> None:
+        self.part = part
+        self.responder = Responder(part, table, counters)
+        self.error: SocketError | None = None
+        self._own = own
+        self._source = str(part.address)
+        self._counters, self._keep, self._pump = counters, keep, pump
+        self._sockets: DhcpSockets | None = None
+        self._reading = False
+        # Where leases of ours run, this is the server that the LAN has had all along: a restart neither makes clients
+        # wait nor leaves the LAN to a server that was plugged in meanwhile.
+        ask = part.settings.authoritative is not True and not _has_clients(table, clock())
+        self._watch = RivalWatch(part, own, ask=ask, changed=self._found, others=self._others)
+
+    @property
+    def serving(self) -> bool:
+        """Are clients answered?"""
+        return self._reading
+
+    @property
+    def waiting(self) -> bool:
+        """Is something not open that `open` should try again?"""
+        return not self._watch.listening or (self._sockets is None and self._watch.phase is not Phase.REFUSING)
+
+    # ------------------------------------------------------------ life
+
+    def configure(self, part: DhcpPart, own: Own) -> None:
+        """Serve by this part from now on; sockets survive where interface and address stay."""
+        if (self.part.index, self.part.address) != (part.index, part.address):
+            self.close()
+        insist = part.settings.authoritative is True
+        if (self.part, self._own) != (part, own):
+            self._watch.configure(part, own, insist=insist)
+        if self.part != part:
+            self.part, self._source = part, str(part.address)
+            self.responder.configure(part)
+        self._own = own
+
+    def open(self, *, first: bool = False) -> None:
+        """Open what is not open. With `first`, a socket that waiting will not mend raises `SocketError`."""
+        part = self.part
+        try:
+            if self._sockets is None and self._watch.phase is not Phase.REFUSING:
+                self._sockets = DhcpSockets(part.interface, part.index, part.address.packed)
+            try:
+                self._watch.open()
+            except OSError as error:
+                raise explain(error, part.interface, part.index) from None
+        except SocketError as error:
+            if first and error.fatal:
+                raise
+            if self.error is None or self.error.reason != error.reason:
+                text = "lan %s: DHCP cannot be served: %s; trying again; %s"
+                log.warning(text, part.interface, error.reason, error.hint)
+            self.error = error
+        else:
+            self.error = None
+        if self._watch.phase is Phase.SERVING:
+            self._listen()
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        self._watch.close()
+        self._close_sockets()
+
+    def deafen(self) -> None:
+        """Take no more messages; replies can still be sent."""
+        self._watch.close()
+        self._deafen()
+
+    def _deafen(self) -> None:
+        if self._sockets is not None and self._reading:
+            for descriptor in self._sockets.filenos():
+                asyncio.get_running_loop().remove_reader(descriptor)
+        self._reading = False
+
+    def _listen(self) -> None:
+        if self._sockets is not None and not self._reading:
+            self._reading = True
+            for descriptor in self._sockets.filenos():
+                asyncio.get_running_loop().add_reader(descriptor, self._readable, descriptor)
+            log.info("lan %s: serving DHCP from %s", self.part.interface, self.part.address)
+
+    def _close_sockets(self) -> None:
+        self._deafen()
+        if self._sockets is not None:
+            self._sockets.close()
+        self._sockets = None
+
+    # ------------------------------------------------------------ other servers
+
+    def _others(self) -> list[Holder]:
+        return overlapping(self.part.index) if self._sockets is None else self._sockets.others()
+
+    def _found(self) -> None:
+        name, found = self.part.interface, self._watch.found()
+        if self._watch.phase is Phase.REFUSING:
+            self._close_sockets()
+            log.warning(
+                "lan %s: DHCP is not served: another server answers: %s; asking again until it is gone", name, found
+            )
+        elif self._watch.phase is Phase.SERVING:
+            if found:
+                log.warning("lan %s: another DHCP server answers too: %s; serving goes on", name, found)
+            elif self._reading:
+                log.info("lan %s: no other DHCP server answers any more", name)
+            self.open()
+
+    # ------------------------------------------------------------ messages
+
+    def _readable(self, descriptor: int) -> None:
+        sockets = self._sockets
+        if sockets is None:
+            return
+        now = clock()
+        for _ in range(_DATAGRAMS_A_WAKE_UP):
+            try:
+                payload, destination, source = sockets.receive(descriptor)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                log.warning("lan %s: the DHCP socket failed: %s; opening it again", self.part.interface, error)
+                self._close_sockets()
+                break
+            self._handle(payload, destination, source, now)
+        self._pump()
+
+    def _handle(self, payload: bytes, destination: bytes, source: str, now: float) -> None:
+        counters = self._counters
+        counters["pkt4-received"] += 1
+        if source == self._source:
+            self._drop("pkt4-not-for-us")
+            return
+        try:
+            message = decode_message(payload)
+        except WireError as error:
+            self._drop("pkt4-parse-failed")
+            log.debug("lan %s: message from %s dropped: %s", self.part.interface, source, error)
+            return
+        if is_question(message) and message.chaddr in self._own.macs:
+            self._drop("pkt4-not-for-us")
+            return
+        self._notice(message)
+        try:
+            reply, rows = self.responder.respond(message, destination == self.part.address.packed, now)
+        except Exception:
+            # A fault of ours in one message must not cost the other clients their answers.
+            counters["pkt4-processing-failed"] += 1
+            log.exception("lan %s: a message from %s is not answered: a fault in routerd", self.part.interface, source)
+            return
+        if rows:
+            self._keep(self.part.interface, rows, None)
+        if reply is None:
+            return
+        if reply.rows:
+            self._keep(self.part.interface, reply.rows, reply)
+        else:
+            self.send(reply)
+
+    def _notice(self, message: Message) -> None:
+        """A client that takes another server's offer says whose."""
+        server = message.options.get(opt.SERVER_ID)
+        if server is None or server == self.part.address.packed or message.giaddr:
+            return
+        if message.options.get(opt.MESSAGE_TYPE) == _REQUEST:
+            self._watch.requested(server)
+
+    def _drop(self, counter: str) -> None:
+        self._counters[counter] += 1
+        self._counters["pkt4-receive-drop"] += 1
+
+    def send(self, reply: Reply) -> None:
+        """Send a reply, if the sockets are still there; a failure is counted."""
+        sockets, part = self._sockets, self.part
+        if sockets is None:
+            return
+        try:
+            if reply.mac is None and reply.address != BROADCAST_ADDRESS:
+                sockets.send_datagram(reply.payload, str(IPv4Address(reply.address)), reply.port)
+            else:
+                sockets.send_frame(_frame(reply, part))
+            self._counters["pkt4-sent"] += 1
+        except OSError as error:
+            self._counters["pkt4-send-failed"] += 1
+            log.debug("lan %s: a reply could not be sent: %s", part.interface, error)
+
+    # ------------------------------------------------------------ what is shown
+
+    def check(self) -> Check:
+        """Are this LAN's clients served?"""
+        name = f"dhcp {self.part.interface}"
+        if self._watch.phase is Phase.REFUSING:
+            return Check(name, False, f"another DHCP server answers: {self._watch.found()}")
+        if self.error is not None and not self._reading:
+            return Check(name, False, self.error.reason)
+        text = "asking for other DHCP servers" if self._watch.phase is Phase.ASKING else "socket not open"
+        return Check(name, self._reading, text)
+
+    def problems(self) -> Iterator[Problem]:
+        """What keeps this LAN's clients from being served well."""
+        subject, rivals = f"lan {self.part.interface}", self._watch.found()
+        if self.error is not None:
+            yield Problem("dhcp-socket", subject, (("reason", self.error.reason), ("hint", self.error.hint)))
+        if rivals:
+            code = "dhcp-rival" if self._watch.phase is Phase.REFUSING else "dhcp-rival-beside"
+            yield Problem(code, subject, (("rivals", rivals),))
+        if self.responder.exhausted(clock()):
+            yield Problem("pool-exhausted", subject)
+
+
+def _has_clients(table: LeaseTable, now: float) -> bool:
+    rows = (table.row(address) for address in table.addresses())
+    return any(row is not None and row.state == BOUND and row.expires > now for row in rows)
+
+
+def _frame(reply: Reply, part: DhcpPart) -> bytes:
+    return udp_frame(
+        reply.payload,
+        source_mac=part.mac,
+        destination_mac=reply.mac or BROADCAST_MAC,
+        source=int(part.address),
+        destination=reply.address,
+        source_port=SERVER_PORT,
+        destination_port=reply.port,
+    )

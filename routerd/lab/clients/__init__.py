@@ -1,0 +1,1 @@
+"""Real DHCP clients on machines of the lab, one file a client."""

@@ -1,0 +1,57 @@
+"""A peer's change of state, as an event and in words. Pure."""
+
+from typing import NamedTuple
+
+from routerd.model import REACHABLE, Event, PeerKey, PeerState
+
+GONE = "gone"
+
+
+class Move(NamedTuple):
+    """What became of a peer. `state` is None where it is neither configured nor on a device any more.
+
+    `probed` is the address that its probes go to, None where its handshakes decide; `rtt` is in seconds.
+    """
+
+    key: PeerKey
+    state: PeerState | None
+    listed: bool
+    probed: str | None
+    failures: int
+    rtt: float | None
+
+
+def event_of(move: Move, at: float) -> Event:
+    """The move as an event; `at` is Unix seconds."""
+    vpn, name = move.key
+    if move.state is None:
+        return Event("peer", name, GONE, at, {"vpn": vpn, "reachable": None})
+    return Event("peer", name, move.state.value, at, {"vpn": vpn, "reachable": REACHABLE[move.state]})
+
+
+def text_of(move: Move) -> str:
+    """The new state and its cause in words."""
+    match move.state:
+        case None:
+            return "gone: no longer configured, or on a WireGuard interface, under this name"
+        case PeerState.UP if move.probed is None:
+            return "up: its last handshake is recent"
+        case PeerState.UP:
+            return f"up: {move.probed} answered" + ("" if move.rtt is None else f" in {move.rtt * 1000:.1f} ms")
+        case PeerState.STALE:
+            return f"stale: {move.probed} did not answer; probed on"
+        case PeerState.DOWN:
+            return f"down: {move.probed} did not answer {move.failures} times in a row; probed on"
+        case PeerState.IDLE:
+            return "idle: no handshake for 180 s"
+        case PeerState.NEVER:
+            return "never: no handshake yet"
+        case PeerState.UNKNOWN:
+            return "unknown: nothing measures it now"
+
+
+def is_notable(move: Move) -> bool:
+    """Whether people want to read of it: peers that only their handshakes speak for come and go all the time."""
+    if move.state is None:
+        return move.listed
+    return move.probed is not None and move.state in (PeerState.UP, PeerState.DOWN)

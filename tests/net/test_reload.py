@@ -1,0 +1,305 @@
+"""Reload: every key of the configuration is changed once, what can survive survives, faults keep the old one."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from routerd.config.tables import ROOT
+from routerd.dhcp.message import Message
+from routerd.lab.daemon import Daemon
+from routerd.system.http_client import UnixConnection
+from tests.net.asker import offer
+from tests.net.site import Site, soon
+
+pytestmark = pytest.mark.net
+
+ALL_CODES = (1, 3, 6, 12, 15, 42, 51, 58, 59, 66, 67, 119, 121, 43)
+
+
+def reload(daemon: Daemon) -> None:
+    """SIGHUP, and wait until the configuration was taken over or refused."""
+    before = daemon.get("/v1/status")[1]["services"]["config"]
+    daemon.process.send_signal(signal.SIGHUP)
+    soon("the reload is done", lambda: daemon.get("/v1/status")[1]["services"]["config"] != before)
+
+
+def sockets(daemon: Daemon) -> set[str]:
+    """The sockets of the daemon that listen or serve DHCP and probes."""
+    found = set()
+    for number in os.listdir(f"/proc/{daemon.process.pid}/fd"):
+        try:
+            found.add(os.readlink(f"/proc/{daemon.process.pid}/fd/{number}"))
+        except OSError:
+            continue
+    return {name for name in found if name.startswith("socket:")}
+
+
+def edited(text: str, edits: dict[str, str]) -> str:
+    """The text with each replacement made; each must be possible."""
+    for old, new in edits.items():
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    return text
+
+
+class Scene:
+    """What a changed key can be seen by."""
+
+    def __init__(self, site: Site, daemon: Daemon) -> None:
+        self.site = site
+        self.daemon = daemon
+
+    def offer(self) -> Message:
+        made = offer(self.site.example.b, *ALL_CODES)
+        assert made is not None
+        return made
+
+    def option(self, code: int) -> str:
+        return self.offer().options.get(code, b"").hex()
+
+    def get(self, path: str) -> Any:
+        return self.daemon.get(path)[1]
+
+    def peer(self) -> dict[str, Any]:
+        peer: dict[str, Any] = self.get("/v1/peers")["peers"][0]
+        return peer
+
+
+Look = Callable[[Scene], bool]
+ALWAYS: Look = lambda s: s.get("/v1/status")["services"]["config"]["errors"] == []  # noqa: E731
+KEY_C = "C" * 42 + "A="
+
+
+def _dhcp(line: str) -> dict[str, str]:
+    return {"  pools = ": f"  {line}\n  pools = "}
+
+
+# Endpoint B keeps the address that it holds until it asks again, so the asker gets another one reserved.
+_MINE = {
+    'mac = "02:00:00:00:00:22"': 'mac = "02:00:00:00:00:aa"',
+    'address = "192.168.200.22"': 'address = "192.168.200.24"',
+}
+
+
+def _option(*lines: str) -> dict[str, str]:
+    old = '    hostname = "endpoint-b"'
+    return {old: "\n    ".join([old, "[[lan.dhcp.option]]", *lines])}
+
+
+# For every key: what is written, and how one sees that it holds.
+CASES: dict[str, tuple[dict[str, str], Look]] = {
+    "vpn.name": ({'name = "vpn"': 'name = "other"'}, lambda s: s.peer()["vpn"] == "other"),
+    "vpn.interface": (
+        {'interface = "{wg}"': 'interface = "nowg0"'},
+        lambda s: "interface-missing" in json.dumps(s.get("/v1/problems")),
+    ),
+    "vpn.gateways": (
+        {'interface = "{wg}"': 'gateways = ["192.168.200.9"]\nprefixes = ["10.0.0.0/24"]'},
+        lambda s: s.get("/v1/routes")["routes"][0]["gateway"] == "192.168.200.9",
+    ),
+    "vpn.prefixes": (
+        {'interface = "{wg}"': 'interface = "{wg}"\nprefixes = ["10.0.0.0/16"]'},
+        lambda s: s.option(121).startswith("100a00c0a8c802"),
+    ),
+    "vpn.withdraw": ({'interface = "{wg}"': 'interface = "{wg}"\nwithdraw = "never"'}, ALWAYS),
+    "vpn.peer.name": ({'name = "endpoint-a"': 'name = "a"'}, lambda s: s.peer()["name"] == "a"),
+    "vpn.peer.public_key": (
+        {'public_key = "{key}"': f'public_key = "{KEY_C}"', 'address = "10.0.0.1"': 'address = "10.0.0.3"'},
+        lambda s: s.peer()["public_key"] == KEY_C,
+    ),
+    "vpn.peer.address": (
+        {'address = "10.0.0.1"': 'address = "10.0.0.7"'},
+        lambda s: "10.0.0.7" in s.peer()["addresses"],
+    ),
+    "vpn.peer.probe": (
+        {'address = "10.0.0.1"': 'address = "10.0.0.1"\n  probe = "handshake"'},
+        lambda s: s.peer()["probe"]["kind"] == "handshake",
+    ),
+    "vpn.peer.interval": ({'  interval = "1s"': '  interval = "2s"'}, ALWAYS),
+    "lan.interface": (
+        {'interface = "lan0"': 'interface = "nolan0"'},
+        lambda s: "lan nolan0" in json.dumps(s.get("/v1/problems")),
+    ),
+    "lan.address": (
+        {'interface = "lan0"': 'interface = "lan0"\naddress = "192.168.200.3"'},
+        lambda s: "address-not-local" in json.dumps(s.get("/v1/problems")),
+    ),
+    "lan.vpns": ({'interface = "lan0"': 'interface = "lan0"\nvpns = []'}, lambda s: s.option(121) == ""),
+    "lan.dhcp.mode": (_dhcp('mode = "off"'), lambda s: offer(s.site.example.b, 3, tries=1) is None),
+    "lan.dhcp.pools": (
+        {'pools = ["192.168.200.50-': 'pools = ["192.168.200.150-'},
+        lambda s: s.offer().yiaddr & 0xFF == 150,
+    ),
+    "lan.dhcp.router": (
+        {'router = "192.168.200.1"': 'router = "192.168.200.4"'},
+        lambda s: s.option(3) == "c0a8c804" and s.option(121).endswith("00c0a8c804"),
+    ),
+    "lan.dhcp.routes": (_dhcp('routes = "never"'), lambda s: s.option(121) == ""),
+    "lan.dhcp.dns": (_dhcp('dns = ["192.168.200.5"]'), lambda s: s.option(6) == "c0a8c805"),
+    "lan.dhcp.search": (_dhcp('search = ["a.example"]'), lambda s: s.option(119) == "016107" + b"example".hex() + "00"),
+    "lan.dhcp.ntp": (_dhcp('ntp = ["192.168.200.6"]'), lambda s: s.option(42) == "c0a8c806"),
+    "lan.dhcp.domain": (_dhcp('domain = "site-b.example"'), lambda s: s.option(15) == b"site-b.example".hex()),
+    "lan.dhcp.lease_time": (_dhcp('lease_time = "10m"'), lambda s: s.option(51) == "00000258"),
+    "lan.dhcp.renew_time": (_dhcp('renew_time = "10m"'), lambda s: s.option(58) == "00000258"),
+    "lan.dhcp.rebind_time": (_dhcp('rebind_time = "50m"'), lambda s: s.option(59) == "00000bb8"),
+    "lan.dhcp.authoritative": (_dhcp("authoritative = false"), ALWAYS),
+    "lan.dhcp.next_server": (_dhcp('next_server = "192.168.200.8"'), lambda s: s.offer().siaddr & 0xFF == 8),
+    "lan.dhcp.server_name": (_dhcp('server_name = "boot"'), lambda s: s.option(66) == b"boot".hex()),
+    "lan.dhcp.boot_file": (_dhcp('boot_file = "pxe.0"'), lambda s: s.option(67) == b"pxe.0".hex()),
+    "lan.dhcp.reservation.mac": (_MINE, lambda s: s.offer().yiaddr & 0xFF == 24),
+    "lan.dhcp.reservation.client_id": ({'mac = "02:00:00:00:00:22"': 'client_id = "ff:01:02"'}, ALWAYS),
+    "lan.dhcp.reservation.address": (
+        _MINE | {'address = "192.168.200.22"': 'address = "192.168.200.23"'},
+        lambda s: s.offer().yiaddr & 0xFF == 23,
+    ),
+    "lan.dhcp.reservation.hostname": (
+        _MINE | {'hostname = "endpoint-b"': 'hostname = "b2"'},
+        lambda s: s.option(12) == b"b2".hex(),
+    ),
+    "lan.dhcp.option.code": (
+        _option("code = 43", 'type = "hex"', 'value = "0a0b"'),
+        lambda s: s.option(43) == "0a0b",
+    ),
+    "lan.dhcp.option.type": (
+        _option("code = 43", 'type = "string"', 'value = "ab"'),
+        lambda s: s.option(43) == "6162",
+    ),
+    "lan.dhcp.option.value": (
+        _option("code = 43", 'type = "uint16"', "value = 258"),
+        lambda s: s.option(43) == "0102",
+    ),
+    "lan.dhcp.option.always": (
+        _option("code = 224", 'type = "hex"', 'value = "01"', "always = true"),
+        lambda s: s.option(224) == "01",
+    ),
+    "probe.interval": ({'[probe]\ninterval = "1s"': '[probe]\ninterval = "3s"'}, ALWAYS),
+    "probe.timeout": ({'timeout = "500ms"': 'timeout = "400ms"'}, ALWAYS),
+    "probe.down_after": ({"[probe]": "[probe]\ndown_after = 5"}, ALWAYS),
+    "probe.up_after": ({"[probe]": "[probe]\nup_after = 4"}, ALWAYS),
+    "http.listen": (
+        {'"127.0.0.1:8121"': '"127.0.0.1:8122"'},
+        lambda s: _tcp_answers(s, 8122) and not _tcp_answers(s, 8121),
+    ),
+    "http.token_file": ({"[http]": '[http]\ntoken_file = "/dev/null"'}, ALWAYS),
+    "leases.store": ({"leases.db": "moved.db"}, lambda s: (s.site.lab.directory / "moved.db").exists()),
+    "leases.sync": ({"[leases]": '[leases]\nsync = "always"'}, ALWAYS),
+    "log.level": ({"[leases]": '[log]\nlevel = "debug"\n[leases]'}, ALWAYS),
+    "log.format": ({"[leases]": '[log]\nformat = "json"\n[leases]'}, lambda s: '{"' in s.site.log()),
+}
+
+
+def _tcp_answers(scene: Scene, port: int) -> bool:
+    code = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{port}/livez', timeout=2).read())"
+    return scene.site.example.beta.run(["python3", "-c", code], check=False).returncode == 0
+
+
+def _keys() -> set[str]:
+    found = set()
+    todo = [ROOT]
+    while todo:
+        section = todo.pop()
+        todo += section.sections
+        found |= {f"{section.path}.{key.name}" for key in section.keys}
+    return found
+
+
+def test_every_key_has_a_case() -> None:
+    assert set(CASES) == _keys()
+
+
+def test_every_key_can_change_and_change_back(site: Site) -> None:
+    wg, key = site.example.tunnel_beta.interface, site.example.tunnel_a.keys.public
+    daemon = site.start()
+    site.client("udhcpc").wait_lease()
+    scene = Scene(site, daemon)
+    for name, (edits, look) in CASES.items():
+        filled = {old.format(wg=wg, key=key): new.replace("{wg}", wg) for old, new in edits.items()}
+        site.write(edited(site.config, filled))
+        reload(daemon)
+        assert scene.get("/v1/status")["services"]["config"]["errors"] == [], name
+        soon(f"{name} holds", lambda look=look: look(scene))
+        site.write()
+        reload(daemon)
+        leases = scene.get("/v1/leases")["leases"]
+        assert [row["address"] for row in leases if row["state"] == "bound"] == ["192.168.200.22"], name
+    soon("all is as before", lambda: daemon.get("/readyz")[0] == 200 and scene.peer()["state"] == "up")
+    assert "Traceback" not in site.log()
+
+
+def test_a_reload_that_changes_nothing_disturbs_nothing(site: Site) -> None:
+    daemon = site.start()
+    site.client("udhcpc").wait_lease()
+    soon("the peer is up", lambda: daemon.get("/v1/peers/endpoint-a/health")[0] == 200)
+    monitor = site.example.beta.popen(["ip", "monitor", "route"], name="monitor")
+    before = sockets(daemon), daemon.get("/v1/leases"), daemon.get("/v1/peers/endpoint-a")[1]["since"]
+    for _ in range(3):
+        reload(daemon)
+    after = sockets(daemon), daemon.get("/v1/leases"), daemon.get("/v1/peers/endpoint-a")[1]["since"]
+    assert before[1:] == after[1:]
+    # The connection that asks is a socket as well.
+    assert len(before[0] - after[0]) <= 1
+    assert site.example.beta.log("monitor").read_text() == ""
+    monitor.terminate()
+
+
+def test_faults_keep_the_old_configuration_and_are_shown(site: Site) -> None:
+    daemon = site.start()
+    site.write(site.config.replace("pools", "pols").replace('"1s"', '"soon"'))
+    reload(daemon)
+    errors = daemon.get("/v1/status")[1]["services"]["config"]["errors"]
+    assert len(errors) == 3
+    assert any("lan[0].dhcp.pols" in error for error in errors)
+    (problem,) = daemon.get("/v1/problems")[1]["problems"]
+    assert problem["code"] == "config-invalid"
+    assert daemon.get("/readyz")[0] == 200
+    assert offer(site.example.b, 121) is not None
+    site.write()
+    reload(daemon)
+    assert daemon.get("/v1/problems")[1] == {"problems": []}
+
+
+def test_an_unreadable_file_keeps_the_old_configuration(site: Site) -> None:
+    daemon = site.start()
+    daemon.config.unlink()
+    reload(daemon)
+    (error,) = daemon.get("/v1/status")[1]["services"]["config"]["errors"]
+    assert "cannot be read" in error
+
+
+def test_a_store_that_cannot_be_had_keeps_the_old_one(site: Site) -> None:
+    daemon = site.start()
+    site.client("udhcpc").wait_lease()
+    (site.lab.directory / "file").write_text("")
+    site.write(site.config.replace("leases.db", "file/leases.db"))
+    reload(daemon)
+    (error,) = daemon.get("/v1/status")[1]["services"]["config"]["errors"]
+    assert error.startswith("leases.store")
+    assert daemon.stop() == 0
+    site.start()
+    assert site.daemon is not None
+    assert site.daemon.get("/v1/leases")[1]["leases"][0]["address"] == "192.168.200.22"
+
+
+def test_post_reload_answers_when_it_is_done(site: Site) -> None:
+    daemon = site.start()
+    site.write(site.config.replace('router = "192.168.200.1"', 'router = "192.168.200.4"'))
+    assert _post(daemon.socket)[0] == 200
+    made = offer(site.example.b, 3)
+    assert made is not None
+    assert made.options[3].hex() == "c0a8c804"
+    site.write("nonsense")
+    status, body = _post(daemon.socket)
+    assert status == 422
+    assert body["errors"]
+
+
+def _post(path: Path) -> tuple[int, Any]:
+    with UnixConnection(str(path), 10.0) as connection:
+        connection.request("POST", "/v1/reload")
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
