@@ -11,7 +11,7 @@ from functools import partial
 
 from routerd import __version__
 from routerd.api.service import ApiService, BindError
-from routerd.api.sources import ReloadResult, Sources
+from routerd.api.sources import ConfigReport, ReloadResult, Sources
 from routerd.config.fault import ConfigError, ConfigFault
 from routerd.config.model import Config
 from routerd.dhcp.service import DhcpService
@@ -92,6 +92,7 @@ class App:
             problems=self._problem_reports,
             checks=self._checks,
             status=self._status,
+            config=lambda: ConfigReport(self.path, self._loaded, self._faults),
             events=self.events,
             reload=self.reload,
             version=__version__,
@@ -282,13 +283,7 @@ class App:
 
     def _status(self) -> dict[str, object]:
         services = (self.observe, self.dhcp, self.routes, self.peers, self.api)
-        faults = [str(fault) for fault in self._faults]
-        config: dict[str, object] = {"path": self.path, "loaded": self._loaded, "errors": faults}
-        return {
-            "config": config,
-            "process": own_process(),
-            **{s.name: s.status() for s in services if hasattr(s, "status")},
-        }
+        return {"process": own_process(), **{service.name: service.status() for service in services}}
 
 
 def _store_path(config: Config) -> str:

@@ -185,6 +185,19 @@ def test_address_of_its_own_choice() -> None:
     assert made.dhcp[0].routes[0][1] == IPv4Address("192.168.200.9")
 
 
+def test_a_shared_address_without_its_network() -> None:
+    # keepalived adds an address without a prefix length as a network of its own.
+    text = PLACE_1.replace('[[lan]]\ninterface = "eth0"', '[[lan]]\ninterface = "eth0"\naddress = "192.168.200.9"')
+    held = {
+        "eth0": interface("eth0", "192.168.200.2/24", "192.168.200.9/32"),
+        "wg0": interface("wg0", "10.0.0.2/24"),
+    }
+    made = plan(config(text), facts(interfaces=held))
+    assert made.problems == ()
+    assert made.dhcp[0].network == IPv4Network("192.168.200.0/24")
+    assert made.dhcp[0].routes[0][1] == IPv4Address("192.168.200.9")
+
+
 # ---------------------------------------------------------------- place 2: on the router, the gateway is another box
 
 

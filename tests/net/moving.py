@@ -16,6 +16,7 @@ from tests.dhcp.scene import MAC_B, message
 from tests.net.site import Site
 
 BOUND = 2.0
+_QUICK, _PATIENT = 0.3, 5.0
 _ASKING = 0.3
 """What a question may cost on a busy machine: a process in a namespace, or an HTTP request."""
 
@@ -30,7 +31,7 @@ s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
 s.bind(("lan0", 0x0800))
 frame = bytes.fromhex(sys.argv[1])
 s.send(frame)
-s.settimeout(0.3)
+s.settimeout(float(sys.argv[2]))
 while True:
     got = s.recv(4096)
     if got[23] == 17 and got[36:38] == b"\\0D" and got[42] == 2 and got[46:50] == frame[46:50]:
@@ -127,8 +128,10 @@ class Moving:
         on = self.beta.run(["cat", *files], check=False).stdout.split() == ["1", "1"]
         return on and f"{prefix} dev {self.wg}" in table and f"unreachable {prefix} proto 121" in table
 
-    def ask(self, kind: int, *options: tuple[int, bytes], mac: bytes = STRANGER) -> Message | None:
-        """The reply to a client's message on Endpoint B's cable; None if there is none at once."""
+    def ask(
+        self, kind: int, *options: tuple[int, bytes], mac: bytes = STRANGER, wait: float = _PATIENT
+    ) -> Message | None:
+        """The reply to a client's message on Endpoint B's cable; None if there is none within `wait` seconds."""
         data = message(kind, (55, bytes((1, 3, ROUTES_OPTION))), *options, mac=mac, flags=0x8000)
         frame = udp_frame(
             data,
@@ -139,17 +142,17 @@ class Moving:
             source_port=CLIENT_PORT,
             destination_port=SERVER_PORT,
         )
-        done = self.example.b.run([sys.executable, "-ISc", _ASK, frame.hex()], check=False)
+        done = self.example.b.run([sys.executable, "-ISc", _ASK, frame.hex(), str(wait)], check=False)
         return decode_message(bytes.fromhex(done.stdout.strip())) if done.stdout.strip() else None
 
     def served(self, prefix: str = PREFIX, gateway: str = "192.168.200.2") -> bool:
         """Is this route handed out?"""
-        made = self.ask(1)
+        made = self.ask(1, wait=_QUICK)
         return made is not None and (prefix, gateway) in option_routes(made)
 
-    def request(self, address: str, mac: bytes = MAC_B) -> Message | None:
+    def request(self, address: str, mac: bytes = MAC_B, wait: float = _PATIENT) -> Message | None:
         """The answer to a client that comes back with this address (INIT-REBOOT)."""
-        return self.ask(3, (50, bytes(map(int, address.split(".")))), mac=mac)
+        return self.ask(3, (50, bytes(map(int, address.split(".")))), mac=mac, wait=wait)
 
     def finish(self) -> None:
         """No service has ended, nothing unexpected is in the log, and it stops as it should."""

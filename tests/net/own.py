@@ -10,6 +10,7 @@ from typing import Any
 
 from routerd.lab.config import beta_config
 from routerd.lab.daemon import Daemon
+from routerd.lab.errors import LabError
 from tests.net.site import Site, soon
 
 UID = 64121
@@ -61,7 +62,10 @@ class Own:
         argv = self.command("run", *options, prefix=prefix)
         daemon = Daemon(self.beta, self.config, self.socket, self.beta.popen(argv, name="routerd"))
         if ready:
-            daemon.wait_ready()
+            try:
+                daemon.wait_ready()
+            except LabError as error:
+                raise LabError(f"{error}\n{self.site.log()}") from None
         return daemon
 
     def clean(self, *, config: Path | None = None) -> dict[str, Any]:

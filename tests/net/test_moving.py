@@ -85,7 +85,7 @@ def test_the_address_changes(site: Site) -> None:
         net.within("the new next hop is shown", lambda: net.routes()["10.0.0.0/24"] == ("offered", "192.168.200.3"))
         net.within("the new next hop is served", lambda: net.served(gateway="192.168.200.3"))
         net.within("the kernel's routes are there", net.kernel_is_right)
-        answer = net.within("the client keeps its lease", lambda: net.request("192.168.200.22"))
+        answer = net.within("the client keeps its lease", lambda: net.request("192.168.200.22", wait=0.5))
         assert message_type(answer) == 5
         assert answer.options[54] == bytes((192, 168, 200, 3))
         assert net.problems() in ([], [("peer-down", "peer endpoint-a")])
@@ -108,7 +108,7 @@ def test_the_lan_is_renumbered(site: Site) -> None:
         net.event()
         net.beta.ip("address add 192.168.77.2/24 dev lan0", "address del 192.168.200.2/24 dev lan0")
         net.within("the route has the new next hop", lambda: net.routes()["10.0.0.0/24"][1] == "192.168.77.2")
-        refused = net.within("the old lease is refused", lambda: net.request("192.168.200.22"))
+        refused = net.within("the old lease is refused", lambda: net.request("192.168.200.22", wait=0.5))
         assert message_type(refused) == 6
         net.within("the pool is shown", lambda: net.shows("pool-not-on-link", "lan lan0"))
         assert net.shows("router-not-on-link", "lan lan0")

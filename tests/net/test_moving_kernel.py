@@ -96,7 +96,9 @@ def test_the_machine_was_suspended(site: Site) -> None:
         net.within("the new network is served", lambda: net.served("10.7.0.0/24"))
         state = "bound" if SUSPENDED < 25 else "expired"
         net.within(f"the lease is {state}", lambda: leases(net)[before["address"]] == state)
-        net.within("a client keeps its address", lambda: message_type(net.request(before["address"], STRANGER)) == 5)
+        net.within(
+            "a client keeps its address", lambda: message_type(net.request(before["address"], STRANGER, 0.5)) == 5
+        )
 
 
 def leases(net: Moving) -> dict[str, str]:

@@ -33,7 +33,9 @@ def make_anew(net: Moving, *allowed: str) -> str:
 def withdrawn(net: Moving, problem: str) -> None:
     """The tunnel is gone: routes are withdrawn, not forgotten, and what would go there goes nowhere."""
     net.within("the route is withdrawn", lambda: net.routes() == {PREFIX: ("withdrawn", "192.168.200.2")})
-    net.within("it is handed out no more", lambda: (made := net.ask(1)) is not None and 121 not in made.options)
+    net.within(
+        "it is handed out no more", lambda: (made := net.ask(1, wait=0.5)) is not None and 121 not in made.options
+    )
     assert f"unreachable {PREFIX} metric" in net.kernel()
     net.within("the problem is shown", lambda: net.shows(problem, "vpn vpn"), limit=4.0)
     net.within("the peer is down", lambda: net.peer() == "down", limit=4.0)

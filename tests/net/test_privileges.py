@@ -79,7 +79,8 @@ def _open_wireguard_as_the_hint_says(own: Own, daemon: Daemon) -> None:
     before.wait(10)
     soon("its socket is gone", lambda: not path.exists())
     own.beta.popen([sys.executable, "-c", _SOCKET_UNIT, path, str(UID), own.tunnel], name="wireguard-unit")
-    soon("the interface is there", lambda: own.beta.run(["wg", "show", own.tunnel], check=False).returncode == 0)
+    # Not by `wg`, which removes a socket that is not listened at yet.
+    soon("it is there", lambda: own.beta.run(["ip", "link", "show", own.tunnel], check=False).returncode == 0)
     own.beta.run(["wg", "setconf", own.tunnel, "/dev/stdin"], input=config)
     own.beta.ip(f"address add 10.0.0.2/24 dev {own.tunnel}", f"link set {own.tunnel} up")
 

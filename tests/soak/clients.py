@@ -17,6 +17,7 @@ from routerd.wire import WireError
 from tests.dhcp.scene import message
 
 DISCOVER, REQUEST, RELEASE = 1, 3, 7
+_EVERYTHING = 0x0003  # ETH_P_ALL
 
 
 class Client:
@@ -46,8 +47,8 @@ def run(interface: str, seconds: float, count: int) -> Counter[str]:
     """Play the clients; the counts of what was sent and answered."""
     rng, counts = random.Random(1), Counter[str]()
     clients = {client.mac: client for client in map(Client, range(count))}
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800)) as wire:
-        wire.bind((interface, 0x0800))
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_EVERYTHING)) as wire:
+        wire.bind((interface, _EVERYTHING))
         end, turn = time.monotonic() + seconds, list(clients.values())
         while time.monotonic() < end:
             client = rng.choice(turn)
@@ -75,7 +76,10 @@ def _send(wire: socket.socket, data: bytes, mac: bytes) -> None:
 
 def _answer(wire: socket.socket, clients: dict[bytes, Client], counts: Counter[str]) -> None:
     frame = wire.recv(4096)
-    if frame[23] != 17 or frame[36:38] != b"\0\x44":
+    if frame[12:14] == b"\x08\x06":
+        _resolve(wire, frame, clients)
+        return
+    if frame[12:14] != b"\x08\0" or frame[23] != 17 or frame[36:38] != b"\0\x44":
         return
     try:
         reply = decode_message(frame[42:])
@@ -94,6 +98,15 @@ def _answer(wire: socket.socket, clients: dict[bytes, Client], counts: Counter[s
         client.address, client.server = reply.yiaddr, reply.options[54]
     else:
         client.address = 0
+
+
+def _resolve(wire: socket.socket, frame: bytes, clients: dict[bytes, Client]) -> None:
+    """Answer an ARP request for an address that a client holds, as the reply to a renewal needs it."""
+    wanted = int.from_bytes(frame[38:42], "big")
+    for client in clients.values():
+        if frame[20:22] == b"\0\x01" and client.address == wanted:
+            head = frame[6:12] + client.mac + b"\x08\x06" + frame[14:20] + b"\0\x02"
+            wire.send(head + client.mac + frame[38:42] + frame[22:32])
 
 
 if __name__ == "__main__":
