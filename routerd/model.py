@@ -58,6 +58,8 @@ class Facts:
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
     default_gateways: tuple[DefaultGateway, ...] = ()
     vpns: Mapping[str, VpnFacts] = field(default_factory=dict)
+    read: bool = True
+    """Could the kernel's network state be read at all?"""
     all_down: frozenset[str] = frozenset()
     """The vpns of which every peer is known to be unreachable."""
 
@@ -131,10 +133,14 @@ class Sysctl:
 
 @dataclass(frozen=True, slots=True)
 class KernelPart:
-    """What routes/ keeps in the kernel. Empty: nothing of routerd's is there."""
+    """What routes/ keeps in the kernel. Empty: nothing of routerd's is there.
+
+    `complete` False: not everything is known yet, so what is there already from before stays.
+    """
 
     routes: tuple[KernelRoute, ...] = ()
     sysctls: tuple[Sysctl, ...] = ()
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

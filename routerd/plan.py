@@ -60,7 +60,7 @@ def plan(config: Config, facts: Facts) -> Plan:
     return Plan(
         routes=tuple(routes),
         dhcp=dhcp,
-        kernel=KernelPart(tuple(dict.fromkeys(kernel)), tuple(sysctls)),
+        kernel=KernelPart(tuple(dict.fromkeys(kernel)), tuple(sysctls), _complete(config, facts)),
         problems=tuple(problems),
     )
 
@@ -168,6 +168,17 @@ def _withdrawn(
     if vpn.withdraw == "all-peers-down" and vpn.name in facts.all_down:
         return "no peer is reachable"
     return None
+
+
+def _complete(config: Config, facts: Facts) -> bool:
+    """Is everything known that routes are made from? A device that did not answer yet may have prefixes."""
+    unread = any(
+        vpn.prefixes is None
+        and vpn.interface in facts.interfaces
+        and not facts.vpns.get(vpn.name, VpnFacts(found=False)).found
+        for vpn in config.vpns
+    )
+    return facts.read and not unread
 
 
 def _gateway(vpn: Vpn, link: _Link) -> IPv4Address:

@@ -346,3 +346,11 @@ def test_a_gateway_that_is_away_is_explained_by_its_lan() -> None:
     tracker.update(made.problems, 0.0)
     causes = {row.code: row.caused_by for row in tracker.report(100.0)}
     assert causes == {"interface-missing": None, "gateway-not-on-link": "interface-missing (lan eth0)"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "complete"),
+    [({}, True), ({"vpns": {}}, False), ({"vpns": {"wg0": VpnFacts(False)}}, False), ({"read": False}, False)],
+)
+def test_what_is_not_known_yet_keeps_what_is_there(changed: dict[str, Any], complete: bool) -> None:
+    assert plan(config(PLACE_1), facts(**changed)).kernel.complete is complete

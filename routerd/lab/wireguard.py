@@ -1,10 +1,12 @@
 """WireGuard interfaces of the lab: the kernel's where it has them, else one wireguard-go process for each."""
 
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from routerd.lab.errors import LabError
 from routerd.lab.lab import Lab
@@ -87,11 +89,22 @@ def _userspace(lab: Lab, machine: Namespace, interface: str) -> subprocess.Popen
     lab.expect_socket(f"{interface}.sock")
     process = machine.popen(["wireguard-go", "-f", interface], name=name, env={"LOG_LEVEL": "error"})
     deadline = time.monotonic() + 5
-    while not (SOCKETS / f"{interface}.sock").exists():
+    # The file is there before it is served, and `wg` removes a socket that nobody serves.
+    while not is_served(SOCKETS / f"{interface}.sock"):
         if process.poll() is not None or time.monotonic() > deadline:
             raise LabError(f"wireguard-go did not start: {machine.log(name).read_text().strip()}")
         time.sleep(0.005)
     return process
+
+
+def is_served(path: Path) -> bool:
+    """Does anybody answer on this Unix socket?"""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _wg(command: str, text: str | None = None) -> str:

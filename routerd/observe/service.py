@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _WINDOW = 0.05
 _RESYNC = 60.0
 _FIRST_RETRY, _LAST_RETRY = 0.5, 30.0
-_FIRST_READ = 0.3
+_FIRST_READ = 1.5
 _FIRST_POLL = 0.25
 
 
@@ -64,7 +64,7 @@ class ObserveService:
         on_devices: Callable[[dict[str, WireGuardDevice]], None],
         *,
         on_change: Callable[[], None] | None = None,
-        poll: float = 2.0,
+        poll: float = 1.5,
         kernel: Kernel | None = None,
         read: Callable[[str], Awaitable[WireGuardDevice]] | None = None,
         monitor: Callable[[Callable[[], None]], Watch] = Monitor,
@@ -82,6 +82,7 @@ class ObserveService:
         self._known: dict[str, VpnFacts] = {}
         self._unreadable: dict[str, WireGuardError] = {}
         self._failure: NetlinkError | None = None
+        self._was_read = False
         self._changed, self._poll_now = asyncio.Event(), asyncio.Event()
         self._pause = poll
         self.facts = Facts()
@@ -100,7 +101,7 @@ class ObserveService:
         self._changed.set()
 
     async def first(self) -> Facts:
-        """Read everything once and return it, within about 0.4 s: what takes longer is left to `run`. Never raises.
+        """Read everything once and return it, within about 2 s: what takes longer is left to `run`. Never raises.
 
         `on_facts` and `on_devices` are not called.
         """
@@ -205,7 +206,7 @@ class ObserveService:
             return
         if self._failure is not None:
             log.info("kernel: the network state can be read again")
-        self._failure = None
+        self._failure, self._was_read = None, True
         self._remember()
 
     def _failed(self, error: NetlinkError) -> None:
@@ -258,7 +259,8 @@ class ObserveService:
         self._unreadable[name] = error
 
     def _assemble(self) -> Facts:
-        return assemble(self._interfaces, self._gateways, self._wanted, self._vpns, self._known)
+        facts = assemble(self._interfaces, self._gateways, self._wanted, self._vpns, self._known)
+        return facts if self._was_read else replace(facts, read=False)
 
     def _publish(self) -> bool:
         facts = self._assemble()

@@ -24,7 +24,8 @@ def diff(
     """
     wanted = [route for route in dict.fromkeys(part.routes) if not (_on_link(route) and route.prefix in foreign)]
     add = [route for route in wanted if not any(_same(route, other) for other in present)]
-    delete = [other for other in present if not any(_same(route, other) for route in wanted)]
+    stale = [other for other in present if not any(_same(route, other) for route in wanted)]
+    delete = stale if part.complete else []
     return add, sorted(delete, key=str)
 
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from routerd.lab.waiting import wait_for
+from routerd.lab.wireguard import SOCKETS, is_served
+
 _numbers = count()
 
 
@@ -82,7 +85,7 @@ def _wireguard(here: Space, peers: tuple[str, ...]) -> Iterator[tuple[str, str, 
     )
     try:
         private, preshared = here.sh("wg genkey").strip(), here.sh("wg genpsk").strip()
-        here.sh(f"for i in $(seq 100); do wg show {name} >/dev/null 2>&1 && break; sleep 0.05; done")
+        wait_for(f"{name} is served", lambda: is_served(SOCKETS / f"{name}.sock"), limit=5)
         here.sh(f"ip link set {name} up; echo '{private}' | wg set {name} listen-port 0 private-key /dev/stdin")
         for allowed in peers:
             here.sh(

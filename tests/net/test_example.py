@@ -103,7 +103,7 @@ def test_stop_takes_back_what_was_made(site: Site) -> None:
     beta = site.example.beta
 
     def state() -> list[str]:
-        commands = (["ip", "-4", "route", "show", "table", "all"], ["ip", "address"], ["ip", "rule"])
+        commands = (["ip", "-4", "route", "show", "table", "all"], ["ip", "-4", "address"], ["ip", "rule"])
         settings = (
             "for f in /proc/sys/net/ipv4/conf/*/{forwarding,rp_filter,send_redirects}; do echo $f $(cat $f); done"
         )

@@ -100,7 +100,7 @@ def test_first_does_not_wait_for_a_device_that_hangs():
         world.device = None
         started = time.monotonic()
         facts = await world.service.first()
-        assert time.monotonic() - started < 0.6
+        assert time.monotonic() - started < 2.0
         assert facts.vpns == {"vpn": VpnFacts(False)}
         assert "lan" in facts.interfaces
 

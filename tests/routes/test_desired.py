@@ -117,3 +117,10 @@ def test_restores(originals, current, forwarding, written):
 def test_released():
     assert released(KernelPart(sysctls=(FORWARD,)), OURS) == {("wg0", "forwarding")}
     assert released(KernelPart(), OURS) == set(OURS)
+
+
+def test_an_incomplete_part_deletes_nothing() -> None:
+    old = KernelRoute(IPv4Network("10.7.0.0/24"))
+    new = KernelRoute(IPv4Network("10.8.0.0/24"))
+    assert diff(KernelPart((new,)), {old}, ()) == ([new], [old])
+    assert diff(KernelPart((new,), complete=False), {old}, ()) == ([new], [])
