@@ -240,7 +240,7 @@ class LanService:
     def problems(self) -> Iterator[Problem]:
         """What keeps this LAN's clients from being served well."""
         subject, rivals = f"lan {self.part.interface}", self._watch.found()
-        if self.error is not None:
+        if self.error is not None and not self._reading:
             yield Problem("dhcp-socket", subject, (("reason", self.error.reason), ("hint", self.error.hint)))
         if rivals:
             code = "dhcp-rival" if self._watch.phase is Phase.REFUSING else "dhcp-rival-beside"

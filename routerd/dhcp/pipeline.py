@@ -6,7 +6,7 @@ Pure: the service runs the commits and sends what comes back from here.
 from collections import deque
 from typing import Generic, TypeVar
 
-from routerd.dhcp.leases import Row
+from routerd.dhcp.leases import BOUND, Row
 
 T = TypeVar("T")
 
@@ -41,13 +41,10 @@ class Pipeline(Generic[T]):
         return False
 
     def pending(self) -> set[tuple[str, int]]:
-        """LAN and address of every row that is not on disk yet."""
-        waiting = (*self._in_flight, *self._waiting)
-        return (
-            {(lan, row.address) for lan, rows, _ in waiting for row in rows}
-            | self._unsaved.keys()
-            | self._retried.keys()
-        )
+        """LAN and address of every new or changed binding that is not on disk yet."""
+        waiting = [(lan, row) for lan, rows, _ in (*self._in_flight, *self._waiting) for row in rows]
+        unsaved = [(lan, row) for rows in (self._unsaved, self._retried) for (lan, _), row in rows.items()]
+        return {(lan, row.address) for lan, row in waiting + unsaved if row.state == BOUND and not row.renewal}
 
     def start(self) -> list[tuple[str, Row]]:
         """The next batch, rows that failed before first; [] if one is under way or nothing waits."""

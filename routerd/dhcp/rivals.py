@@ -11,8 +11,8 @@ from random import Random
 
 from routerd.dhcp.rival_wire import Answer
 
-SENT_AFTER = (0.0, 0.2, 0.4)
-FIRST_PATIENCE = 0.6
+SENT_AFTER = (0.0, 0.15, 0.3)
+FIRST_PATIENCE = 0.45
 LATER_PATIENCE = 4.0  # Longer than dnsmasq takes to try an address before it offers it.
 LATE_ANSWER = 5.0
 _LEAST_PAUSE = 0.1

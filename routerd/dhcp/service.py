@@ -35,6 +35,7 @@ class DhcpService:
         self._lans: dict[str, LanService] = {}
         self._tables: dict[str, LeaseTable] = {}
         self._commit: asyncio.Future[None] | None = None
+        self._finishing = False
         self._store_error: str | None = None
         self._offset = _wall_offset()
         self.counters: Counter[str] = Counter()
@@ -100,22 +101,26 @@ class DhcpService:
                 lan.close()
 
     async def abandon(self) -> None:
-        """Give everything back without having run."""
+        """Give everything back without having run; a lease file that was made for this start goes again."""
         for lan in self._lans.values():
             lan.close()
         await self._finish()
+        self._store.discard()
 
     async def _finish(self) -> None:
+        """Store all that waits, answer who waits for it, and close the file."""
+        self._finishing = True
         loop = asyncio.get_running_loop()
         while self._commit is not None:
             await asyncio.wait([self._commit])
             await asyncio.sleep(0)
-        rows = self._pipeline.start()
-        try:
-            if rows:
+        while (rows := self._pipeline.start()) and self._store_error is None:
+            try:
                 await loop.run_in_executor(self._worker, self._store.commit, rows, _wall_offset())
-        except StoreError as error:
-            log.error("leases: %s cannot be written: %s; %d changes are lost", self._store.path, error, len(rows))
+            except StoreError as error:
+                log.error("leases: %s cannot be written: %s; %d changes are lost", self._store.path, error, len(rows))
+                break
+            self._deliver()
         await loop.run_in_executor(self._worker, self._store.close)
         self._worker.shutdown()
 
@@ -154,8 +159,9 @@ class DhcpService:
     def _pump(self) -> None:
         rows = self._pipeline.start()
         if rows:
-            future = asyncio.get_running_loop().run_in_executor(self._worker, self._store.commit, rows, _wall_offset())
-            future.add_done_callback(self._committed)
+            loop = asyncio.get_running_loop()
+            self._commit = loop.run_in_executor(self._worker, self._store.commit, rows, _wall_offset())
+            self._commit.add_done_callback(self._committed)
 
     def _committed(self, future: "asyncio.Future[None]") -> None:
         self._commit = None
@@ -164,18 +170,22 @@ class DhcpService:
             if self._store_error is not None:
                 log.info("leases: %s can be written again; clients are answered again", self._store.path)
             self._store_error = None
-            for name, rows, reply in self._pipeline.done():
-                lan = self._lans.get(name)
-                if lan is not None and reply is not None:
-                    lan.send(reply)
-                self._announce(name, rows)
-            self._pump()
+            self._deliver()
+            if not self._finishing:
+                self._pump()
             return
         dropped = self._pipeline.failed()
         self.counters["lease-store-failed"] += 1
         if self._store_error != str(error):
             log.error("leases: %s cannot be written: %s; %d clients must ask again", self._store.path, error, dropped)
         self._store_error = str(error)
+
+    def _deliver(self) -> None:
+        for name, rows, reply in self._pipeline.done():
+            lan = self._lans.get(name)
+            if lan is not None and reply is not None:
+                lan.send(reply)
+            self._announce(name, rows)
 
     def _announce(self, lan: str, rows: Iterable[Row]) -> None:
         """Events for what changed; a renewal is none."""
@@ -194,11 +204,14 @@ class DhcpService:
     # ------------------------------------------------------------ what is shown
 
     def report(self) -> Iterator[LeaseReport]:
-        """Every lease of every LAN, by LAN and address, made one by one as they are asked for."""
-        offset = _wall_offset()
+        """Every lease of every LAN, by LAN and address, made one by one as they are asked for.
+
+        A lease that is not on disk yet was promised to nobody: it shows as offered.
+        """
+        offset, pending = _wall_offset(), self._pipeline.pending()
         addresses = {lan: table.addresses() for lan, table in self._tables.items()}
         return (
-            _lease_report(lan, row, offset)
+            _lease_report(lan, row._replace(state=OFFERED) if (lan, address) in pending else row, offset)
             for lan, table in self._tables.items()
             for address in addresses[lan]
             if (row := table.row(address)) is not None

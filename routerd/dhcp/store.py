@@ -46,12 +46,14 @@ class LeaseStore:
         self.path = path
         self._wall, self._boot = wall, boot
         self._database: sqlite3.Connection | None = None
+        self._made: tuple[str, ...] = ()
         self._offset: float | None = None
         self._newest = 0.0
 
     def open(self) -> None:
         """Open the file, and create it and its directory if need be. Raises `StoreError`."""
         try:
+            self._made = _missing(self.path)
             os.makedirs(os.path.dirname(self.path), mode=0o750, exist_ok=True)
             database = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
@@ -182,6 +184,14 @@ class LeaseStore:
             self._database.close()
             self._database = None
 
+    def discard(self) -> None:
+        """Remove what `open` made and nobody uses: the closed file and directories that did not exist before."""
+        for path in self._made:
+            try:
+                os.rmdir(path) if os.path.isdir(path) else os.unlink(path)
+            except OSError:
+                break
+
     @property
     def _connection(self) -> sqlite3.Connection:
         if self._database is None:
@@ -203,6 +213,15 @@ def _upsert(rows: int) -> str:
 
 def _flat(rows: Iterable[tuple[object, ...]]) -> list[object]:
     return [value for row in rows for value in row]
+
+
+def _missing(path: str) -> tuple[str, ...]:
+    """The file and the directories above it that do not exist, innermost first."""
+    missing = []
+    while path and not os.path.exists(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    return tuple(missing)
 
 
 def _row(values: list[Any], offset: float) -> Row:

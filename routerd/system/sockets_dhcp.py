@@ -107,8 +107,9 @@ class DhcpSockets:
 
 
 def overlapping(index: int) -> list[Holder]:
-    """The sockets on the server's port that are bound to this interface or, as far as is known, to none."""
-    return [holder for holder in udp_holders(SERVER_PORT) if holder.index in (index, 0, None)]
+    """The sockets on the server's port that are bound to this interface or, as far as is known, to none; those last."""
+    found = [holder for holder in udp_holders(SERVER_PORT) if holder.index in (index, 0, None)]
+    return sorted(found, key=lambda holder: holder.index != index)
 
 
 def remember_holders() -> None:

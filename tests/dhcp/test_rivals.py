@@ -57,13 +57,13 @@ class Watch:
 def test_it_serves_after_three_questions_that_nobody_answers() -> None:
     watch = Watch()
     watch.run(0.59)
-    assert (watch.phase, watch.asked) == (Phase.ASKING, [0.0, 0.2, 0.4])
+    assert (watch.phase, watch.asked) == (Phase.ASKING, [0.0, 0.15, 0.3])
     watch.run(0.02)
     assert watch.phase is Phase.SERVING
     watch.run(299.0)
     assert len(watch.asked) == 3
     watch.run(2.0)
-    assert watch.asked[3:] == [300.0, 300.2, 300.4]
+    assert watch.asked[3:] == [300.0, 300.15, 300.3]
 
 
 def test_who_need_not_ask_serves_at_once_and_asks_beside() -> None:
@@ -143,7 +143,7 @@ def test_while_serving_a_rival_is_asked_every_minute_until_it_is_gone() -> None:
     watch.run(5.0)
     assert watch.found() == []
     watch.run(290.0)
-    assert watch.asked[-1] == 360.4
+    assert watch.asked[-1] == 360.3
 
 
 def test_who_is_told_to_serve_does_so() -> None:
@@ -206,7 +206,7 @@ def test_a_client_that_chooses_another_server_is_a_reason_to_ask() -> None:
     watch.rivals.requested(int(OWN_ADDRESS), watch.now)
     watch.rivals.requested(0, watch.now)
     watch.run(1.0)
-    assert watch.asked[-1] == 0.4
+    assert watch.asked[-1] == 0.3
     watch.rivals.requested(THEIRS, watch.now)
     assert watch.found() == ["192.168.200.1 (a client chose it)"]
     watch.run(0.1)

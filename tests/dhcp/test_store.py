@@ -192,3 +192,16 @@ def test_a_file_with_torn_pages_is_refused(tmp_path: Path) -> None:
 def _open_and_load(store: LeaseStore) -> None:
     store.open()
     store.load(0.0)
+
+
+def test_a_file_that_nobody_used_goes_again(tmp_path: Path) -> None:
+    store = opened(tmp_path / "a" / "b" / "leases.db")
+    store.close()
+    store.discard()
+    assert list(tmp_path.iterdir()) == []
+    kept = tmp_path / "leases.db"
+    opened(kept).close()
+    store = opened(kept)
+    store.close()
+    store.discard()
+    assert kept.exists()
