@@ -56,7 +56,7 @@ class Watch:
 
 def test_it_serves_after_three_questions_that_nobody_answers() -> None:
     watch = Watch()
-    watch.run(0.59)
+    watch.run(0.44)
     assert (watch.phase, watch.asked) == (Phase.ASKING, [0.0, 0.15, 0.3])
     watch.run(0.02)
     assert watch.phase is Phase.SERVING
