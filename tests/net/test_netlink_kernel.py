@@ -6,12 +6,12 @@ import time
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import pytest
-from helpers_system import space
 
 from routerd.model import DefaultGateway, KernelRoute
 from routerd.system.monitor import Monitor
 from routerd.system.netlink import Netlink
 from routerd.system.netlink_error import NetlinkError
+from tests.net.helpers_system import space
 
 pytestmark = pytest.mark.net
 

@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 
 import pytest
-from helpers_peers import FAR, NEAR, connect, pair, run_inside, sh
 
 from routerd.health import ProblemTracker
 from routerd.model import PeerReport, PeersPart, ProbeTarget
 from routerd.peers.service import PeersService
+from tests.net.helpers_peers import FAR, NEAR, connect, pair, run_inside, sh
 
 pytestmark = pytest.mark.net
 

@@ -7,12 +7,12 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
-from helpers_system import space
 
 from routerd.model import Facts, KernelPart, KernelRoute, Sysctl, WireGuardDevice
 from routerd.observe.service import ObserveService
 from routerd.routes.service import RoutesService
 from routerd.system import sysctl
+from tests.net.helpers_system import space
 
 pytestmark = pytest.mark.net
 

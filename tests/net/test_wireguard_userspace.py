@@ -8,10 +8,10 @@ from base64 import b64decode
 from pathlib import Path
 
 import pytest
-from helpers_system import space
 
 import routerd
 from routerd.system.wireguard import WireGuardError, read_device
+from tests.net.helpers_system import space
 
 OWN = str(Path(routerd.__file__).parent)
 
