@@ -56,6 +56,7 @@ class Responder:
     def configure(self, part: DhcpPart) -> None:
         """Serve by this part from now on; leases stay."""
         self.part = part
+        self.exhausted_at = None
         self._address = int(part.address)
         self._first = int(part.network.network_address)
         self._last = int(part.network.broadcast_address)
