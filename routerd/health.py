@@ -93,6 +93,12 @@ _DECLARED = (
         patience=2.0,
     ),
     Declared(
+        "no-next-hop",
+        ERROR,
+        "{subject}: hosts in {network} have no next hop for the VPN, so they are not told of it",
+        "Set `router` of this lan.dhcp.subnet.",
+    ),
+    Declared(
         "router-not-on-link",
         ERROR,
         "{subject}: the router {router} is not on the LAN's network {network}",

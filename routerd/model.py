@@ -89,23 +89,62 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class DhcpPart:
-    """What the DHCP server serves on one LAN.
+class DhcpScope:
+    """One network that is served: a LAN's own, or one behind a relay agent. `key` names its leases.
 
     `routes` go out as option 121 (the default route is added by the encoder from `router`), already collapsed.
-    `excluded` are addresses that are never leased.
+    `excluded` are addresses that are never leased. `address` is the server's, `mtu` that of the LAN.
     """
 
-    interface: str
-    index: int
-    mac: bytes
-    mtu: int
+    key: str
     address: IPv4Address
+    mtu: int
     network: IPv4Network
     router: IPv4Address | None
     routes: tuple[tuple[IPv4Network, IPv4Address], ...]
     excluded: frozenset[IPv4Address]
     settings: Dhcp
+
+
+@dataclass(frozen=True, slots=True)
+class DhcpPart:
+    """What the DHCP server serves on one LAN: its own network, and those behind relay agents that ask here."""
+
+    interface: str
+    index: int
+    mac: bytes
+    own: DhcpScope
+    subnets: tuple[DhcpScope, ...] = ()
+
+    @property
+    def address(self) -> IPv4Address:
+        """This server's address on the LAN."""
+        return self.own.address
+
+    @property
+    def network(self) -> IPv4Network:
+        """The LAN's own network."""
+        return self.own.network
+
+    @property
+    def settings(self) -> Dhcp:
+        """The settings of the LAN's own network."""
+        return self.own.settings
+
+    @property
+    def router(self) -> IPv4Address | None:
+        """The default gateway of the LAN's own network."""
+        return self.own.router
+
+    @property
+    def routes(self) -> tuple[tuple[IPv4Network, IPv4Address], ...]:
+        """The routes that the LAN's own network is told."""
+        return self.own.routes
+
+    @property
+    def scopes(self) -> tuple[DhcpScope, ...]:
+        """All networks that are served, the LAN's own first."""
+        return (self.own, *self.subnets)
 
 
 @dataclass(frozen=True, slots=True)

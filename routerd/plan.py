@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, collapse_addresses
 
-from routerd.config.model import Config, Lan, Vpn
+from routerd.config.model import Config, Dhcp, Lan, Vpn
 from routerd.model import (
     DhcpPart,
+    DhcpScope,
     Facts,
     Interface,
     KernelPart,
@@ -202,7 +203,7 @@ def _lan_routes(
     state, reason = RouteState.OFFERED, f"{vpn.name} is behind {gateway}"
     if withdrawn is not None:
         state, reason = RouteState.WITHDRAWN, withdrawn
-    elif settings is not None and settings.routes == "auto" and gateway == _router(link, facts):
+    elif settings is not None and settings.routes == "auto" and gateway == link.address == _router(link, facts):
         state, reason = RouteState.NOT_NEEDED, f"{gateway} is the default router here"
     return [Route(prefix, gateway, link.lan.interface, channels, state, reason) for prefix in prefixes]
 
@@ -225,40 +226,57 @@ def _router(link: _Link, facts: Facts) -> IPv4Address | None:
 def _dhcp_part(link: _Link, routes: Iterable[Route], facts: Facts, config: Config, problems: list[Problem]) -> DhcpPart:
     settings = link.lan.dhcp
     assert settings is not None
+    handed_out = [r for r in routes if r.state is RouteState.OFFERED and r.lan == link.lan.interface]
+    own = [address.ip for address in link.interface.addresses]
+    barred = frozenset([*own, *(gateway for vpn in config.vpns for gateway in vpn.gateways)])
+    scopes = [_scope(link, link.interface.name, link.network, settings, _router(link, facts), barred, problems)]
+    for subnet in settings.subnets:
+        assert subnet.subnet is not None
+        key = f"{link.interface.name} {subnet.subnet}"
+        router = subnet.router if isinstance(subnet.router, IPv4Address) else None
+        scopes.append(_scope(link, key, subnet.subnet, subnet, router, barred, problems))
+    served = tuple(replace(scope, routes=_handed_out(scope, handed_out, problems)) for scope in scopes)
+    return DhcpPart(link.interface.name, link.interface.index, link.interface.mac, served[0], served[1:])
+
+
+def _scope(
+    link: _Link,
+    key: str,
+    network: IPv4Network,
+    settings: Dhcp,
+    router: IPv4Address | None,
+    barred: frozenset[IPv4Address],
+    problems: list[Problem],
+) -> DhcpScope:
     subject = f"lan {link.lan.interface}"
-    router = _router(link, facts)
-    if router is not None and router not in link.network:
-        values = (("router", str(router)), ("network", str(link.network)))
+    if router is not None and router not in network:
+        values = (("router", str(router)), ("network", str(network)))
         problems.append(Problem("router-not-on-link", subject, values))
         router = None
     pools = []
     for pool in settings.pools:
-        if pool.first in link.network and pool.last in link.network:
+        if pool.first in network and pool.last in network:
             pools.append(pool)
         else:
-            problems.append(Problem("pool-not-on-link", subject, (("pool", str(pool)), ("network", str(link.network)))))
-    own = [address.ip for address in link.interface.addresses]
-    gateways = [gateway for vpn in config.vpns for gateway in vpn.gateways]
-    return DhcpPart(
-        interface=link.interface.name,
-        index=link.interface.index,
-        mac=link.interface.mac,
-        mtu=link.interface.mtu,
-        address=link.address,
-        network=link.network,
-        router=router,
-        routes=_handed_out(link, routes),
-        excluded=frozenset([*own, *gateways, *([router] if router else [])]),
-        settings=replace(settings, pools=tuple(pools)),
-    )
+            problems.append(Problem("pool-not-on-link", subject, (("pool", str(pool)), ("network", str(network)))))
+    excluded = barred | {router} if router is not None else barred
+    settings = replace(settings, pools=tuple(pools))
+    return DhcpScope(key, link.address, link.interface.mtu, network, router, (), excluded, settings)
 
 
-def _handed_out(link: _Link, routes: Iterable[Route]) -> tuple[tuple[IPv4Network, IPv4Address], ...]:
+def _handed_out(
+    scope: DhcpScope, routes: Iterable[Route], problems: list[Problem]
+) -> tuple[tuple[IPv4Network, IPv4Address], ...]:
+    """The routes with the next hop of this scope's clients: on their own link, else (behind a relay) their router."""
+    if scope.settings.routes == "never":
+        return ()
     by_gateway: dict[IPv4Address, list[IPv4Network]] = {}
     for route in routes:
-        offered = route.state is RouteState.OFFERED and "dhcp" in route.channels
-        if offered and route.lan == link.lan.interface and route.gateway is not None:
-            by_gateway.setdefault(route.gateway, []).append(route.prefix)
+        gateway = route.gateway if route.gateway in scope.network else scope.router
+        if gateway is None:
+            problems.append(Problem("no-next-hop", f"lan {route.lan}", (("network", str(scope.network)),)))
+            break
+        by_gateway.setdefault(gateway, []).append(route.prefix)
     return tuple((net, gateway) for gateway, nets in by_gateway.items() for net in collapse_addresses(nets))
 
 

@@ -82,7 +82,7 @@ def test_place_1() -> None:
     (dhcp,) = made.dhcp
     assert dhcp.routes == ((NET, IPv4Address("192.168.200.2")),)
     assert dhcp.router == IPv4Address("192.168.200.1")
-    assert {IPv4Address("192.168.200.1"), IPv4Address("192.168.200.2")} <= dhcp.excluded
+    assert {IPv4Address("192.168.200.1"), IPv4Address("192.168.200.2")} <= dhcp.own.excluded
     assert set(made.kernel.routes) == {
         KernelRoute(NET, interface="wg0"),
         KernelRoute(NET, metric=UNREACHABLE_METRIC),
@@ -354,3 +354,31 @@ def test_a_gateway_that_is_away_is_explained_by_its_lan() -> None:
 )
 def test_what_is_not_known_yet_keeps_what_is_there(changed: dict[str, Any], complete: bool) -> None:
     assert plan(config(PLACE_1), facts(**changed)).kernel.complete is complete
+
+
+RELAYED = """
+[[vpn]]
+interface = "wg0"
+[[lan]]
+interface = "eth0"
+  [lan.dhcp]
+  pools = ["192.168.200.50-192.168.200.199"]
+    [[lan.dhcp.subnet]]
+    subnet = "192.168.201.0/24"
+    pools = ["192.168.201.50-192.168.201.199"]
+    router = "192.168.201.1"
+    [[lan.dhcp.subnet]]
+    subnet = "192.168.202.0/24"
+    pools = ["192.168.202.50-192.168.202.199"]
+"""
+
+
+def test_hosts_behind_a_relay_agent_go_through_their_router() -> None:
+    made = plan(config(RELAYED), facts())
+    (dhcp,) = made.dhcp
+    assert [(scope.key, scope.routes) for scope in dhcp.scopes] == [
+        ("eth0", ((NET, IPv4Address("192.168.200.2")),)),
+        ("eth0 192.168.201.0/24", ((NET, IPv4Address("192.168.201.1")),)),
+        ("eth0 192.168.202.0/24", ()),
+    ]
+    assert codes(made) == [("no-next-hop", "lan eth0")]

@@ -1,6 +1,8 @@
 """The rules inside one lan.dhcp section that concern more than one of its keys."""
 
 from collections.abc import Hashable
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
 from itertools import pairwise
 from typing import Any
 
@@ -10,30 +12,71 @@ from routerd.config.model import AddressRange, Dhcp, Reservation
 from routerd.config.options import NTP
 from routerd.config.schema import INVALID
 
+_NAMES = ("mac", "client_id", "circuit_id")
+_NOT_INHERITED = frozenset(("pools", "router", "reservations", "options", "subnet", "subnets", "mode"))
+
 
 def make_reservation(values: dict[str, Any], path: str, faults: Faults) -> Any:
     """The Reservation of a parsed section, or INVALID where it does not name exactly one client."""
-    if "mac" in values and "client_id" in values:
-        faults.add(f"{path}.client_id", None, "must not be set beside mac", "keep one of the two")
+    named = [name for name in _NAMES if name in values]
+    if len(named) > 1:
+        faults.add(f"{path}.{named[1]}", None, f"must not be set beside {named[0]}", "keep one of the two")
         return INVALID
-    if "mac" not in values and "client_id" not in values:
-        if faults.clean(f"{path}.mac") and faults.clean(f"{path}.client_id"):
-            faults.add(path, None, "must name its client", "set mac, or client_id")
+    if not named:
+        if all(faults.clean(f"{path}.{name}") for name in _NAMES):
+            faults.add(path, None, "must name its client", "set mac, client_id or circuit_id")
         return INVALID
     return Reservation(**values)
 
 
+def make_subnet(values: dict[str, Any], path: str, faults: Faults) -> dict[str, Any]:
+    """The values of a subnet as they are: what is missing comes from the section around it."""
+    return values
+
+
 def make_dhcp(values: dict[str, Any], path: str, faults: Faults) -> Dhcp:
-    """The Dhcp of a parsed section; faults between its keys are added."""
-    dhcp = Dhcp(**values)
+    """The Dhcp of a parsed section with its subnets; faults between its keys are added."""
+    inner = values.pop("subnets", ())
+    dhcp = _checked(Dhcp(**values), path, faults)
+    where = f"{path}.subnet"
+    subnets = [
+        _checked(_inherited(dhcp, own, values), faults.item(where, index), faults) for index, own in enumerate(inner)
+    ]
+    return replace(dhcp, subnets=tuple(subnet for subnet in subnets if subnet.subnet is not None))
+
+
+def _inherited(around: Dhcp, own: dict[str, Any], values: dict[str, Any]) -> Dhcp:
+    taken = {name: value for name, value in values.items() if name not in _NOT_INHERITED}
+    options = own.get("options", ())
+    codes = {option.code for option in options}
+    kept = tuple(option for option in around.options if option.code not in codes)
+    return Dhcp(**{**taken, **own, "options": kept + tuple(options)})
+
+
+def _checked(dhcp: Dhcp, path: str, faults: Faults) -> Dhcp:
     _check_times(dhcp, path, faults)
     _check_pools(dhcp, path, faults)
     _check_reservations(dhcp, path, faults)
     _check_options(dhcp, path, faults)
-    judged = all(faults.clean(f"{path}.{key}") for key in ("mode", "pools", "reservation"))
+    if dhcp.subnet is not None:
+        _check_subnet(dhcp, dhcp.subnet, path, faults)
+    judged = all(faults.clean(f"{path}.{key}") for key in ("mode", "pools", "reservation", "subnet"))
     if judged and dhcp.mode == "serve" and not dhcp.pools and not dhcp.reservations:
         faults.add(path, None, "has no address to serve", 'set pools, add a reservation, or set mode = "off"')
     return dhcp
+
+
+def _check_subnet(dhcp: Dhcp, network: IPv4Network, path: str, faults: Faults) -> None:
+    rule, mend = f"must lie in the subnet {network}", "correct it, or `subnet`"
+    for index, pool in enumerate(dhcp.pools):
+        if pool.first not in network or pool.last not in network:
+            faults.add(faults.item(f"{path}.pools", index), str(pool), rule, mend)
+    if isinstance(dhcp.router, IPv4Address) and dhcp.router not in network:
+        faults.add(f"{path}.router", str(dhcp.router), rule, mend)
+    for index, reservation in enumerate(dhcp.reservations):
+        if reservation.address not in network:
+            where = f"{faults.item(f'{path}.reservation', index)}.address"
+            faults.add(where, str(reservation.address), rule, mend)
 
 
 def _check_times(dhcp: Dhcp, path: str, faults: Faults) -> None:
@@ -79,6 +122,7 @@ def _check_reservations(dhcp: Dhcp, path: str, faults: Faults) -> None:
         shown = {
             "mac": None if reservation.mac is None else reservation.mac.hex(":"),
             "client_id": None if reservation.client_id is None else reservation.client_id.hex(":"),
+            "circuit_id": None if reservation.circuit_id is None else reservation.circuit_id.hex(":"),
             "address": str(reservation.address),
         }
         for key, value in shown.items():

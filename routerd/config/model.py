@@ -65,12 +65,22 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """An address kept for one client, known by `mac` or by `client_id` (exactly one is set)."""
+    """An address kept for one client, known by `mac`, `client_id` or relay `circuit_id` (exactly one is set).
+
+    What follows `hostname` replaces the network's own setting for this client where it is set.
+    """
 
     address: IPv4Address
     mac: bytes | None = None
     client_id: bytes | None = None
+    circuit_id: bytes | None = None
     hostname: str | None = None
+    dns: tuple[IPv4Address, ...] | None = None
+    router: IPv4Address | str | None = None
+    next_server: IPv4Address | None = None
+    server_name: str | None = None
+    boot_file: str | None = None
+    options: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,9 @@ class Dhcp:
     boot_file: str | None = None
     reservations: tuple[Reservation, ...] = ()
     options: tuple[Option, ...] = ()
+    rapid_commit: bool = False
+    subnet: IPv4Network | None = None
+    subnets: "tuple[Dhcp, ...]" = ()
 
     @property
     def is_authoritative(self) -> bool:

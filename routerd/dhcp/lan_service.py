@@ -26,7 +26,7 @@ _DATAGRAMS_A_WAKE_UP = 64
 _REQUEST = bytes((REQUEST,))
 
 Keep = Callable[[str, tuple[Row, ...], Reply | None], object]
-"""Takes rows of the LAN with this name to be stored, and the reply that leaves when they are."""
+"""Takes rows of the leases with this key to be stored, and the reply that leaves when they are."""
 
 
 def clock() -> float:
@@ -38,7 +38,13 @@ class LanService:
     """Answers the clients of one LAN. `keep` takes rows as they come, `pump` is called when a burst was read."""
 
     def __init__(
-        self, part: DhcpPart, own: Own, table: LeaseTable, counters: Counter[str], keep: Keep, pump: Callable[[], None]
+        self,
+        part: DhcpPart,
+        own: Own,
+        table: Callable[[str], LeaseTable],
+        counters: Counter[str],
+        keep: Keep,
+        pump: Callable[[], None],
     ) -> None:
         self.part = part
         self.responder = Responder(part, table, counters)
@@ -50,7 +56,9 @@ class LanService:
         self._reading = False
         # Where leases of ours run, this is the server that the LAN has had all along: a restart neither makes clients
         # wait nor leaves the LAN to a server that was plugged in meanwhile.
-        ask = part.settings.authoritative is not True and not _has_clients(table, clock())
+        ask = part.settings.authoritative is not True and not any(
+            _has_clients(scope.table, clock()) for scope in self.responder.scopes
+        )
         self._watch = RivalWatch(part, own, ask=ask, changed=self._found, others=self._others)
 
     @property
@@ -183,18 +191,18 @@ class LanService:
             return
         self._notice(message)
         try:
-            reply, rows = self.responder.respond(message, destination == self.part.address.packed, now)
+            reply, key, rows = self.responder.respond(message, destination == self.part.address.packed, now)
         except Exception:
             # A fault of ours in one message must not cost the other clients their answers.
             counters["pkt4-processing-failed"] += 1
             log.exception("lan %s: a message from %s is not answered: a fault in routerd", self.part.interface, source)
             return
         if rows:
-            self._keep(self.part.interface, rows, None)
+            self._keep(key, rows, None)
         if reply is None:
             return
         if reply.rows:
-            self._keep(self.part.interface, reply.rows, reply)
+            self._keep(key, reply.rows, reply)
         else:
             self.send(reply)
 

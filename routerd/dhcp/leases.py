@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
 
+from routerd.dhcp.client import Client
 from routerd.dhcp.pools import Pools
 
 BOUND, RELEASED, EXPIRED, DECLINED, DELETED = range(1, 6)
@@ -61,11 +62,6 @@ class Offer(NamedTuple):
     client: bytes
     hardware: bytes
     until: float
-
-
-def client_key(htype: int, chaddr: bytes, client_id: bytes | None) -> bytes:
-    """Who the client is: its client identifier, else hardware type and address (RFC 2131 section 4.2)."""
-    return client_id or bytes((htype,)) + chaddr
 
 
 class LeaseTable:
@@ -124,110 +120,110 @@ class LeaseTable:
         """The lease that a client holds or held last."""
         return self._by_client.get(client)
 
-    def free_for(self, address: int, client: bytes, hardware: bytes, now: float) -> bool:
+    def free_for(self, address: int, client: Client, now: float) -> bool:
         """Could this client be given this address now: usable, and neither held by nor offered to someone else?"""
-        if not self.pools.usable(address, client, hardware):
+        if not self.pools.usable(address, client):
             return False
         offer = self._offers.get(address)
-        if offer is not None and offer.client != client and offer.until > now:
+        if offer is not None and offer.client != client.key and offer.until > now:
             return False
         if self._ended(address, now):
             return True
         lease = self._by_address[address]
         if lease.state == DECLINED:
             return False
-        # A reserved address follows the machine, under whatever client identifier it boots.
-        return lease.client == client or (self.pools.is_reserved(address) and lease.hardware == hardware)
+        return lease.client == client.key or self.pools.takes_over(address, lease.hardware, client)
 
     # ------------------------------------------------------------ changes
 
-    def offer(self, client: bytes, hardware: bytes, requested: int, now: float) -> int | None:
+    def offer(self, client: Client, requested: int, now: float) -> int | None:
         """Choose an address and hold it for a client that asked for `requested` (0: none); None if all are taken.
 
         In this order: its reservation, the address it has or had, the one it was offered, the one it asks for, the
         lowest that was never leased, the one that has been free for longest, the oldest unanswered offer
         (RFC 2131 section 4.3.1).
         """
-        own = self._by_client.get(client)
+        own = self._by_client.get(client.key)
         wishes = (
-            self.pools.reserved_for(client, hardware),
+            self.pools.reserved_for(client),
             own.address if own is not None else None,
-            self._offer_of.get(client),
+            self._offer_of.get(client.key),
             requested,
         )
         for address in wishes:
-            if address and self.free_for(address, client, hardware, now):
+            if address and self.free_for(address, client, now):
                 break
         else:
-            address = self._choose(client, hardware, now)
+            address = self._choose(client, now)
         if address:
-            self._hold(address, client, hardware, now)
+            self._hold(address, client, now)
         return address or None
 
     def bind(
-        self, client: bytes, hardware: bytes, address: int, hostname: str | None, seconds: float, now: float
+        self, client: Client, address: int, hostname: str | None, seconds: float, now: float
     ) -> tuple[Row, ...] | None:
         """Give `address` to the client for `seconds`; the rows must be stored before the client is told.
 
         None: it cannot have this address. Another address that the client holds is given up in the same step.
         """
-        if not self.free_for(address, client, hardware, now):
+        if not self.free_for(address, client, now):
             return None
         rows: tuple[Row, ...] = ()
-        old = self._by_client.get(client)
+        key = client.key
+        old = self._by_client.get(key)
         if old is not None and old.address != address:
             rows = (self._delete(old),)
         self.withdraw_offer(client)
         self._drop_offer(address)
         lease = self._by_address.get(address)
-        renewal = lease is not None and lease.client == client and lease.state == BOUND
-        if lease is None or lease.client != client:
+        renewal = lease is not None and lease.client == key and lease.state == BOUND
+        if lease is None or lease.client != key:
             if lease is not None:
                 self._forget(lease)
-            lease = Lease(Row(address, client, hardware, None, BOUND, now, now))
-            self._by_address[address] = self._by_client[client] = lease
+            lease = Lease(Row(address, key, client.hardware, None, BOUND, now, now))
+            self._by_address[address] = self._by_client[key] = lease
         elif lease.state != BOUND:
             self._reusable.pop(address, None)
             lease.state, lease.starts = BOUND, now
-        lease.hardware = hardware
+        lease.hardware = client.hardware
         lease.hostname = hostname or lease.hostname
         lease.expires = now + seconds
         self._queue(lease)
         return (*rows, lease.row()._replace(renewal=renewal))
 
-    def release(self, client: bytes, address: int, now: float) -> tuple[Row, ...]:
+    def release(self, client: Client, address: int, now: float) -> tuple[Row, ...]:
         """The client gives its address back; it stays its own until someone else needs it. () if it was not its own."""
         lease = self._by_address.get(address)
-        if lease is None or lease.client != client or lease.state != BOUND:
+        if lease is None or lease.client != client.key or lease.state != BOUND:
             return ()
         self._end(lease, RELEASED, now)
         return (lease.row(),)
 
-    def decline(self, client: bytes, hardware: bytes, address: int, now: float) -> tuple[Row, ...]:
+    def decline(self, client: Client, address: int, now: float) -> tuple[Row, ...]:
         """The client found the address that it was leased in use: nobody gets it for an hour. () if it was not its own.
 
         One client holds back at most three addresses, and all clients together at most a quarter of the pools: the
         oldest one becomes free again. A client declines after its ACK (RFC 2131 section 3.1), so an offer is no reason.
         """
         lease = self._by_address.get(address)
-        if lease is None or lease.client != client or lease.state != BOUND:
+        if lease is None or lease.client != client.key or lease.state != BOUND:
             return ()
-        mine = [a for a in self._declined if self._by_address[a].hardware == hardware]
+        mine = [a for a in self._declined if self._by_address[a].hardware == client.hardware]
         rows = [self._delete(self._by_address[a]) for a in mine[: max(0, len(mine) + 1 - DECLINES_PER_CLIENT)]]
         most = max(1, self.pools.size() // 4)
         while len(self._declined) >= most:
             rows.append(self._delete(self._by_address[next(iter(self._declined))]))
         self._drop_offer(address)
         self._forget(lease)
-        lease = Lease(Row(address, client, hardware, None, DECLINED, now, now + DECLINE_SECONDS))
+        lease = Lease(Row(address, client.key, client.hardware, None, DECLINED, now, now + DECLINE_SECONDS))
         self._by_address[address] = lease
         self._declined[address] = None
         self._queue(lease)
         return (*rows, lease.row())
 
-    def withdraw_offer(self, client: bytes) -> None:
+    def withdraw_offer(self, client: Client) -> None:
         """What was held for the client is free at once: it chose another server (RFC 2131 section 4.3.2)."""
-        address = self._offer_of.get(client)
+        address = self._offer_of.get(client.key)
         if address is not None:
             self._drop_offer(address)
 
@@ -273,16 +269,16 @@ class LeaseTable:
 
     # ------------------------------------------------------------ inside
 
-    def _choose(self, client: bytes, hardware: bytes, now: float) -> int | None:
+    def _choose(self, client: Client, now: float) -> int | None:
         address = self.pools.lowest(lambda a: a in self._by_address or a in self._offers)
         if address is not None:
             return address
         for candidate in islice(self._reusable, _SEARCHED):
-            if self.free_for(candidate, client, hardware, now):
+            if self.free_for(candidate, client, now):
                 return candidate
         for candidate in islice(self._offers, _SEARCHED):
             # The oldest unanswered offer is the next client's, although its time is not over.
-            if self.pools.usable(candidate, client, hardware) and self._ended(candidate, now):
+            if self.pools.usable(candidate, client) and self._ended(candidate, now):
                 return candidate
         return None
 
@@ -294,14 +290,14 @@ class LeaseTable:
         lease = self._by_address.get(address)
         return lease is None or lease.state in (RELEASED, EXPIRED) or (lease.state == BOUND and lease.expires <= now)
 
-    def _hold(self, address: int, client: bytes, hardware: bytes, now: float) -> None:
+    def _hold(self, address: int, client: Client, now: float) -> None:
         self._drop_offer(address)
         self.withdraw_offer(client)
         lease = self._by_address.get(address)
-        if lease is not None and lease.state == BOUND and lease.client == client and lease.expires > now:
+        if lease is not None and lease.state == BOUND and lease.client == client.key and lease.expires > now:
             return
-        self._offers[address] = Offer(client, hardware, now + OFFER_SECONDS)
-        self._offer_of[client] = address
+        self._offers[address] = Offer(client.key, client.hardware, now + OFFER_SECONDS)
+        self._offer_of[client.key] = address
 
     def _drop_offer(self, address: int) -> None:
         offer = self._offers.pop(address, None)

@@ -3,6 +3,8 @@
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from routerd.dhcp.client import Client, Token, follows_place
+
 
 class Pools:
     """Which client may hold which address, and which was never held. Addresses are numbers."""
@@ -13,31 +15,28 @@ class Pools:
         self._freed: list[int] = []
         self._freed_members: set[int] = set()
         self._excluded: frozenset[int] = frozenset()
-        self._reserved: dict[int, bytes] = {}
-        self._reserved_of: dict[bytes, int] = {}
+        self._reserved: dict[int, Token] = {}
+        self._reserved_of: dict[Token, int] = {}
 
     def configure(
-        self, pools: Sequence[tuple[int, int]], excluded: Iterable[int], reserved: Mapping[int, bytes]
+        self, pools: Sequence[tuple[int, int]], excluded: Iterable[int], reserved: Mapping[int, Token]
     ) -> None:
-        """Take over pools (first, last), addresses that are never leased, and reserved addresses by client key.
-
-        A reservation by MAC has the key of a client without identifier.
-        """
+        """Take over pools (first, last), addresses that are never leased, and reserved addresses with their tokens."""
         self._pools = tuple(sorted(pools))
         self._excluded = frozenset(excluded)
         self._reserved = dict(reserved)
-        self._reserved_of = {key: address for address, key in reserved.items()}
+        self._reserved_of = {token: address for address, token in reserved.items()}
         self._cursor = [first for first, _ in self._pools]
         self._freed = []
         self._freed_members = set()
 
-    def usable(self, address: int, client: bytes, hardware: bytes) -> bool:
+    def usable(self, address: int, client: Client) -> bool:
         """May this client hold this address?"""
         if address in self._excluded:
             return False
-        key = self._reserved.get(address)
-        if key is not None:
-            return key in (client, hardware)
+        token = self._reserved.get(address)
+        if token is not None:
+            return client.is_meant(token)
         return self.contains(address)
 
     def contains(self, address: int) -> bool:
@@ -48,13 +47,18 @@ class Pools:
         """How many addresses the pools have."""
         return sum(last - first + 1 for first, last in self._pools)
 
-    def is_reserved(self, address: int) -> bool:
-        """Is the address reserved for somebody?"""
-        return address in self._reserved
+    def takes_over(self, address: int, hardware: bytes, client: Client) -> bool:
+        """Does a reserved address go from the machine that holds it to this client, for whom it is reserved?
 
-    def reserved_for(self, client: bytes, hardware: bytes) -> int | None:
+        It follows its machine under whatever client identifier that boots, and a place whatever machine is there.
+        """
+        token = self._reserved.get(address)
+        return token is not None and (hardware == client.hardware or follows_place(token))
+
+    def reserved_for(self, client: Client) -> int | None:
         """The address that is reserved for this client."""
-        return self._reserved_of.get(client) or self._reserved_of.get(hardware)
+        reserved = self._reserved_of
+        return next((reserved[token] for token in client.tokens() if token in reserved), None) if reserved else None
 
     def lowest(self, taken: Callable[[int], bool]) -> int | None:
         """The lowest address of the pools that nobody has had since it was given back and that is not `taken`."""

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 from routerd.dhcp import options as opt
 from routerd.dhcp.message import NAK, Message
-from routerd.model import DhcpPart
+from routerd.model import DhcpScope
 
 _KEPT_BLOCKS = 512
 _MIN_LEASE = 60
@@ -18,9 +18,9 @@ _ROUTES = (opt.CLASSLESS_ROUTES, opt.MS_CLASSLESS_ROUTES)
 
 
 class ReplyOptions:
-    """Encodes the options of one LAN's replies."""
+    """Encodes the options of the replies to clients of one network."""
 
-    def __init__(self, part: DhcpPart) -> None:
+    def __init__(self, part: DhcpScope) -> None:
         self._part = part
         self._mask = opt.encode_option(opt.SUBNET_MASK, [part.network.netmask.packed])
         self._server = opt.encode_option(opt.SERVER_ID, [part.address.packed])
@@ -38,9 +38,25 @@ class ReplyOptions:
             return self._lease
         return min(self._lease, max(_MIN_LEASE, int.from_bytes(asked, "big")))
 
-    def encode(self, message: Message, kind: int, address: int, hostname: str | None, *, lease: bool = True) -> bytes:
-        """The options of an OFFER or ACK for `address`; without times where no `lease` is given (INFORM)."""
-        head = bytes((opt.MESSAGE_TYPE, 1, kind)) + self._server
+    def encode(
+        self,
+        message: Message,
+        kind: int,
+        address: int,
+        hostname: str | None,
+        *,
+        lease: bool = True,
+        server: bytes | None = None,
+        rapid: bool = False,
+    ) -> bytes:
+        """The options of an OFFER or ACK for `address`; without times where no `lease` is given (INFORM).
+
+        `server` is the server identifier where a relay agent asks for its own (RFC 5107); `rapid`: the ACK of a
+        DISCOVER (RFC 4039).
+        """
+        head = bytes((opt.MESSAGE_TYPE, 1, kind)) + self._server_id(server)
+        if rapid:
+            head += bytes((opt.RAPID_COMMIT, 0))
         if lease:
             head += self._times(self.lease_seconds(message))
         head += self._mask
@@ -58,9 +74,12 @@ class ReplyOptions:
             self._blocks[key] = block
         return head + block + tail
 
-    def encode_nak(self, message: Message) -> bytes:
+    def encode_nak(self, message: Message, server: bytes | None = None) -> bytes:
         """The options of a NAK: nothing of a lease (RFC 2131 table 3)."""
-        return bytes((opt.MESSAGE_TYPE, 1, NAK)) + self._server + _echo(message)
+        return bytes((opt.MESSAGE_TYPE, 1, NAK)) + self._server_id(server) + _echo(message)
+
+    def _server_id(self, server: bytes | None) -> bytes:
+        return self._server if server is None else bytes((opt.SERVER_ID, 4)) + server
 
     def _limit(self, message: Message) -> int:
         # RFC 2131 section 2 promises 576 bytes of a client that says nothing. One that asks for more options than fit
@@ -96,7 +115,7 @@ class ReplyOptions:
         return _fit({code: value for code, value in wanted.items() if value}, room)
 
 
-def _values(part: DhcpPart) -> dict[int, tuple[bytes, ...]]:
+def _values(part: DhcpScope) -> dict[int, tuple[bytes, ...]]:
     """Every option that this LAN can send, as parts that are not cut."""
     settings = part.settings
     values: dict[int, tuple[bytes, ...]] = {}
@@ -145,6 +164,8 @@ def _fit(wanted: dict[int, tuple[bytes, ...]], room: int) -> bytes:
 
 
 def _echo(message: Message) -> bytes:
-    """The client identifier goes back as it came (RFC 6842)."""
-    value = message.options.get(opt.CLIENT_ID)
-    return b"" if value is None else opt.encode_option(opt.CLIENT_ID, [value])
+    """Client identifier (RFC 6842) and relay agent information (RFC 3046) go back as they came, the latter last."""
+    client_id = message.options.get(opt.CLIENT_ID)
+    relay = message.options.get(opt.RELAY_AGENT)
+    echo = b"" if client_id is None else opt.encode_option(opt.CLIENT_ID, [client_id])
+    return echo if relay is None else echo + opt.encode_option(opt.RELAY_AGENT, [relay])

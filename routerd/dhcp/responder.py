@@ -1,15 +1,16 @@
-"""What a LAN's clients are answered (RFC 2131 section 4.3): one message in, one reply or nothing out.
+"""What the clients of a LAN are answered (RFC 2131 section 4.3): one message in, one reply or nothing out.
 
 Pure: the lease table changes at once, and a reply that promises something carries the rows that must be on disk
 before it leaves.
 """
 
 from collections import Counter
-from ipaddress import IPv4Address
+from collections.abc import Callable
 
 from routerd.dhcp import options as opt
+from routerd.dhcp.client import Client
 from routerd.dhcp.frame import BROADCAST_ADDRESS
-from routerd.dhcp.leases import LeaseTable, Row, client_key
+from routerd.dhcp.leases import LeaseTable, Row
 from routerd.dhcp.message import (
     ACK,
     BOOTREQUEST,
@@ -21,14 +22,27 @@ from routerd.dhcp.message import (
     OFFER,
     RELEASE,
     REQUEST,
+    SERVER_PORT,
     Message,
     encode_reply,
 )
-from routerd.dhcp.reply_options import ReplyOptions
+from routerd.dhcp.relay import RelayInfo, decode_relay_info
+from routerd.dhcp.scope import Scope
 from routerd.model import DhcpPart
 
 _EXHAUSTED_SECONDS = 60.0
-_NAMES = {DISCOVER: "discover", REQUEST: "request", DECLINE: "decline", RELEASE: "release", INFORM: "inform"}
+_MOST_HOPS = 16
+_NO_RELAY = RelayInfo()
+_RECEIVED = {
+    DISCOVER: "pkt4-discover-received",
+    REQUEST: "pkt4-request-received",
+    DECLINE: "pkt4-decline-received",
+    RELEASE: "pkt4-release-received",
+    INFORM: "pkt4-inform-received",
+}
+
+Answer = tuple["Reply | None", str, tuple[Row, ...]]
+"""The reply, the key of the leases, and rows that are to be stored beside the reply's own."""
 
 
 class Reply:
@@ -44,163 +58,200 @@ class Reply:
         self.rows = rows
 
 
+class _Asked:
+    """One message with what was found out about it: its network, its client, its relay agent."""
+
+    __slots__ = ("client", "message", "now", "relay", "scope")
+
+    def __init__(self, message: Message, scope: Scope, client: Client, relay: RelayInfo, now: float) -> None:
+        self.message = message
+        self.scope = scope
+        self.client = client
+        self.relay = relay
+        self.now = now
+
+
 class Responder:
     """Answers the clients of one LAN by the plan's part for it. Counters are named as Kea's statistics."""
 
-    def __init__(self, part: DhcpPart, table: LeaseTable, counters: Counter[str]) -> None:
-        self.table = table
+    def __init__(self, part: DhcpPart, table: Callable[[str], LeaseTable], counters: Counter[str]) -> None:
         self.counters = counters
         self.exhausted_at: float | None = None
+        self._table = table
+        self._scopes: dict[str, Scope] = {}
         self.configure(part)
 
     def configure(self, part: DhcpPart) -> None:
         """Serve by this part from now on; leases stay."""
         self.part = part
         self.exhausted_at = None
-        self._address = int(part.address)
-        self._first = int(part.network.network_address)
-        self._last = int(part.network.broadcast_address)
-        self._options = ReplyOptions(part)
-        settings = part.settings
-        reserved = {int(r.address): client_key(1, r.mac or b"", r.client_id) for r in settings.reservations}
-        self._hostnames = {client_key(1, r.mac or b"", r.client_id): r.hostname for r in settings.reservations}
-        pools = [(int(pool.first), int(pool.last)) for pool in settings.pools]
-        excluded = {int(address) for address in part.excluded} | {self._first, self._last}
-        self.table.pools.configure(pools, excluded, reserved)
-        self._boot = (
-            int(settings.next_server or 0),
-            (settings.server_name or "").encode("ascii"),
-            (settings.boot_file or "").encode("ascii"),
-        )
+        self._address, self._server = int(part.address), part.address.packed
+        self._scopes = {scope.key: Scope(scope, self._table(scope.key)) for scope in part.scopes}
+        self._own = self._scopes[part.own.key]
+        self._subnets = tuple(self._scopes[scope.key] for scope in part.subnets)
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """All networks that are served, the LAN's own first."""
+        return (self._own, *self._subnets)
 
     def exhausted(self, now: float) -> bool:
         """Did a client go without an address within the last minute?"""
         return self.exhausted_at is not None and now - self.exhausted_at < _EXHAUSTED_SECONDS
 
-    def respond(self, message: Message, unicast: bool, now: float) -> tuple[Reply | None, tuple[Row, ...]]:
+    def respond(self, message: Message, unicast: bool, now: float) -> Answer:
         """The reply to a client's message and the rows that it changes; a reply's own rows must be stored first.
 
         `unicast`: it was sent to this server's own address. Rows beside no reply are to be stored in time.
         """
-        kind = message.options.get(opt.MESSAGE_TYPE, b"")
-        nameless = not message.hlen and not message.options.get(opt.CLIENT_ID)
-        if message.op != BOOTREQUEST or len(kind) != 1 or kind[0] not in _NAMES or nameless:
+        options = message.options
+        kind = options.get(opt.MESSAGE_TYPE, b"")
+        nameless = not message.hlen and not options.get(opt.CLIENT_ID)
+        if message.op != BOOTREQUEST or len(kind) != 1 or kind[0] not in _RECEIVED or nameless:
             return self._drop("pkt4-unknown-received")
-        if message.giaddr:
+        if message.hops > _MOST_HOPS or message.giaddr == self._address:
+            return self._drop("pkt4-rfc-violation")
+        relay = decode_relay_info(options[opt.RELAY_AGENT]) if opt.RELAY_AGENT in options else _NO_RELAY
+        scope = self._scope(message, relay)
+        if scope is None:
             return self._drop("pkt4-not-for-us")
-        self.counters[f"pkt4-{_NAMES[kind[0]]}-received"] += 1
-        server = message.options.get(opt.SERVER_ID)
-        if server is not None and server != self.part.address.packed and kind[0] != INFORM:
-            if kind[0] == REQUEST:
-                self.table.withdraw_offer(self._client(message)[0])
-            return self._drop("pkt4-not-for-us")
-        if kind[0] == DISCOVER:
-            return self._discover(message, now), ()
-        if kind[0] == REQUEST:
-            return self._request(message, server is not None, unicast, now), ()
-        if kind[0] == INFORM:
-            return self._inform(message), ()
-        return None, self._give_back(message, kind[0], now)
+        self.counters[_RECEIVED[kind[0]]] += 1
+        hardware = bytes((message.htype,)) + message.chaddr
+        client = Client(options.get(opt.CLIENT_ID) or hardware, hardware, relay.circuit_id)
+        return self._answer(_Asked(message, scope, client, relay, now), kind[0], unicast)
 
-    def _drop(self, counter: str) -> tuple[None, tuple[Row, ...]]:
+    def _answer(self, asked: _Asked, kind: int, unicast: bool) -> Answer:
+        server = asked.message.options.get(opt.SERVER_ID)
+        if server is not None and server not in (self._server, asked.relay.server) and kind != INFORM:
+            if kind == REQUEST:
+                asked.scope.table.withdraw_offer(asked.client)
+            return self._drop("pkt4-not-for-us")
+        key = asked.scope.part.key
+        if kind == DISCOVER:
+            return self._discover(asked), key, ()
+        if kind == REQUEST:
+            return self._request(asked, server is not None, unicast), key, ()
+        if kind == INFORM:
+            return self._inform(asked), key, ()
+        return None, key, self._give_back(asked, kind)
+
+    def _drop(self, counter: str) -> Answer:
         self.counters[counter] += 1
         self.counters["pkt4-receive-drop"] += 1
-        return None, ()
+        return None, "", ()
 
-    @staticmethod
-    def _client(message: Message) -> tuple[bytes, bytes]:
-        hardware = bytes((message.htype,)) + message.chaddr
-        return message.options.get(opt.CLIENT_ID) or hardware, hardware
+    def _scope(self, message: Message, relay: RelayInfo) -> Scope | None:
+        """The network that the client is on: its link selection (RFC 3527), else its relay agent's address.
 
-    def _on_link(self, address: int) -> bool:
-        return self._first < address < self._last
+        Without a relay agent it is on the LAN, or it renews, through routers, an address behind a relay agent.
+        """
+        place = relay.link or message.giaddr or message.ciaddr
+        if not message.giaddr and not (self._subnets and place):
+            return self._own
+        if self._own.contains(place):
+            return self._own
+        found = next((scope for scope in self._subnets if scope.contains(place)), None)
+        return found or (None if message.giaddr else self._own)
 
     # ------------------------------------------------------------ DISCOVER and REQUEST
 
-    def _discover(self, message: Message, now: float) -> Reply | None:
-        client, hardware = self._client(message)
-        requested = _address_option(message, opt.REQUESTED_ADDRESS)
-        address = self.table.offer(client, hardware, requested, now)
-        self.exhausted_at = now if address is None else self.exhausted_at
+    def _discover(self, asked: _Asked) -> Reply | None:
+        message, scope, now = asked.message, asked.scope, asked.now
+        if scope.prefers_ipv6(message) and scope.table.of(asked.client.key) is None:
+            self.counters["pkt4-offer-sent"] += 1
+            return self._lease_reply(asked, OFFER, 0, ())
+        address = scope.table.offer(asked.client, _address_option(message, opt.REQUESTED_ADDRESS), now)
         if address is None:
+            self.exhausted_at = now
             self.counters["pkt4-allocation-failed"] += 1
             return None
+        if scope.settings.rapid_commit and opt.RAPID_COMMIT in message.options:
+            rows = self._bind(asked, address)
+            if rows is not None:
+                self.counters["pkt4-ack-sent"] += 1
+                return self._lease_reply(asked, ACK, address, rows, rapid=True)
         self.counters["pkt4-offer-sent"] += 1
-        return self._lease_reply(message, OFFER, address, ())
+        return self._lease_reply(asked, OFFER, address, ())
 
-    def _request(self, message: Message, selecting: bool, unicast: bool, now: float) -> Reply | None:
-        requested = _address_option(message, opt.REQUESTED_ADDRESS)
-        address = requested or message.ciaddr
+    def _request(self, asked: _Asked, selecting: bool, unicast: bool) -> Reply | None:
+        message, scope = asked.message, asked.scope
+        address = _address_option(message, opt.REQUESTED_ADDRESS) or message.ciaddr
         if not address:
             self._drop("pkt4-rfc-violation")
             return None
-        client, hardware = self._client(message)
-        lease = self.table.of(client)
+        lease = scope.table.of(asked.client.key)
         known = lease is not None and lease.address == address
-        authoritative = self.part.settings.is_authoritative
-        if not selecting and not known and not authoritative:
+        if not selecting and not known and not scope.settings.is_authoritative:
             # RFC 2131 section 4.3.2: no record of the client, so another server may have one. A client that holds
             # another address of ours, or asked us in person, is told.
             if lease is None and not unicast:
                 return None
-            return self._nak(message)
-        hostname = self._hostnames.get(client) or self._hostnames.get(hardware) or _hostname(message)
-        seconds = self._options.lease_seconds(message)
-        rows = self.table.bind(client, hardware, address, hostname, seconds, now) if self._on_link(address) else None
+            return self._nak(asked)
+        rows = self._bind(asked, address) if scope.contains(address) else None
         if rows is None:
-            return self._nak(message)
+            return self._nak(asked)
         self.counters["pkt4-ack-sent"] += 1
-        return self._lease_reply(message, ACK, address, rows)
+        return self._lease_reply(asked, ACK, address, rows)
 
-    def _lease_reply(self, message: Message, kind: int, address: int, rows: tuple[Row, ...]) -> Reply:
-        client, hardware = self._client(message)
-        hostname = self._hostnames.get(client) or self._hostnames.get(hardware)
-        options = self._options.encode(message, kind, address, hostname)
-        siaddr, sname, file = self._boot
-        payload = encode_reply(
-            message,
-            yiaddr=address,
-            options=options,
-            ciaddr=message.ciaddr if kind == ACK else 0,
-            siaddr=siaddr,
-            sname=sname,
-            file=file,
+    def _bind(self, asked: _Asked, address: int) -> tuple[Row, ...] | None:
+        voice = asked.scope.voice(asked.client)
+        hostname = voice.hostname or _hostname(asked.message)
+        seconds = voice.options.lease_seconds(asked.message)
+        return asked.scope.table.bind(asked.client, address, hostname, seconds, asked.now)
+
+    def _lease_reply(
+        self, asked: _Asked, kind: int, address: int, rows: tuple[Row, ...], *, rapid: bool = False
+    ) -> Reply:
+        message, voice = asked.message, asked.scope.voice(asked.client)
+        options = voice.options.encode(
+            message, kind, address, voice.hostname, server=asked.relay.server, rapid=rapid, lease=address != 0
         )
-        if message.ciaddr and kind == ACK and self._on_link(message.ciaddr):
-            return Reply(payload, message.ciaddr, CLIENT_PORT, None, rows)
-        if message.flags & BROADCAST_FLAG or message.htype != 1 or message.hlen != 6:
+        siaddr, sname, file = voice.boot
+        ciaddr = message.ciaddr if kind == ACK and not rapid else 0
+        payload = encode_reply(
+            message, yiaddr=address, options=options, ciaddr=ciaddr, siaddr=siaddr, sname=sname, file=file
+        )
+        if message.giaddr:
+            return Reply(payload, message.giaddr, SERVER_PORT, None, rows)
+        if ciaddr and asked.scope.contains(ciaddr):
+            return Reply(payload, ciaddr, CLIENT_PORT, None, rows)
+        if message.flags & BROADCAST_FLAG or message.htype != 1 or message.hlen != 6 or not address:
             return Reply(payload, BROADCAST_ADDRESS, CLIENT_PORT, None, rows)
         return Reply(payload, address, CLIENT_PORT, message.chaddr, rows)
 
-    def _nak(self, message: Message) -> Reply:
+    def _nak(self, asked: _Asked) -> Reply:
         self.counters["pkt4-nak-sent"] += 1
-        payload = encode_reply(
-            message, yiaddr=0, options=self._options.encode_nak(message), flags=message.flags | BROADCAST_FLAG
-        )
+        message, voice = asked.message, asked.scope.voice(asked.client)
+        options = voice.options.encode_nak(message, asked.relay.server)
+        payload = encode_reply(message, yiaddr=0, options=options, flags=message.flags | BROADCAST_FLAG)
+        if message.giaddr:
+            return Reply(payload, message.giaddr, SERVER_PORT, None, ())
         return Reply(payload, BROADCAST_ADDRESS, CLIENT_PORT, None, ())
 
     # ------------------------------------------------------------ the rest
 
-    def _inform(self, message: Message) -> Reply | None:
+    def _inform(self, asked: _Asked) -> Reply | None:
         """RFC 2131 section 4.3.5: parameters only, to the address that the client has."""
-        if not self._on_link(message.ciaddr):
+        message, scope = asked.message, asked.scope
+        if not scope.contains(message.ciaddr):
             self._drop("pkt4-not-for-us")
             return None
         self.counters["pkt4-ack-sent"] += 1
-        options = self._options.encode(message, ACK, message.ciaddr, None, lease=False)
-        siaddr, sname, file = self._boot
+        voice = scope.voice(asked.client)
+        options = voice.options.encode(message, ACK, message.ciaddr, None, lease=False, server=asked.relay.server)
+        siaddr, sname, file = voice.boot
         payload = encode_reply(
             message, yiaddr=0, options=options, ciaddr=message.ciaddr, siaddr=siaddr, sname=sname, file=file
         )
         return Reply(payload, message.ciaddr, CLIENT_PORT, None, ())
 
-    def _give_back(self, message: Message, kind: int, now: float) -> tuple[Row, ...]:
-        client, hardware = self._client(message)
+    def _give_back(self, asked: _Asked, kind: int) -> tuple[Row, ...]:
+        message, table = asked.message, asked.scope.table
         if kind == RELEASE:
-            rows = self.table.release(client, message.ciaddr, now)
+            rows = table.release(asked.client, message.ciaddr, asked.now)
         else:
             requested = _address_option(message, opt.REQUESTED_ADDRESS)
-            rows = self.table.decline(client, hardware, requested or message.ciaddr, now)
+            rows = table.decline(asked.client, requested or message.ciaddr, asked.now)
         if not rows:
             self.counters["pkt4-receive-drop"] += 1
         return rows
@@ -214,8 +265,3 @@ def _address_option(message: Message, code: int) -> int:
 def _hostname(message: Message) -> str | None:
     raw = message.options.get(opt.HOSTNAME)
     return opt.clean_hostname(raw) if raw else None
-
-
-def text_address(address: int) -> str:
-    """The dotted form of an address."""
-    return str(IPv4Address(address))

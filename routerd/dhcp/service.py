@@ -80,8 +80,7 @@ class DhcpService:
         for name, part in wanted.items():
             lan = self._lans.get(name)
             if lan is None:
-                table = self._table(name)
-                lan = LanService(part, own, table, self.counters, self._pipeline.add, self._pump)
+                lan = LanService(part, own, self._table, self.counters, self._pipeline.add, self._pump)
                 self._lans[name] = lan
             else:
                 lan.configure(part, own)
@@ -182,7 +181,7 @@ class DhcpService:
 
     def _deliver(self) -> None:
         for name, rows, reply in self._pipeline.done():
-            lan = self._lans.get(name)
+            lan = self._lans.get(lan_of(name))
             if lan is not None and reply is not None:
                 lan.send(reply)
             self._announce(name, rows)
@@ -193,7 +192,7 @@ class DhcpService:
         for row in rows:
             if not row.renewal:
                 report = _lease_report(lan, row, offset)
-                data = {"lan": lan, "mac": report.mac, "hostname": report.hostname}
+                data = {"lan": report.lan, "mac": report.mac, "hostname": report.hostname}
                 self._emit(Event("lease", str(report.address), report.state, time.time(), data))
 
     def _table(self, lan: str) -> LeaseTable:
@@ -224,8 +223,8 @@ class DhcpService:
                 "lan": name,
                 "address": str(lan.part.address),
                 "serving": lan.serving,
-                "pools": [str(pool) for pool in lan.part.settings.pools],
-                "leases": len(self._table(name)),
+                "pools": [str(pool) for scope in lan.part.scopes for pool in scope.settings.pools],
+                "leases": sum(len(self._table(scope.key)) for scope in lan.part.scopes),
             }
             for name, lan in self._lans.items()
         ]
@@ -246,6 +245,11 @@ class DhcpService:
         return tuple(found)
 
 
+def lan_of(key: str) -> str:
+    """The LAN's interface in the key of its leases, or of those of a network behind its relay agents."""
+    return key.partition(" ")[0]
+
+
 def _wall_offset() -> float:
     return time.time() - clock()
 
@@ -256,7 +260,7 @@ def _lease_report(lan: str, row: Row, offset: float) -> LeaseReport:
         mac=row.hardware[1:].hex(":"),
         client_id=None if row.client == row.hardware else row.client.hex(":"),
         hostname=row.hostname,
-        lan=lan,
+        lan=lan_of(lan),
         state=STATE_NAMES[row.state],
         starts=row.starts + offset,
         expires=row.expires + offset,

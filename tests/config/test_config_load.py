@@ -160,7 +160,7 @@ ONE_FAULT = [
     (VPN + POOL + f'server_name = "{"a" * 64}"\n', "lan[0].dhcp.server_name", "at most 63"),
     (VPN + POOL + 'boot_file = "é"\n', "lan[0].dhcp.boot_file", "ASCII"),
     # lan.dhcp.reservation
-    (VPN + RESERVE, "lan[0].dhcp.reservation[0]", "set mac, or client_id"),
+    (VPN + RESERVE, "lan[0].dhcp.reservation[0]", "set mac, client_id or circuit_id"),
     (VPN + BARE + "reservation = 1\n", "lan[0].dhcp.reservation", "begin it with [[lan.dhcp.reservation]]"),
     (
         VPN + RESERVE + 'mac = "02:00:00:00:00:22"\nclient_id = "01"\n',
@@ -463,3 +463,73 @@ def test_an_empty_file_lacks_both() -> None:
 def test_load_takes_what_is_not_a_table() -> None:
     with pytest.raises(ConfigError):
         load([])  # type: ignore[arg-type]
+
+
+SUBNETS = """
+[[vpn]]
+interface = "wg0"
+[[lan]]
+interface = "eth0"
+[lan.dhcp]
+pools = ["192.168.200.50-192.168.200.60"]
+router = "192.168.200.1"
+dns = ["192.168.200.1"]
+lease_time = "2h"
+rapid_commit = true
+[[lan.dhcp.option]]
+code = 150
+type = "string"
+value = "all"
+[[lan.dhcp.option]]
+code = 151
+type = "string"
+value = "all"
+[[lan.dhcp.reservation]]
+mac = "02:00:00:00:00:22"
+address = "192.168.200.22"
+[[lan.dhcp.subnet]]
+subnet = "192.168.201.0/24"
+pools = ["192.168.201.50-192.168.201.60"]
+router = "192.168.201.1"
+lease_time = "1h"
+[[lan.dhcp.subnet.option]]
+code = 150
+type = "string"
+value = "own"
+[[lan.dhcp.subnet.reservation]]
+circuit_id = "70:31"
+address = "192.168.201.9"
+router = "none"
+"""
+
+
+def test_a_subnet_takes_what_it_does_not_set_from_its_lan() -> None:
+    dhcp = parse(SUBNETS).lans[0].dhcp
+    assert dhcp is not None
+    (subnet,) = dhcp.subnets
+    assert (subnet.lease_time, subnet.rapid_commit, str(subnet.router)) == (3600.0, True, "192.168.201.1")
+    assert [str(address) for address in subnet.dns] == ["192.168.200.1"]
+    assert {option.code: option.data for option in subnet.options} == {150: b"own", 151: b"all"}
+    (own,) = subnet.reservations
+    assert (own.circuit_id, own.router) == (b"p1", "none")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("192.168.201.50-", "192.168.200.150-", "lan[0].dhcp.subnet[0].pools[0]"),
+        ('router = "192.168.201.1"', 'router = "192.168.202.1"', "lan[0].dhcp.subnet[0].router"),
+        ('address = "192.168.201.9"', 'address = "192.168.202.9"', "lan[0].dhcp.subnet[0].reservation[0].address"),
+        ('subnet = "192.168.201.0/24"', "", "lan[0].dhcp.subnet[0].subnet"),
+        ('subnet = "192.168.201.0/24"', 'subnet = "192.168.201.1/24"', "lan[0].dhcp.subnet[0].subnet"),
+        (
+            'circuit_id = "70:31"',
+            'circuit_id = "70:31"\nmac = "02:00:00:00:00:01"',
+            "lan[0].dhcp.subnet[0].reservation[0].circuit_id",
+        ),
+    ],
+)
+def test_faults_of_a_subnet(old: str, new: str, path: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(SUBNETS.replace(old, new))
+    assert path in [fault.path for fault in caught.value.errors]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routerd.config.model import Option, Reservation
+from routerd.dhcp.client import Client
 from routerd.dhcp.frame import BROADCAST_ADDRESS
 from routerd.dhcp.leases import BOUND, DECLINED, RELEASED
 from routerd.dhcp.message import BROADCAST_FLAG, decode_message
@@ -266,7 +267,7 @@ def test_requests(address: str, holds: bool, authoritative: bool, init_reboot: b
     scene = Scene(part(settings(authoritative=authoritative)))
     if holds:
         scene.lease()
-    scene.table.bind(b"\1other!", b"\1other!", ip("192.168.200.59"), None, 3600.0, scene.now)
+    scene.table.bind(Client(b"\1other!", b"\1other!"), ip("192.168.200.59"), None, 3600.0, scene.now)
     options = [(50, IPv4Address(address).packed)]
     if not init_reboot:
         options.append((54, SERVER.packed))
