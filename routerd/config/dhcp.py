@@ -48,9 +48,9 @@ def make_dhcp(values: dict[str, Any], path: str, faults: Faults) -> Dhcp:
 def _inherited(around: Dhcp, own: dict[str, Any], values: dict[str, Any]) -> Dhcp:
     taken = {name: value for name, value in values.items() if name not in _NOT_INHERITED}
     options = own.get("options", ())
-    codes = {option.code for option in options}
+    codes = {option.code for option in options} | ({NTP} if own.get("ntp") else set())
     kept = tuple(option for option in around.options if option.code not in codes)
-    return Dhcp(**{**taken, **own, "options": kept + tuple(options)})
+    return Dhcp(**{**taken, **own, "options": tuple(options) + kept})
 
 
 def _checked(dhcp: Dhcp, path: str, faults: Faults) -> Dhcp:
@@ -136,10 +136,11 @@ def _check_options(dhcp: Dhcp, path: str, faults: Faults) -> None:
     where = f"{path}.option"
     seen: dict[int, int] = {}
     for index, option in enumerate(dhcp.options):
-        here = f"{faults.item(where, index)}.code"
         first = seen.setdefault(option.code, index)
         if first != index:
             mend = "keep one of the two, with all values in an array"
-            faults.add(here, option.code, f"is set already at {faults.item(where, first)}", mend)
+            rule = f"is set already at {faults.item(where, first)}"
+            faults.add(f"{faults.item(where, index)}.code", option.code, rule, mend)
         elif option.code == NTP and dhcp.ntp:
+            here = f"{faults.item(where, index)}.code"
             faults.add(here, option.code, "must not be set beside ntp", "keep one of the two")

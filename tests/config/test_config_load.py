@@ -465,6 +465,7 @@ def test_load_takes_what_is_not_a_table() -> None:
         load([])  # type: ignore[arg-type]
 
 
+_RESERVED = "lan[0].dhcp.subnet[0].reservation[0]"
 SUBNETS = """
 [[vpn]]
 interface = "wg0"
@@ -519,7 +520,7 @@ def test_a_subnet_takes_what_it_does_not_set_from_its_lan() -> None:
     [
         ("192.168.201.50-", "192.168.200.150-", "lan[0].dhcp.subnet[0].pools[0]"),
         ('router = "192.168.201.1"', 'router = "192.168.202.1"', "lan[0].dhcp.subnet[0].router"),
-        ('address = "192.168.201.9"', 'address = "192.168.202.9"', "lan[0].dhcp.subnet[0].reservation[0].address"),
+        ('address = "192.168.201.9"', 'address = "192.168.202.9"', _RESERVED + ".address"),
         ('subnet = "192.168.201.0/24"', "", "lan[0].dhcp.subnet[0].subnet"),
         ('subnet = "192.168.201.0/24"', 'subnet = "192.168.201.1/24"', "lan[0].dhcp.subnet[0].subnet"),
         (
