@@ -4,7 +4,7 @@ Secret keys are skipped where they stand; no text of a line ever gets into an er
 """
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_network
@@ -14,6 +14,7 @@ from routerd.model import Network, WireGuardDevice, WireGuardPeer
 SECRET = frozenset((b"private_key", b"preshared_key"))
 
 _LONGEST_LINE = 1024
+_LINES_AT_ONCE = 1024
 _UINT64 = (1 << 64) - 1
 
 
@@ -65,13 +66,18 @@ def complete(answer: bytes | bytearray) -> bool:
     return answer.startswith(b"errno=", last)
 
 
-def parse_device(interface: str, answer: bytes | bytearray) -> WireGuardDevice:
+def parse_device(
+    interface: str, answer: bytes | bytearray, is_given_up: Callable[[], bool] = lambda: False
+) -> WireGuardDevice:
     """The device that the answer describes. Raises `TextError`; its `code` is set where the device itself said no.
 
-    Keys that the protocol does not have (yet) are skipped. Numbers must be in their range.
+    Keys that the protocol does not have (yet) are skipped. Numbers must be in their range. `is_given_up` is asked now
+    and then: whether nobody waits for the result any more.
     """
     listen_port, peers, ended = 0, list[_Peer](), False
     for at, key, value in _lines(answer):
+        if not at % _LINES_AT_ONCE and is_given_up():
+            raise TextError("given up")
         if ended:
             raise TextError(f"line {at}: nothing is expected after errno")
         if key == b"errno":
