@@ -235,6 +235,8 @@ class App:
                 await self.peers.apply(part)
             elif part != self._part:
                 self.peers.update(changes(self._part, part))
+            else:
+                return
             self._part = part
 
     def _set_plan(self, made: Plan) -> None:
@@ -283,7 +285,7 @@ class App:
         services = (self.observe, self.dhcp, self.routes, self.peers, self.api)
         found = [*self.plan.problems, *(problem for service in services for problem in service.problems())]
         if self._faults:
-            values = (("path", self.path), ("count", str(len(self._faults))), ("first", str(self._faults[0])))
+            values = (("path", self.path), ("count", _count(len(self._faults))), ("first", str(self._faults[0])))
             found.append(Problem("config-invalid", "config", values))
         return found
 
@@ -301,6 +303,10 @@ class App:
     def _status(self) -> dict[str, object]:
         services = (self.observe, self.dhcp, self.routes, self.peers, self.api)
         return {"process": own_process(), **{service.name: service.status() for service in services}}
+
+
+def _count(faults: int) -> str:
+    return f"{faults} fault{'' if faults == 1 else 's'}"
 
 
 def _store_path(config: Config) -> str:

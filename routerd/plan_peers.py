@@ -1,12 +1,15 @@
 """Which peers there are and how each is measured, from configuration and facts. Pure."""
 
 from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network
 
 from routerd.allowed import Owners
 from routerd.config.model import Config, PeerConfig, Vpn
 from routerd.config.probes import UNSENT, probing
 from routerd.model import Address, Facts, Interface, Network, PeerChange, PeersPart, ProbeTarget, VpnFacts
 from routerd.plan_lacks import lacks
+
+Sources = tuple[tuple[IPv4Address, IPv4Network], ...]
 
 
 def peers_part(config: Config, facts: Facts) -> PeersPart:
@@ -30,24 +33,24 @@ def targets_of(vpn: Vpn, facts: Facts, interval: float) -> list[ProbeTarget]:
     """The peers of one vpn: configured ones first, then those that only WireGuard knows, under their public key."""
     found = dict(facts.vpns.get(vpn.name, VpnFacts(found=False)).peers)
     owners = Owners(found.items())
+    sources = sources_of(facts.interfaces.get(vpn.interface) if vpn.interface is not None else None)
     rest, targets = dict(found), []
     for peer in vpn.peers:
         key = peer.public_key or (owners.find(peer.address) if peer.address is not None else None)
-        targets.append(decide_peer(vpn, peer, key, found.get(key or "", ()), facts, interval))
+        targets.append(decide_peer(vpn, peer, key, found.get(key or "", ()), sources, interval))
         rest.pop(key or "", None)
     for key, allowed in rest.items():
-        targets.append(decide_peer(vpn, PeerConfig(name=key, public_key=key), key, allowed, facts, interval))
+        targets.append(decide_peer(vpn, PeerConfig(name=key, public_key=key), key, allowed, sources, interval))
     return targets
 
 
 def decide_peer(
-    vpn: Vpn, peer: PeerConfig, key: str | None, allowed: tuple[Network, ...], facts: Facts, interval: float
+    vpn: Vpn, peer: PeerConfig, key: str | None, allowed: tuple[Network, ...], sources: Sources, interval: float
 ) -> ProbeTarget:
     """How one peer is measured: by ICMP where it has a single address, else by its handshakes."""
     own = peer.address or single_address(allowed)
     kind = peer.probe or ("icmp" if own is not None else "handshake")
     address = None if kind in UNSENT else probing(kind).host or own
-    interface = facts.interfaces.get(vpn.interface) if vpn.interface is not None else None
     return ProbeTarget(
         name=peer.name,
         vpn=vpn.name,
@@ -56,21 +59,25 @@ def decide_peer(
         kind=kind,
         interval=peer.interval or interval,
         interface=vpn.interface,
-        source=source_of(interface, address),
+        source=_source(sources, address),
         allowed_ips=allowed,
         own=peer.address,
     )
 
 
-def source_of(interface: Interface | None, address: Address | None) -> Address | None:
-    """The interface's address that probes of `address` come from: the one on its network, else the first.
+def sources_of(interface: Interface | None) -> Sources:
+    """The addresses of the vpn's interface with their networks."""
+    return () if interface is None else tuple((own.ip, own.network) for own in interface.addresses)
+
+
+def _source(sources: Sources, address: Address | None) -> Address | None:
+    """The address that probes come from: the one on the network of what is probed, else the first.
 
     None for IPv6: that address is read when the socket is opened.
     """
-    if interface is None or address is None or address.version == 6 or not interface.addresses:
+    if not sources or address is None or address.version == 6:
         return None
-    beside = (own.ip for own in interface.addresses if address in own.network)
-    return next(beside, interface.addresses[0].ip)
+    return next((ip for ip, network in sources if address in network), sources[0][0])
 
 
 def single_address(allowed: Iterable[Network]) -> Address | None:

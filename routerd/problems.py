@@ -27,7 +27,7 @@ _DECLARED = (
     Declared(
         "config-invalid",
         ERROR,
-        "{path} has {count} faults and was not taken over; the first: {first}",
+        "{subject}: {path} was not taken over, it has {count}; the first: {first}",
         "Correct it (routerd check lists all faults) and reload again; the configuration from before goes on.",
     ),
     Declared(
@@ -120,7 +120,7 @@ _DECLARED = (
     Declared(
         "lease-store",
         ERROR,
-        "leases cannot be written to {path}: {reason}",
+        "{subject}: {path} cannot be written: {reason}",
         "Free space or mend the file system; until then new leases are not promised.",
     ),
     Declared(
@@ -147,7 +147,7 @@ _DECLARED = (
     Declared(
         "kernel-route",
         ERROR,
-        "the kernel route {route} cannot be kept: {reason}",
+        "{subject}: {route} cannot be kept: {reason}",
         "Look for another program that manages routes: ip -4 route show {prefix}",
         depends_on=("interface-missing", "interface-down"),
     ),
@@ -256,26 +256,26 @@ _DECLARED = (
     Declared(
         "http-socket",
         ERROR,
-        "HTTP cannot be served at {listen}: {reason}",
+        "{subject}: cannot be served: {reason}",
         "{hint}",
         patience=0.0,
     ),
     Declared(
         "http-token",
         WARNING,
-        "the token file {path} cannot be used: {reason}",
+        "{subject}: the token file {path} cannot be used: {reason}",
         "{hint} Until then nothing can be changed over TCP, only over the Unix socket.",
     ),
     Declared(
         "http-tls",
         ERROR,
-        "the certificate {path} cannot be used: {reason}; {now}",
+        "{subject}: the certificate {path} cannot be used: {reason}; {now}",
         "{hint} It is looked at again within a minute, and at a reload.",
     ),
     Declared(
         "netlink",
         ERROR,
-        "the kernel's network state cannot be read: {reason}",
+        "{subject}: the network state cannot be read: {reason}",
         "routerd tries again by itself; facts may be old until then.",
         patience=2.0,
     ),

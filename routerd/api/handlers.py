@@ -50,7 +50,7 @@ def unknown_peer(name: str) -> web.Response:
 
 
 class Readers:
-    """The answers to GET, made from the sources; `counters` are those of the HTTP service itself."""
+    """The answers to GET, made from the sources."""
 
     def __init__(self, sources: Sources, scrapes: Scrapes) -> None:
         self._sources = sources

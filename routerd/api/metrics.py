@@ -89,8 +89,10 @@ def _own(now: Snapshot) -> Iterator[Metric]:
     yield _gauge("routerd_routes", "Routes towards the VPN by state.", ("state",), routes)
     problems = ((key, count) for key, count in sorted(now.problems.items()))
     yield _gauge("routerd_problems", "Problems that stand now, by code and severity.", ("code", "severity"), problems)
-    http = (((kind,), count) for kind, count in sorted(now.http.items()))
-    yield _counter("routerd_http_incidents", "HTTP requests, and connections that went wrong.", ("kind",), http)
+    requests = [((), now.http.get("requests", 0))]
+    yield _counter("routerd_http_requests", "HTTP requests that were read.", (), requests)
+    http = (((kind,), count) for kind, count in sorted(now.http.items()) if kind != "requests")
+    yield _counter("routerd_http_incidents", "HTTP connections and requests that went wrong.", ("kind",), http)
 
 
 def _wireguard(now: Snapshot) -> Iterator[Metric]:

@@ -17,20 +17,17 @@ _PARTS = ("/health", "/probe")
 _LAST_SECOND = 253402300799.0
 
 
+@lru_cache(maxsize=4096)
 def time_text(unix: float | None, *, milliseconds: bool = False) -> str | None:
-    """Unix seconds in RFC 3339 UTC; None where unknown, endless, or beyond the year 9999."""
+    """Unix seconds in RFC 3339 UTC; None where unknown, endless, or beyond the year 9999.
+
+    Cached: a list of thousands holds the same moments more than once, and the next one most of them again.
+    """
     if unix is None or not math.isfinite(unix) or not 0 <= unix <= _LAST_SECOND:
         return None
     whole, microseconds = divmod(round(unix * 1_000_000), 1_000_000)
-    if not milliseconds:
-        return f"{_second(whole)}Z"
-    return f"{_second(whole)}.{microseconds // 1000:03}Z"
-
-
-@lru_cache(maxsize=4096)
-def _second(unix: int) -> str:
-    # Lists of thousands hold the same few moments again and again.
-    return datetime.fromtimestamp(unix, UTC).replace(tzinfo=None).isoformat()
+    text = datetime.fromtimestamp(whole, UTC).replace(tzinfo=None).isoformat()
+    return f"{text}.{microseconds // 1000:03}Z" if milliseconds else f"{text}Z"
 
 
 def peer(report: PeerReport) -> Json:

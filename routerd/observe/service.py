@@ -238,7 +238,9 @@ class ObserveService:
             self._took = max(self._took, asyncio.get_running_loop().time() - begin)
             if self._vpns.get(name) == interface:
                 devices[name] = device
-                self._known[name] = replace(vpn_facts(device), last=self._last(name))
+                known = replace(vpn_facts(device), last=self._last(name))
+                if known != self._known.get(name):
+                    self._known[name] = known
                 if self._unreadable.pop(name, None) is not None:
                     log.info("vpn %s: the WireGuard state can be read again", name)
 

@@ -65,6 +65,7 @@ class Probes:
         self._timeout = 2.0
         self._down_after, self._up_after = 3, 2
         self._connecting = 0
+        self._links: dict[Link, Link] = {}
         self._peers: dict[PeerKey, _Peer] = {}
         self._outstanding: dict[int, _Peer] = {}
         self._heap: list[tuple[float, int, _Peer]] = []
@@ -76,6 +77,7 @@ class Probes:
         """Take over what is to be probed; a peer whose address, link and interval stay is not disturbed."""
         self._timeout, self._down_after, self._up_after = part.timeout, part.down_after, part.up_after
         wanted = {key_of(target): target for target in part.targets}
+        self._links = {peer.link: peer.link for peer in self._peers.values()}
         gone = [PeerChange(key, None) for key in self._peers if key not in wanted]
         self.update([*gone, *(PeerChange(key, target) for key, target in wanted.items())], now)
 
@@ -84,6 +86,8 @@ class Probes:
         fresh = []
         for key, target in changes:
             link = None if target is None else link_of(target)
+            # Thousands of peers share a few links.
+            link = link if link is None else self._links.setdefault(link, link)
             peer = self._peers.get(key)
             if target is None or link is None or target.address is None:
                 if peer is not None:

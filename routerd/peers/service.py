@@ -33,7 +33,7 @@ from routerd.peers.sends import Link, Outcome, Send, key_of, link_of
 
 log = logging.getLogger("routerd.peers")
 
-_TICK = 0.005
+_TICK = 0.01
 _CLOCK_STEP = 1.0
 _LATE = 0.05
 
@@ -172,15 +172,15 @@ class PeersService:
     async def run(self) -> None:
         """Probe until cancelled; closes every socket then."""
         self._running = True
+        loop = asyncio.get_running_loop()
         try:
             while True:
                 self._wake.clear()
                 deadline = self._step(_now())
-                try:
-                    async with asyncio.timeout_at(deadline):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
+                timer = None if deadline is None else loop.call_at(deadline, self._wake.set)
+                await self._wake.wait()
+                if timer is not None:
+                    timer.cancel()
                 # Whatever is due within a tick is done together: thousands of peers do not cost a wake-up each.
                 await asyncio.sleep(_TICK)
         finally:

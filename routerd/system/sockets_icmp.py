@@ -4,7 +4,7 @@ import errno
 import os
 import socket
 import struct
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 
 from routerd.system.sockets_probe import Address, bind, socket_address
 
@@ -14,6 +14,7 @@ _ICMP6_FILTER = 1
 _ECHO_REPLY = 0
 _ECHO_REPLY6 = 129
 _LARGEST_REPLY = 2048
+_IPV4_HEADER = 20
 
 
 class IcmpSocket:
@@ -48,6 +49,9 @@ class IcmpSocket:
     def receive(self) -> tuple[bytes, Address]:
         """The next datagram and who sent it: with its IP header for IPv4, without for IPv6. Raises BlockingIOError."""
         data, sender = self._socket.recvfrom(_LARGEST_REPLY)
+        if self._socket.family == socket.AF_INET and len(data) >= _IPV4_HEADER:
+            # Out of the header, because that is much faster than parsing the text.
+            return data, IPv4Address(data[12:16])
         return data, ip_address(sender[0].partition("%")[0])
 
     def verify(self) -> None:

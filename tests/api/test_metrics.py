@@ -53,7 +53,8 @@ routerd_ready 1.0
 routerd_leases{{lan="eth0",state="bound"}} 3.0
 routerd_routes{{state="offered"}} 1.0
 routerd_problems{{code="peer-down",severity="warning"}} 1.0
-routerd_http_incidents_total{{kind="requests"}} 1.0
+routerd_http_requests_total 2.0
+routerd_http_incidents_total{{kind="refused-requests"}} 1.0
 wireguard_device_info{{device="wg0",public_key="{OWN_KEY}"}} 1.0
 {_INFO}
 wireguard_peer_last_handshake_seconds{{device="wg0",public_key="{KEY}"}} 1.79534154e+09
@@ -78,6 +79,7 @@ routerd_tasks 12.0
 
 def test_names_labels_and_values() -> None:
     async def test(client: Client) -> None:
+        assert (await client.ask("/livez", headers={"Host": "evil.example"})).status == 421
         answer = await client.ask("/metrics")
         assert answer.status == 200
         assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"

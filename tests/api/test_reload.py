@@ -210,7 +210,7 @@ def test_a_token_that_others_can_read_is_none(tmp_path: Path, token_file: Path, 
         tracker = ProblemTracker()
         tracker.update(problems, AT)
         (report,) = tracker.report(AT)
-        assert report.text == f"the token file {token_file} cannot be used: other users can read or change it"
+        assert report.text == f"http: the token file {token_file} cannot be used: other users can read or change it"
         assert "chmod 600" in report.mend
         assert (await unix.ask("/v1/reload", "POST")).status == 200
         os.chmod(token_file, 0o600)

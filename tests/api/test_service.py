@@ -261,7 +261,7 @@ def test_a_port_in_use_is_a_problem_until_it_is_free() -> None:
                 tracker = ProblemTracker()
                 tracker.update(service.problems(), AT)
                 (problem,) = tracker.report(AT)
-                assert problem.text == f"HTTP cannot be served at {listen}: Address already in use"
+                assert problem.text == f"http {listen}: cannot be served: Address already in use"
                 assert "ss -ltnp" in problem.mend
                 assert [check.ok for check in service.checks()] == [False]
                 assert (await Client(service, ANY).ask("/livez")).status == 200

@@ -4,6 +4,7 @@ python -m tests.kernel [pytest's arguments, such as -k nft]
 """
 
 import shlex
+import signal
 import sys
 import tempfile
 import time
@@ -22,14 +23,13 @@ _INIT = Path(__file__).with_name("init")
 def main(arguments: list[str]) -> int:
     """Builds, boots, and tells every line with the seconds since the start. Returns 0 only if every test passed."""
     begun = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def tell(line: str) -> None:
         print(f"{time.monotonic() - begun:6.1f}  {line}", flush=True)
 
-    image.CACHE.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix="image-", dir=image.CACHE) as directory:
-            fault = _run(Path(directory, "initrd"), arguments, tell)
+        fault = _run(arguments, tell)
     except (image.ImageError, boot.DeadlineError) as error:
         fault = str(error)
     except KeyboardInterrupt:
@@ -38,14 +38,14 @@ def main(arguments: list[str]) -> int:
     return 1 if fault else 0
 
 
-def _run(initrd: Path, arguments: list[str], tell: Callable[[str], None]) -> str | None:
-    kernel = image.kernel()
-    size = image.build(initrd, init_script(arguments))
-    tell(f"# {kernel.name}, {size >> 20} MiB of files; emulated, at most {LIMIT:g} s")
-    verdict = Verdict()
-    for line in boot.lines(kernel, initrd, LIMIT):
-        tell(line)
-        verdict.take(line)
+def _run(arguments: list[str], tell: Callable[[str], None]) -> str | None:
+    kernel, verdict = image.kernel(), Verdict()
+    with tempfile.TemporaryFile(dir=image.CACHE) as initrd:
+        size = image.build(initrd, init_script(arguments))
+        tell(f"# {kernel.name}, {size >> 20} MiB of files; emulated, at most {LIMIT:g} s")
+        for line in boot.lines(kernel, initrd, LIMIT):
+            tell(line)
+            verdict.take(line)
     return verdict.fault()
 
 

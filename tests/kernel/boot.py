@@ -3,15 +3,18 @@
 import os
 import re
 import selectors
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from tests.kernel.image import ImageError
 
-_QEMU = "qemu-system-x86_64"
+# It ends with whom it works for, however that ends.
+_QEMU = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64"]
 # Speculation is not emulated, so there is nothing to mitigate. `panic`: a kernel that fails ends the emulator.
 # Expedited: a peer or namespace is gone in a millisecond, not in three ticks of the clock.
 _KERNEL_WORDS = "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off random.trust_cpu=on rcupdate.rcu_expedited=1"
@@ -24,15 +27,19 @@ class DeadlineError(Exception):
     """The machine did not power off in time."""
 
 
-def lines(kernel: Path, initrd: Path, limit: float) -> Iterator[str]:
+def lines(kernel: Path, initrd: BinaryIO, limit: float) -> Iterator[str]:
     """Everything that the machine writes to its console. Raises `DeadlineError` after `limit` seconds."""
     deadline = time.monotonic() + limit
-    with _running(_command(kernel, initrd)) as process, selectors.DefaultSelector() as selector:
+    with (
+        _running(_command(kernel, initrd.fileno()), initrd.fileno()) as process,
+        selectors.DefaultSelector() as selector,
+    ):
         assert process.stdout is not None
         selector.register(process.stdout, selectors.EVENT_READ)
         rest = b""
         while True:
-            if not selector.select(max(0.0, deadline - time.monotonic())):
+            left = deadline - time.monotonic()
+            if left <= 0 or not selector.select(left):
                 raise DeadlineError(f"not done after {limit:g} s")
             data = os.read(process.stdout.fileno(), 65536)
             *whole, rest = (rest + data).split(b"\n")
@@ -42,18 +49,30 @@ def lines(kernel: Path, initrd: Path, limit: float) -> Iterator[str]:
                 return
 
 
-def _command(kernel: Path, initrd: Path) -> list[str]:
+def _command(kernel: Path, initrd: int) -> list[str]:
     machine = ["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", "1024"]
     devices = ["-nodefaults", "-no-user-config", "-nographic", "-serial", "stdio", "-no-reboot", "-nic", "none"]
-    return [_QEMU, *machine, *devices, "-kernel", str(kernel), "-initrd", str(initrd), "-append", _KERNEL_WORDS]
+    return [
+        *_QEMU,
+        *machine,
+        *devices,
+        "-kernel",
+        str(kernel),
+        "-initrd",
+        f"/proc/self/fd/{initrd}",
+        "-append",
+        _KERNEL_WORDS,
+    ]
 
 
 @contextmanager
-def _running(argv: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    try:
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    except FileNotFoundError:
-        raise ImageError(f"{argv[0]} is not installed: scripts/setup kernel") from None
+def _running(argv: list[str], initrd: int) -> Iterator[subprocess.Popen[bytes]]:
+    missing = [program for program in (argv[0], _QEMU[-1]) if shutil.which(program) is None]
+    if missing:
+        raise ImageError(f"not installed: {', '.join(missing)}: scripts/setup kernel")
+    process = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[initrd]
+    )
     try:
         yield process
     finally:

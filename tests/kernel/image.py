@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from packaging.requirements import Requirement
 
@@ -19,9 +20,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 CACHE = CHECKOUT / ".cache/kernel"
 
 _MODULES = (
-    *("wireguard", "veth", "bridge", "dummy", "tun", "nf_tables", "nf_conntrack", "nf_conntrack_netlink"),
+    *("wireguard", "veth", "bridge", "dummy", "nf_tables", "nf_conntrack", "nf_conntrack_netlink"),
     *("nft_chain_nat", "nft_nat", "nft_masq", "nft_redir", "nft_ct", "nft_fib_inet", "nft_reject_inet", "nft_log"),
-    *("chacha20poly1305", "overlay"),
 )
 _PROGRAMS = ("sh", "ip", "nft", "wg", "ping", "busybox")
 _DISTRIBUTIONS = ("routerd", "pytest")
@@ -59,8 +59,8 @@ def kernel() -> Path:
     return CACHE / "boot" / f"vmlinuz-{release()}"
 
 
-def build(path: Path, init: str) -> int:
-    """Writes the archive to `path`; `init` is the script that runs first. Returns its length."""
+def build(out: BinaryIO, init: str) -> int:
+    """Writes the archive; `init` is the script that runs first. Returns its length."""
     tree = Tree()
     _add_base(tree, init)
     _add_modules(tree)
@@ -68,8 +68,9 @@ def build(path: Path, init: str) -> int:
     _add_python(tree)
     _add_checkout(tree)
     tree.copy_libraries()
-    with path.open("wb") as out:
-        return cpio.write(tree.entries(), out)
+    length = cpio.write(tree.entries(), out)
+    out.flush()
+    return length
 
 
 def _add_base(tree: Tree, init: str) -> None:

@@ -24,4 +24,4 @@ def test_every_step_of_the_demonstration_holds(tmp_path: Path, patience: None, r
         assert found in text, text
     for line in text.splitlines():
         if line.endswith(" s") or line.startswith("All"):
-            record_property("demonstration", line.strip())
+            record_property("step", line.strip())
