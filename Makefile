@@ -1,11 +1,11 @@
 # `make` alone lists the targets. On a fresh Debian 12, as root, each installs what it lacks.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench soak clean
+.PHONY: help demo test test-kernel lint format bench soak clean
 
 PYTHON := .venv/bin/python
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## show routerd's main job in a network of namespaces (root)
 	@scripts/setup demo
@@ -13,6 +13,10 @@ demo: ## show routerd's main job in a network of namespaces (root)
 
 test: lint ## lint, then run all tests; those of the network need root
 	@$(PYTHON) -m pytest -n 2 --durations=5 --durations-min=0.1
+
+test-kernel: ## run tests on Debian's kernel, emulated: its WireGuard, the example network, nftables
+	@scripts/setup kernel
+	@$(PYTHON) -m tests.kernel
 
 lint: ## ruff and mypy
 	@scripts/setup test

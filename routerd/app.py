@@ -17,12 +17,13 @@ from routerd.config.model import Config
 from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore, StoreError
 from routerd.events import EventLog
-from routerd.health import ERROR, INFO, WARNING, ProblemTracker
+from routerd.health import ProblemTracker
 from routerd.model import Check, Event, Facts, PeersPart, Plan, Problem, ProblemReport, Route, WireGuardDevice
 from routerd.observe.service import ObserveService
 from routerd.peers.service import PeersService
 from routerd.plan import plan
 from routerd.plan_peers import changes, peers_part
+from routerd.problems import ERROR, INFO, WARNING
 from routerd.routes.service import RoutesService
 from routerd.system.log import start_log
 from routerd.system.monitor import Monitor
@@ -66,7 +67,9 @@ class App:
         self._loaded = time.time()
         self._faults: tuple[ConfigFault, ...] = ()
         self._facts = Facts()
+        self._devices: dict[str, WireGuardDevice] = {}
         self._part = PeersPart()
+        self._stopping = False
         self._changed, self._kernel_changed = asyncio.Event(), asyncio.Event()
         self._applying, self._reloading = asyncio.Lock(), asyncio.Lock()
         self._tracker = ProblemTracker()
@@ -93,8 +96,11 @@ class App:
             checks=self._checks,
             status=self._status,
             config=lambda: ConfigReport(self.path, self._loaded, self._faults),
+            devices=lambda: self._devices,
             events=self.events,
             reload=self.reload,
+            release=self.dhcp.release,
+            probe=self.peers.probe_now,
             version=__version__,
             started=time.time(),
         )
@@ -105,9 +111,11 @@ class App:
         """Start, run until SIGTERM or SIGINT, stop in order; SIGHUP reloads. Raises `StartError`."""
         stop, hang_up = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number, event in ((signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, hang_up)):
-            loop.add_signal_handler(number, event.set)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
         await self._start()
+        # Not by the loop, which would make it deadly again when it closes.
+        signal.signal(signal.SIGHUP, lambda *_: loop.call_soon_threadsafe(hang_up.set))
         try:
             async with asyncio.TaskGroup() as tasks:
                 services = (self.dhcp, self.observe, self.routes, self.peers, self.api)
@@ -119,7 +127,10 @@ class App:
                 tasks.create_task(self._on_hang_up(hang_up), name="reload")
                 gc.freeze()
                 await stop.wait()
-                log.info("routerd: stopping")
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+                self._stopping = True
+                async with self._reloading:
+                    log.info("routerd: stopping")
                 raise _Stop
         except* _Stop:
             pass
@@ -155,24 +166,29 @@ class App:
     async def reload(self) -> ReloadResult:
         """Take over the configuration as it is now, or keep the running one if that has faults. One at a time."""
         async with self._reloading:
+            if self._stopping:
+                return ReloadResult(
+                    False, (ConfigFault("routerd", None, "is stopping", "reload after its next start"),)
+                )
             try:
                 config = await asyncio.to_thread(self._read)
                 if config.leases != self.config.leases:
                     await self.dhcp.move(LeaseStore(_store_path(config)))
+                await self._take_over(config)
             except ConfigError as error:
-                self._faults = error.errors
-                for fault in error.errors:
-                    log.error("config %s: %s", self.path, fault, extra={"every": True})
-                log.error("config %s: not taken over; routerd goes on with the one it has", self.path)
-                return ReloadResult(False, self._faults)
+                return self._refuse(error.errors)
             except StoreError as error:
-                fault = ConfigFault("leases.store", config.leases.store, str(error), "set a path that can be written")
-                self._faults = (fault,)
-                log.error("config %s: not taken over: %s", self.path, error)
-                return ReloadResult(False, self._faults)
-            await self._take_over(config)
+                mend = "set a path that can be written"
+                return self._refuse((ConfigFault("leases.store", config.leases.store, str(error), mend),))
             log.info("config %s: taken over", self.path)
             return ReloadResult(True, ())
+
+    def _refuse(self, faults: tuple[ConfigFault, ...]) -> ReloadResult:
+        self._faults = faults
+        for fault in faults:
+            log.error("config %s: %s", self.path, fault, extra={"every": True})
+        log.error("config %s: not taken over; routerd goes on with the one it has", self.path)
+        return ReloadResult(False, faults)
 
     async def _take_over(self, config: Config) -> None:
         if config.log != self.config.log:
@@ -192,6 +208,7 @@ class App:
         self._changed.set()
 
     def _on_devices(self, devices: dict[str, WireGuardDevice]) -> None:
+        self._devices = devices
         self.peers.observed(devices)
 
     def _on_peers(self) -> None:
@@ -218,6 +235,8 @@ class App:
                 await self.peers.apply(part)
             elif part != self._part:
                 self.peers.update(changes(self._part, part))
+            else:
+                return
             self._part = part
 
     def _set_plan(self, made: Plan) -> None:
@@ -266,7 +285,7 @@ class App:
         services = (self.observe, self.dhcp, self.routes, self.peers, self.api)
         found = [*self.plan.problems, *(problem for service in services for problem in service.problems())]
         if self._faults:
-            values = (("path", self.path), ("count", str(len(self._faults))), ("first", str(self._faults[0])))
+            values = (("path", self.path), ("count", _count(len(self._faults))), ("first", str(self._faults[0])))
             found.append(Problem("config-invalid", "config", values))
         return found
 
@@ -284,6 +303,10 @@ class App:
     def _status(self) -> dict[str, object]:
         services = (self.observe, self.dhcp, self.routes, self.peers, self.api)
         return {"process": own_process(), **{service.name: service.status() for service in services}}
+
+
+def _count(faults: int) -> str:
+    return f"{faults} fault{'' if faults == 1 else 's'}"
 
 
 def _store_path(config: Config) -> str:

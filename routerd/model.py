@@ -5,7 +5,7 @@ Times named `at`, `since` and `last_*` are Unix seconds (wall clock) unless a do
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Network
 from typing import NamedTuple
 
@@ -184,10 +184,11 @@ class KernelPart:
 
 @dataclass(frozen=True, slots=True)
 class ProbeTarget:
-    """One peer as peers/ measures it. `address` None: nothing to probe, the handshake decides.
+    """One peer as peers/ measures it. `address` is what is probed; None: nothing is, the handshake decides.
 
     `name` is the configured name, else the public key. `source` and `interface` bind the probe.
-    `kind` is icmp, handshake or none. `interval` is in seconds.
+    `kind` is the key `probe` as config/probes.py writes it: icmp, tcp:PORT, http://…, https://…, handshake or none.
+    `interval` is in seconds. `own` is the peer's own address as configured, which finds it where no key is given.
     """
 
     name: str
@@ -199,6 +200,7 @@ class ProbeTarget:
     interface: str | None = None
     source: Address | None = None
     allowed_ips: tuple[Network, ...] = ()
+    own: Address | None = None
 
 
 PeerKey = tuple[str, str]
@@ -214,12 +216,13 @@ class PeerChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PeersPart:
-    """All peers of all vpns, and how often one may fail or must succeed before its state changes."""
+    """All peers of all vpns, how often one may fail or must succeed before its state changes, and what they lack."""
 
     targets: tuple[ProbeTarget, ...] = ()
     timeout: float = 2.0
     down_after: int = 3
     up_after: int = 2
+    problems: "tuple[Problem, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,9 +316,23 @@ REACHABLE: Mapping[PeerState, bool | None] = {
 }
 
 
+class Evidence(NamedTuple):
+    """When a peer last gave a sign of life of this kind; None: never.
+
+    `kind` is probe (its last answer), handshake (its last one) or traffic (bytes that came from it, as its device
+    counts them, the answers to probes left out).
+    """
+
+    kind: str
+    at: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class PeerReport:
-    """One peer as `/v1/peers` shows it. `rtt` is in seconds."""
+    """One peer as `/v1/peers` shows it. `rtt` is in seconds; `failure` says why the last probe failed, if it did.
+
+    `flapping`: more than 4 changes of state in 5 minutes.
+    """
 
     name: str
     public_key: str | None
@@ -331,6 +348,9 @@ class PeerReport:
     rtt: float | None
     last_success: float | None
     failures: int
+    evidence: tuple[Evidence, ...] = ()
+    flapping: bool = False
+    failure: str | None = None
 
     @property
     def reachable(self) -> bool | None:
@@ -350,6 +370,19 @@ class LeaseReport:
     state: str
     starts: float
     expires: float
+
+
+class Released(Enum):
+    """How releasing a lease ended."""
+
+    DONE = "done"
+    """It is gone, also from the disk."""
+    NONE = "none"
+    """There is no lease of this address."""
+    RESERVED = "reserved"
+    """The address is kept for its client by the configuration."""
+    UNSTORED = "unstored"
+    """It is gone here, but the lease file could not be written: a restart before it can would bring it back."""
 
 
 @dataclass(frozen=True, slots=True)

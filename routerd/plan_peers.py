@@ -1,16 +1,24 @@
 """Which peers there are and how each is measured, from configuration and facts. Pure."""
 
 from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network
 
+from routerd.allowed import Owners
 from routerd.config.model import Config, PeerConfig, Vpn
-from routerd.model import Address, Facts, Network, PeerChange, PeersPart, ProbeTarget, VpnFacts
+from routerd.config.probes import UNSENT, probing
+from routerd.model import Address, Facts, Interface, Network, PeerChange, PeersPart, ProbeTarget, VpnFacts
+from routerd.plan_lacks import lacks
+
+Sources = tuple[tuple[IPv4Address, IPv4Network], ...]
 
 
 def peers_part(config: Config, facts: Facts) -> PeersPart:
-    """Every peer of every vpn, and the rules of probing."""
+    """Every peer of every vpn, the rules of probing, and what the peers lack."""
     probe = config.probe
-    targets = [target for vpn in config.vpns for target in targets_of(vpn, facts, probe.interval)]
-    return PeersPart(tuple(targets), probe.timeout, probe.down_after, probe.up_after)
+    by_vpn = [(vpn, targets_of(vpn, facts, probe.interval)) for vpn in config.vpns]
+    targets = [target for _, found in by_vpn for target in found]
+    problems = [problem for vpn, found in by_vpn for problem in lacks(config, vpn, found, facts)]
+    return PeersPart(tuple(targets), probe.timeout, probe.down_after, probe.up_after, tuple(problems))
 
 
 def changes(before: PeersPart, after: PeersPart) -> list[PeerChange]:
@@ -24,46 +32,52 @@ def changes(before: PeersPart, after: PeersPart) -> list[PeerChange]:
 def targets_of(vpn: Vpn, facts: Facts, interval: float) -> list[ProbeTarget]:
     """The peers of one vpn: configured ones first, then those that only WireGuard knows, under their public key."""
     found = dict(facts.vpns.get(vpn.name, VpnFacts(found=False)).peers)
-    targets = []
+    owners = Owners(found.items())
+    sources = sources_of(facts.interfaces.get(vpn.interface) if vpn.interface is not None else None)
+    rest, targets = dict(found), []
     for peer in vpn.peers:
-        key = peer.public_key or _key_of(peer.address, found)
-        targets.append(decide_peer(vpn, peer, key, found.get(key or "", ()), facts, interval))
-        found.pop(key or "", None)
-    for key, allowed in found.items():
-        targets.append(decide_peer(vpn, PeerConfig(name=key, public_key=key), key, allowed, facts, interval))
+        key = peer.public_key or (owners.find(peer.address) if peer.address is not None else None)
+        targets.append(decide_peer(vpn, peer, key, found.get(key or "", ()), sources, interval))
+        rest.pop(key or "", None)
+    for key, allowed in rest.items():
+        targets.append(decide_peer(vpn, PeerConfig(name=key, public_key=key), key, allowed, sources, interval))
     return targets
 
 
-def _key_of(address: Address | None, peers: dict[str, tuple[Network, ...]]) -> str | None:
-    """The peer whose AllowedIPs cover the address most narrowly, as WireGuard itself chooses."""
-    covering = [
-        (network.prefixlen, key)
-        for key, networks in peers.items()
-        for network in networks
-        if address is not None and network.version == address.version and address in network
-    ]
-    return max(covering)[1] if covering else None
-
-
 def decide_peer(
-    vpn: Vpn, peer: PeerConfig, key: str | None, allowed: tuple[Network, ...], facts: Facts, interval: float
+    vpn: Vpn, peer: PeerConfig, key: str | None, allowed: tuple[Network, ...], sources: Sources, interval: float
 ) -> ProbeTarget:
     """How one peer is measured: by ICMP where it has a single address, else by its handshakes."""
-    address = peer.address or single_address(allowed)
-    kind = peer.probe or ("icmp" if address is not None else "handshake")
-    interface = facts.interfaces.get(vpn.interface) if vpn.interface is not None else None
-    source = interface.addresses[0].ip if interface is not None and interface.addresses else None
+    own = peer.address or single_address(allowed)
+    kind = peer.probe or ("icmp" if own is not None else "handshake")
+    address = None if kind in UNSENT else probing(kind).host or own
     return ProbeTarget(
         name=peer.name,
         vpn=vpn.name,
         public_key=key,
-        address=address if kind == "icmp" else None,
+        address=address,
         kind=kind,
         interval=peer.interval or interval,
         interface=vpn.interface,
-        source=source if address is not None and address.version == 4 else None,
+        source=_source(sources, address),
         allowed_ips=allowed,
+        own=peer.address,
     )
+
+
+def sources_of(interface: Interface | None) -> Sources:
+    """The addresses of the vpn's interface with their networks."""
+    return () if interface is None else tuple((own.ip, own.network) for own in interface.addresses)
+
+
+def _source(sources: Sources, address: Address | None) -> Address | None:
+    """The address that probes come from: the one on the network of what is probed, else the first.
+
+    None for IPv6: that address is read when the socket is opened.
+    """
+    if not sources or address is None or address.version == 6:
+        return None
+    return next((ip for ip, network in sources if address in network), sources[0][0])
 
 
 def single_address(allowed: Iterable[Network]) -> Address | None:

@@ -19,6 +19,7 @@ def test_every_declaration_is_whole(code: str) -> None:
     assert declared.severity in ("error", "warning", "info")
     assert set(declared.depends_on) <= set(REGISTRY)
     assert code not in declared.depends_on
+    assert declared.text.startswith("{subject}: ")
     for text in (declared.text, declared.mend):
         assert text
         assert all(field is None or field for _, field, _, _ in string.Formatter().parse(text))

@@ -11,10 +11,14 @@ import routerd
 _HOUSE = Path(routerd.__file__).parent
 _FILES = sorted(path.relative_to(_HOUSE) for path in _HOUSE.rglob("*.py"))
 
-_OUTSIDE_NAMES = {"service.py", "store.py", "cli.py", "app.py"}
+_OUTSIDE_NAMES = {"service.py", "store.py", "cli.py", "app.py", "__main__.py"}
 _OUTSIDE_FOLDERS = {"commands", "system", "doctor", "lab"}
-_OUTSIDE_PATHS = {Path(f"api/{name}.py") for name in ("server", "answers", "handlers", "commands", "stream")}
+_OUTSIDE_PATHS = {
+    Path(f"api/{name}.py")
+    for name in ("server", "answers", "handlers", "commands", "stream", "connections", "encrypted", "scrapes", "sites")
+}
 _OUTSIDE_PATHS |= {Path(f"dhcp/{name}.py") for name in ("lan_service", "rival_service")}
+_OUTSIDE_PATHS |= {Path(f"peers/{name}_service.py") for name in ("icmp", "connect", "asking")}
 _OUTSIDE_MODULES = {
     *("aiohttp", "asyncio", "concurrent", "ctypes", "fcntl", "getpass", "glob", "http.client", "http.server", "io"),
     *("locale", "logging", "multiprocessing", "os", "pathlib", "platform", "pyroute2", "resource", "scapy", "secrets"),

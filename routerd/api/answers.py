@@ -3,26 +3,28 @@
 import asyncio
 import json
 import socket
-from collections.abc import Callable, Iterable, Mapping
-from ipaddress import IPv4Address
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from itertools import islice
 from typing import TypeVar
 
 from aiohttp import hdrs, web
 
 from routerd.api import pages, views
+from routerd.api.negotiation import etag, is_known
 
 SERVER = "routerd"
+_ETAG = "ETag"
 _ROWS = 200
+_TAGGED_ROWS = 1000
+"""Answers of more rows go out while they are made, which leaves no time to name their content."""
 
 T = TypeVar("T")
-K = TypeVar("K", str, IPv4Address)
 
 
 async def part_answer(
-    request: web.Request, key: str, rows: Iterable[T], view: Callable[[T], views.Json], order: pages.Order[T, K]
+    request: web.Request, key: str, rows: Iterable[T], view: Callable[[T], views.Json], order: pages.Order[T]
 ) -> web.StreamResponse:
-    """The part of a list that the request asks for, or the whole list."""
+    """The part of a list that the request asks for, with the way to the next one, or the whole list."""
     try:
         page = pages.parse_page(order, request.query)
     except ValueError as error:
@@ -30,53 +32,89 @@ async def part_answer(
     if page is None:
         return await list_answer(request, key, rows, view)
     best: list[T] = []
-    rows = iter(rows)
-    while piece := list(islice(rows, _ROWS)):
+    async for piece in pieces(rows):
         best = page.merge(best, piece)
+    best, target = page.split(best, request.path)
+    answer = await list_answer(request, key, best, view)
+    if target is not None:
+        answer.headers[hdrs.LINK] = f'<{target}>; rel="next"'
+    return answer
+
+
+async def pieces(rows: Iterable[T]) -> AsyncIterator[list[T]]:
+    """The rows in pieces, with other work between them."""
+    rows = iter(rows)
+    # Making the copy that the rows come from takes its time, too.
+    await asyncio.sleep(0)
+    while piece := list(islice(rows, _ROWS)):
+        yield piece
         await asyncio.sleep(0)
-    return await list_answer(request, key, best, view)
 
 
 async def list_answer(
     request: web.Request, key: str, rows: Iterable[T], view: Callable[[T], views.Json]
 ) -> web.StreamResponse:
-    """Send `{key: rows}` in pieces, so that a long list never holds the event loop for long."""
+    """`{key: rows}`, made in pieces, so that a long list never holds the event loop for long."""
     rows = iter(rows)
-    piece = list(islice(rows, _ROWS))
-    head = f'{{"{key}": ['
-    if len(piece) < _ROWS:
-        return web.Response(text=f"{head}{_rows(piece, view)}]}}\n", content_type="application/json")
+    await asyncio.sleep(0)
+    texts: list[str] = []
+    while piece := list(islice(rows, _ROWS)):
+        texts.append(_rows(piece, view))
+        if len(texts) * _ROWS > _TAGGED_ROWS:
+            return await _stream(request, f'{{"{key}": [' + ", ".join(texts), rows, view)
+        if len(piece) < _ROWS:
+            break
+        await asyncio.sleep(0)
+    return web.Response(text=f'{{"{key}": [{", ".join(texts)}]}}\n', content_type="application/json")
+
+
+async def _stream(
+    request: web.Request, head: str, rows: Iterable[T], view: Callable[[T], views.Json]
+) -> web.StreamResponse:
     response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/json; charset=utf-8"})
     await response.prepare(request)
     if request.method == hdrs.METH_HEAD:
         return response
-    while piece:
-        await response.write((head + _rows(piece, view)).encode())
-        await asyncio.sleep(0)
-        head = ", "
-        piece = list(islice(rows, _ROWS))
+    await response.write(head.encode())
+    async for piece in pieces(rows):
+        await response.write(f", {_rows(piece, view)}".encode())
     await response.write(b"]}\n")
     await response.write_eof()
     return response
 
 
+def _rows(piece: list[T], view: Callable[[T], views.Json]) -> str:
+    return json.dumps([view(row) for row in piece])[1:-1]
+
+
 async def count(rows: Iterable[T], state: Callable[[T], str]) -> dict[str, int]:
     """How many rows there are of each state, counted in pieces."""
     counts: dict[str, int] = {}
-    rows = iter(rows)
-    while piece := list(islice(rows, _ROWS)):
+    async for piece in pieces(rows):
         views.tally(counts, map(state, piece))
-        await asyncio.sleep(0)
     return counts
 
 
-def _rows(piece: list[T], view: Callable[[T], views.Json]) -> str:
-    return ", ".join(json.dumps(view(row)) for row in piece)
+def tagged(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """The answer with a name of its content, or 304 where the client has that content already."""
+    if response.status != 200 or not isinstance(response, web.Response) or not isinstance(response.body, bytes):
+        return response
+    if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD) or response.content_type != "application/json":
+        return response
+    tag = etag(response.body)
+    if is_known(request.headers.getall(hdrs.IF_NONE_MATCH, []), tag):
+        response = web.Response(status=304, headers={key: response.headers[key] for key in _kept(response)})
+    response.headers[_ETAG] = tag
+    return response
 
 
-def json_answer(status: int, body: views.Json) -> web.Response:
+def _kept(response: web.Response) -> Iterable[str]:
+    return (key for key in (hdrs.LINK,) if key in response.headers)
+
+
+def json_answer(status: int, body: views.Json, media: str = "application/json") -> web.Response:
     """A JSON object."""
-    return web.Response(status=status, text=json.dumps(body) + "\n", content_type="application/json")
+    return web.Response(status=status, text=json.dumps(body) + "\n", content_type=media)
 
 
 def error_answer(status: int, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -84,6 +122,11 @@ def error_answer(status: int, text: str, headers: Mapping[str, str] | None = Non
     response = json_answer(status, {"error": text})
     response.headers.update({hdrs.SERVER: SERVER, **(headers or {})})
     return response
+
+
+def not_allowed(request: web.Request, allowed: str) -> web.Response:
+    """405, and the methods that are allowed."""
+    return error_answer(405, f"{request.method} is not allowed here", {hdrs.ALLOW: allowed})
 
 
 def is_unix(request: web.Request) -> bool:

@@ -8,10 +8,12 @@ from ipaddress import IPv4Address
 
 from aiohttp import hdrs, web
 
-from routerd.api.answers import client, error_answer, is_unix, json_answer
+from routerd.api import negotiation, views
+from routerd.api.answers import client, error_answer, is_unix, json_answer, not_allowed
 from routerd.api.auth import has_token
-from routerd.api.handlers import Handler
-from routerd.api.sources import Released, Sources
+from routerd.api.handlers import READ, Handler, accepting, peer_path, unknown_peer
+from routerd.api.sources import Sources
+from routerd.model import Released
 from routerd.system.secret import SecretError
 
 log = logging.getLogger("routerd.api")
@@ -35,7 +37,17 @@ class Commands:
             found[hdrs.METH_POST, "/v1/reload"] = self._allowed(self._reload)
         if self._sources.release is not None:
             found[hdrs.METH_DELETE, "/v1/leases/{address}"] = self._allowed(self._release)
-        return found
+        if self._sources.probe is not None:
+            found[hdrs.METH_POST, "/v1/peers/{name:.+}"] = self._of_peer(self._allowed(self._probe))
+        return {path: accepting(negotiation.JSON, handler) for path, handler in found.items()}
+
+    def _of_peer(self, probe: Handler) -> Handler:
+        async def handler(request: web.Request) -> web.StreamResponse:
+            if peer_path(request)[1] != "/probe":
+                return not_allowed(request, READ)
+            return await probe(request)
+
+        return handler
 
     def _allowed(self, handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
@@ -47,7 +59,7 @@ class Commands:
                     await request.read()
             except TimeoutError:
                 return error_answer(408, f"the body did not come within {_BODY_SECONDS:.0f} s")
-            log.info("http %s: %s %s", client(request), request.method, request.path)
+            log.info("http %s: %s %s", client(request), request.method, request.path_qs)
             return await handler(request)
 
         return guarded
@@ -63,7 +75,7 @@ class Commands:
             return error_answer(403, "allowed over the Unix socket only, as [http] has no token_file")
         if has_token(request.headers.getall(hdrs.AUTHORIZATION, []), token):
             return None
-        log.warning("http %s: %s %s refused: no valid token", client(request), request.method, request.path)
+        log.warning("http %s: %s %s refused: no valid token", client(request), request.method, request.path_qs)
         headers = {"WWW-Authenticate": 'Bearer realm="routerd"'}
         return error_answer(401, "a valid token is needed: Authorization: Bearer TOKEN", headers)
 
@@ -86,4 +98,12 @@ class Commands:
             return error_answer(409, f"{address} is reserved: remove the reservation from the configuration")
         if outcome is Released.NONE:
             return error_answer(404, f"there is no lease of {address}")
+        if outcome is Released.UNSTORED:
+            return error_answer(503, f"{address} is free now, but the lease file cannot be written; see /v1/problems")
         return json_answer(200, {"released": str(address)})
+
+    async def _probe(self, request: web.Request) -> web.StreamResponse:
+        assert self._sources.probe is not None
+        name, _ = peer_path(request)
+        report = await self._sources.probe(name)
+        return unknown_peer(name) if report is None else json_answer(200, views.peer(report))

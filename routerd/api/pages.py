@@ -1,51 +1,123 @@
 """Parts of long lists: `?limit=N&after=KEY` gives the N rows that follow KEY, in the order of their keys. Pure."""
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address
-from typing import Generic, TypeVar
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import quote
 
-from routerd.model import LeaseReport, PeerReport
+from routerd.model import LeaseReport, PeerReport, ProblemReport, Route
 
 MOST_ROWS = 1000
 
+_LAST = "\U0010ffff"
+_TAB = "\t"
+
 T = TypeVar("T")
-K = TypeVar("K", str, IPv4Address)
+Key = tuple[Any, ...]
+
+
+class Query(Protocol):
+    """The parameters of a request, each given any number of times."""
+
+    def getall(self, key: str, default: list[str], /) -> list[str]:
+        """All values of one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order(Generic[T, K]):
-    """The order of a list: the key of a row, and how a key is read from `after` (may raise ValueError)."""
+class Order(Generic[T]):
+    """The order of a list: the key of a row, the key as text, and how a text is read (may raise ValueError)."""
 
-    key: Callable[[T], K]
-    parse: Callable[[str], K]
+    key: Callable[[T], Key]
+    text: Callable[[T], str]
+    parse: Callable[[str], Key]
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[T, K]):
+class Page(Generic[T]):
     """The part that is asked for: at most `limit` rows, those after the key `after`, or the first ones."""
 
-    order: Order[T, K]
+    order: Order[T]
     limit: int
-    after: K | None
+    after: Key | None
 
     def merge(self, best: list[T], piece: Iterable[T]) -> list[T]:
-        """The rows of this part out of `best`, an earlier result, and of `piece`."""
+        """The rows of this part, and the one that follows it, out of `best`, an earlier result, and of `piece`."""
         key, after = self.order.key, self.after
         rows = [row for row in piece if after is None or key(row) > after]
-        return heapq.nsmallest(self.limit, best + rows, key=key) if rows else best
+        return heapq.nsmallest(self.limit + 1, best + rows, key=key) if rows else best
+
+    def split(self, best: list[T], path: str) -> tuple[list[T], str | None]:
+        """The rows of this part out of the result of `merge`, and the target of the next one if there is one."""
+        rows = best[: self.limit]
+        if len(best) <= self.limit:
+            return rows, None
+        return rows, f"{path}?limit={self.limit}&after={quote(self.order.text(rows[-1]), safe='')}"
 
 
-LEASES: Order[LeaseReport, IPv4Address] = Order(lambda report: report.address, IPv4Address)
-PEERS: Order[PeerReport, str] = Order(lambda report: report.name, str)
-
-
-def parse_page(order: Order[T, K], query: Mapping[str, str]) -> Page[T, K] | None:
+def parse_page(order: Order[T], query: Query) -> Page[T] | None:
     """The part that a query asks for; None for the whole list. Raises ValueError with the rule."""
-    limit, after = query.get("limit"), query.get("after")
+    limit, after = _single(query, "limit"), _single(query, "after")
     if limit is None and after is None:
         return None
     if limit is not None and not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MOST_ROWS):
         raise ValueError(f"limit is a number from 1 to {MOST_ROWS}")
     return Page(order, MOST_ROWS if limit is None else int(limit), None if after is None else order.parse(after))
+
+
+def _single(query: Query, name: str) -> str | None:
+    values = query.getall(name, [])
+    if len(values) > 1:
+        raise ValueError(f"{name} is given once at most")
+    return values[0] if values else None
+
+
+def _parse_peer(text: str) -> Key:
+    # Two vpns may have a peer of the same public key: the vpn follows the name, and a name alone means all of them.
+    name, tab, vpn = text.partition(_TAB)
+    return (name, vpn if tab else _LAST)
+
+
+def _parse_lease(text: str) -> Key:
+    address, tab, lan = text.partition(_TAB)
+    return (IPv4Address(address), lan if tab else _LAST)
+
+
+def _route_key(route: Route) -> Key:
+    return (route.prefix, route.lan, "" if route.gateway is None else str(route.gateway))
+
+
+def _parse_route(text: str) -> Key:
+    prefix, tab, rest = text.partition(_TAB)
+    lan, second, gateway = rest.partition(_TAB)
+    return (IPv4Network(prefix), lan if tab else _LAST, gateway if second else _LAST)
+
+
+_RANK = {"error": 0, "warning": 1, "info": 2}
+
+
+def _problem_key(report: ProblemReport) -> Key:
+    """First causes first, then by severity and age, as the whole list is sorted."""
+    rank = _RANK.get(report.severity, len(_RANK))
+    return (int(report.caused_by is not None), rank, report.since, report.code, report.subject)
+
+
+def _parse_problem(text: str) -> Key:
+    parts = text.split(_TAB, 4)
+    if len(parts) != 5:
+        raise ValueError("after comes from the Link header of the part before")
+    caused, rank, since, code, subject = parts
+    return (int(caused), int(rank), float(since), code, subject)
+
+
+LEASES: Order[LeaseReport] = Order(
+    lambda report: (report.address, report.lan), lambda report: f"{report.address}\t{report.lan}", _parse_lease
+)
+PEERS: Order[PeerReport] = Order(
+    lambda report: (report.name, report.vpn), lambda report: f"{report.name}\t{report.vpn}", _parse_peer
+)
+ROUTES: Order[Route] = Order(_route_key, lambda route: _TAB.join(map(str, _route_key(route))), _parse_route)
+PROBLEMS: Order[ProblemReport] = Order(
+    _problem_key, lambda report: _TAB.join(map(str, _problem_key(report))), _parse_problem
+)

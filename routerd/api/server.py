@@ -1,60 +1,30 @@
-"""The HTTP server on aiohttp: paths, streaming, errors as JSON. Imported late, as importing aiohttp takes long."""
+"""The HTTP server on aiohttp: paths, limits, errors as JSON. Imported late, as importing aiohttp takes long."""
 
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Collection
-from typing import Any
+import ssl
+from collections import Counter
+from collections.abc import Collection
+from functools import partial
 
 from aiohttp import hdrs, web
-from aiohttp.web_protocol import RequestHandler
 
 from routerd.api.access import host_allowed
-from routerd.api.answers import SERVER, client, error_answer, is_unix
+from routerd.api.answers import SERVER, client, error_answer, is_unix, not_allowed, tagged
 from routerd.api.commands import Commands, Token
-from routerd.api.handlers import Handler, Readers
+from routerd.api.connections import LARGEST_HEAD, Connection, Connections, Refused
+from routerd.api.encrypted import EncryptedServer
+from routerd.api.handlers import Handler, Readers, accepting
+from routerd.api.negotiation import EVENTS
+from routerd.api.scrapes import Scrapes
 from routerd.api.sources import Sources
 from routerd.api.stream import Streams, ring
 
 log = logging.getLogger("routerd.api")
 
-_MOST_CONNECTIONS = 256
 _LARGEST_BODY = 64 * 1024
-_CONNECTION: dict[str, Any] = {"keepalive_timeout": 15.0, "lingering_time": 1.0, "access_log": None}
-
-
-class _Connection(RequestHandler):
-    """aiohttp's connection, whose own error pages are like ours and which logs no stranger's bad bytes as errors."""
-
-    __slots__ = ("_lost",)
-
-    def __init__(self, server: web.Server, lost: Callable[[], None]) -> None:
-        super().__init__(server, loop=asyncio.get_running_loop(), **_CONNECTION)
-        self._lost = lost
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Say so to whoever writes to it, which aiohttp itself does only at the next write."""
-        super().connection_lost(exc)
-        self._lost()
-
-    def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        """Answer bytes that are no HTTP request, and close the connection."""
-        log.debug("http %s: bad request: %s", request.remote, exc)
-        if request.writer.output_size > 0:
-            raise ConnectionResetError from exc
-        response = error_answer(status, "the request is not valid HTTP" if status < 500 else "internal error")
-        response.force_close()
-        return response
-
-
-class _Refused(asyncio.Protocol):
-    """A connection over the limit: closed at once."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Close it."""
-        transport.close()
+_SECONDS_TO_STOP = 2.0
 
 
 class Server:
@@ -65,55 +35,71 @@ class Server:
 
     def __init__(self, sources: Sources, names: Collection[str], token: Token, bell: asyncio.Event) -> None:
         self._names = names
-        self._bell = bell
+        self.connections = Connections(partial(ring, bell))
         self.streams = None if sources.events is None else Streams(sources.events, bell)
         app = web.Application(middlewares=[self._guard], client_max_size=_LARGEST_BODY)
         app.on_response_prepare.append(_name_server)
-        for path, handler in Readers(sources).paths().items():
+        for path, handler in Readers(sources, Scrapes(sources, self.connections.counters)).paths().items():
             app.router.add_get(path, handler)
         if self.streams is not None:
-            app.router.add_get("/v1/events", self.streams.handle)
+            app.router.add_get("/v1/events", accepting(EVENTS, self.streams.handle))
         for (method, path), handler in Commands(sources, token).paths().items():
             app.router.add_route(method, path, handler)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SECONDS_TO_STOP)
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def counters(self) -> Counter[str]:
+        """Requests, and what went wrong with connections."""
+        return self.connections.counters
 
     async def start(self) -> None:
         """Get ready for `listen`."""
         await self._runner.setup()
+        self._watch = asyncio.create_task(self.connections.watch(), name="http-watch")
 
-    async def listen(self, sock: socket.socket) -> asyncio.Server:
+    async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server | EncryptedServer:
         """Serve on a socket that listens already; it belongs to the server returned."""
-        return await asyncio.get_running_loop().create_server(self._connection, sock=sock)
+        accept = partial(self._accept, unix=sock.family == socket.AF_UNIX)
+        if tls is not None:
+            return EncryptedServer(sock, tls, self.connections, accept)
+        return await asyncio.get_running_loop().create_server(lambda: accept() or Refused(), sock=sock)
 
     async def stop(self) -> None:
         """End all connections, within about 2 s."""
+        if self._watch is not None:
+            self._watch.cancel()
         if self.streams is not None:
             self.streams.close()
         await self._runner.cleanup()
+        self.connections.abort()
 
-    def _connection(self) -> asyncio.Protocol:
-        server = self._runner.server
-        # A limit, so that no client uses up the file descriptors that other services need.
-        if server is None or len(server.connections) >= _MOST_CONNECTIONS:
-            return _Refused()
-        return _Connection(server, lambda: ring(self._bell))
+    def _accept(self, *, unix: bool) -> Connection | None:
+        return self.connections.accept(self._runner.server, unix=unix)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.counters["requests"] += 1
+        transport = request.transport
+        if transport is not None and transport.get_write_buffer_size():
+            # Who sends many requests and reads no answer waits, instead of filling the memory.
+            await request.writer.drain()
         refused = self._refusal(request)
         if refused is not None:
+            self.counters["refused-requests"] += 1
             return refused
         try:
-            return await handler(request)
+            return tagged(request, await handler(request))
         except web.HTTPMethodNotAllowed as error:
-            allow = {"Allow": error.headers[hdrs.ALLOW]}
-            return error_answer(error.status, f"{request.method} is not allowed here", allow)
+            return not_allowed(request, error.headers[hdrs.ALLOW])
         except web.HTTPException as error:
             return error_answer(error.status, "no such resource" if error.status == 404 else error.reason)
         except ConnectionResetError:
             raise
+        except web.RequestPayloadError:
+            return error_answer(400, "the body is not valid HTTP")
         except Exception:
-            log.exception("http %s: %s %s failed; answered with 500", client(request), request.method, request.path)
+            log.exception("http %s: %s %s failed; answered with 500", client(request), request.method, request.path_qs)
             if request.writer.output_size > 0:
                 # The answer has begun: breaking the connection is the only way left to say that it is not whole.
                 raise ConnectionResetError from None
@@ -128,14 +114,21 @@ class Server:
             return error_answer(
                 421, "this Host is not served here: use an IP address, localhost or this machine's name"
             )
+        if sum(len(name) + len(value) + 4 for name, value in request.raw_headers) > LARGEST_HEAD:
+            return _closing(error_answer(431, f"the headers are larger than {LARGEST_HEAD} bytes"))
         if (request.content_length or 0) > _LARGEST_BODY:
-            response = error_answer(413, f"the body is larger than {_LARGEST_BODY} bytes")
-            response.force_close()
-            return response
+            return _closing(error_answer(413, f"the body is larger than {_LARGEST_BODY} bytes"))
         return None
+
+
+def _closing(response: web.Response) -> web.Response:
+    """The answer, after which the connection ends."""
+    response.force_close()
+    return response
 
 
 async def _name_server(request: web.Request, response: web.StreamResponse) -> None:
     response.headers[hdrs.SERVER] = SERVER
-    response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    # What has a tag may be kept, if it is asked for anew each time.
+    response.headers[hdrs.CACHE_CONTROL] = "no-cache" if hdrs.ETAG in response.headers else "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -2,12 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from ipaddress import IPv4Address
 
 from routerd.config.fault import ConfigFault
 from routerd.events import EventLog
-from routerd.model import Check, LeaseReport, PeerReport, ProblemReport, Route
+from routerd.model import Check, LeaseReport, PeerReport, ProblemReport, Released, Route, WireGuardDevice
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +15,6 @@ class ReloadResult:
 
     ok: bool
     errors: tuple[ConfigFault, ...] = ()
-
-
-class Released(Enum):
-    """How releasing a lease ended."""
-
-    DONE = "done"
-    NONE = "none"
-    """There is no lease of this address."""
-    RESERVED = "reserved"
-    """The address is kept for its client by the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +33,10 @@ class Sources:
     An iterable is consumed in pieces with other work between them: long lists should come as an iterator that makes
     its rows as they are asked for, over a copy that later changes do not touch. `status` gives every service's
     report, ready for JSON, by the service's name. `peer` finds one peer by name or public key without making all
-    reports; without it the reports are searched. `started` and `now` are Unix seconds; `now` is the clock where it is
-    left out. What is None from `events` on is not there: neither its path, nor its part of the status.
+    reports; without it the reports are searched. `devices` are the WireGuard devices by vpn as they were read last.
+    `started` and `now` are Unix seconds; `now` is the clock where it is left out. `probe` measures one peer at once
+    and gives its new report, None where there is none. What is None from `events` on is not there: neither its path,
+    nor its part of the status.
     """
 
     peers: Callable[[], Iterable[PeerReport]]
@@ -58,7 +49,9 @@ class Sources:
     started: float = 0.0
     peer: Callable[[str], PeerReport | None] | None = None
     now: Callable[[], float] | None = None
+    devices: Callable[[], Mapping[str, WireGuardDevice]] | None = None
     events: EventLog | None = None
     reload: Callable[[], Awaitable[ReloadResult]] | None = None
     release: Callable[[IPv4Address], Awaitable[Released]] | None = None
+    probe: Callable[[str], Awaitable[PeerReport | None]] | None = None
     config: Callable[[], ConfigReport] | None = None

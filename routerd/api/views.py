@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import unquote
 
 from routerd.api.sources import ConfigReport
@@ -12,17 +13,21 @@ from routerd.model import Check, LeaseReport, PeerReport, ProblemReport, Route
 Json = dict[str, object]
 
 _PEERS = "/v1/peers/"
-_HEALTH = "/health"
+_PARTS = ("/health", "/probe")
 _LAST_SECOND = 253402300799.0
 
 
+@lru_cache(maxsize=4096)
 def time_text(unix: float | None, *, milliseconds: bool = False) -> str | None:
-    """Unix seconds in RFC 3339 UTC; None where unknown, endless, or beyond the year 9999."""
+    """Unix seconds in RFC 3339 UTC; None where unknown, endless, or beyond the year 9999.
+
+    Cached: a list of thousands holds the same moments more than once, and the next one most of them again.
+    """
     if unix is None or not math.isfinite(unix) or not 0 <= unix <= _LAST_SECOND:
         return None
-    moment = datetime.fromtimestamp(unix, UTC)
-    text = moment.isoformat(timespec="milliseconds" if milliseconds else "seconds")
-    return text.replace("+00:00", "Z")
+    whole, microseconds = divmod(round(unix * 1_000_000), 1_000_000)
+    text = datetime.fromtimestamp(whole, UTC).replace(tzinfo=None).isoformat()
+    return f"{text}.{microseconds // 1000:03}Z" if milliseconds else f"{text}Z"
 
 
 def peer(report: PeerReport) -> Json:
@@ -35,6 +40,7 @@ def peer(report: PeerReport) -> Json:
         "endpoint": report.endpoint,
         "state": report.state.value,
         "reachable": report.reachable,
+        "flapping": report.flapping,
         "since": time_text(report.since, milliseconds=True),
         "last_handshake": time_text(report.last_handshake, milliseconds=True),
         "rx_bytes": report.rx_bytes,
@@ -44,7 +50,9 @@ def peer(report: PeerReport) -> Json:
             "rtt_ms": None if report.rtt is None else round(report.rtt * 1000, 3),
             "last_success": time_text(report.last_success, milliseconds=True),
             "failures": report.failures,
+            "failure": report.failure,
         },
+        "evidence": [{"kind": kind, "at": time_text(at, milliseconds=True)} for kind, at in report.evidence],
     }
 
 
@@ -137,8 +145,8 @@ def readiness(checks: Iterable[Check], *, verbose: bool) -> tuple[int, str]:
     return (200 if ready else 503), "\n".join(lines) + "\n"
 
 
-def peer_path(raw_path: str) -> tuple[str, bool]:
-    """The NAME in a raw request path below `/v1/peers/`, and whether its health is asked for.
+def peer_path(raw_path: str) -> tuple[str, str]:
+    """The NAME in a raw request path below `/v1/peers/`, and what of it is asked for: "", "/health" or "/probe".
 
     The path comes as it was sent, because a public key holds '/' and '+' whether or not they were percent-encoded.
     Raises ValueError for a path that is not below `/v1/peers/`.
@@ -147,8 +155,8 @@ def peer_path(raw_path: str) -> tuple[str, bool]:
     if not path.startswith(_PEERS):
         raise ValueError(f"not below {_PEERS}: {path}")
     name = path[len(_PEERS) :]
-    wants_health = name.endswith(_HEALTH)
-    return unquote(name.removesuffix(_HEALTH)), wants_health
+    part = next((part for part in _PARTS if name.endswith(part)), "")
+    return unquote(name.removesuffix(part)), part
 
 
 def find_peer(reports: Iterable[PeerReport], name: str) -> PeerReport | None:

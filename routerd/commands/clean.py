@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import sys
@@ -20,6 +21,7 @@ from routerd.system import sysctl
 from routerd.system.capabilities import NET_ADMIN
 from routerd.system.files import RUNTIME
 from routerd.system.leftovers import LeftoverError, is_served, remove_stale_socket, remove_table
+from routerd.system.lock import DaemonLock, LockedError
 from routerd.system.netlink import Netlink
 from routerd.system.netlink_error import NetlinkError
 from routerd.system.privileges import PrivilegeError, check
@@ -45,13 +47,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Remove it and print what was removed. 1 while a daemon runs, without CAP_NET_ADMIN, or if something stays."""
-    listen = _listen(args.config)
+    lock = DaemonLock()
     try:
         check((NET_ADMIN,), purpose="removing routes, settings and rules")
-        _refuse_while_served(listen)
+        with contextlib.suppress(OSError):
+            lock.take()
+        return _clean(args)
+    except LockedError as error:
+        print(f"routerd clean: {error}; stop it first: systemctl stop routerd", file=sys.stderr)
+        return 1
     except (PrivilegeError, LeftoverError) as error:
         print(f"routerd clean: {error}", file=sys.stderr)
         return 1
+    finally:
+        lock.give_back()
+
+
+def _clean(args: argparse.Namespace) -> int:
+    listen = _listen(args.config)
+    _refuse_while_served(listen)
     # What fails is printed below, in one place.
     logging.getLogger("routerd").addHandler(logging.NullHandler())
     outcome = _Outcome()

@@ -13,10 +13,11 @@ from routerd.app import App, StartError
 from routerd.config.fault import ConfigError
 from routerd.config.model import Config
 from routerd.config.store import read_config
-from routerd.system.files import RUNTIME
+from routerd.system.files import RUNTIME, namespace_inode
 from routerd.system.handover import Place
+from routerd.system.lock import DaemonLock, LockedError
 from routerd.system.log import start_log
-from routerd.system.privileges import PrivilegeError, User, find_user, settle
+from routerd.system.privileges import PrivilegeError, User, find_user, may_settle, settle
 from routerd.system.sockets_dhcp import remember_holders
 
 HELP = "run the daemon in the foreground; stop it with SIGTERM"
@@ -47,20 +48,32 @@ def run(args: argparse.Namespace) -> int:
     sys.setswitchinterval(0.0005)
     # Whose the port is, if it is taken, can be seen before the rights are reduced only.
     remember_holders()
+    lock = DaemonLock()
     try:
+        may_settle(args.user)
+        # Before anything is touched: a second daemon would undo what the first one does, and take its files.
+        lock.take()
         settle(args.user, places(config))
         if not os.access(args.config, os.R_OK):
             log.warning("%s: cannot be read by this user any more, so a reload will fail", args.config)
         asyncio.run(App(config, str(args.config), lambda: read_config(args.config)).run())
+    except LockedError as error:
+        print(f"routerd: {error}; one daemon serves all LANs and vpns of a network namespace", file=sys.stderr)
+        return 1
     except (PrivilegeError, StartError) as error:
         print(f"routerd: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"routerd: {lock.path}: {error.strerror}; start as root, or let this user write there", file=sys.stderr)
+        return 1
+    finally:
+        lock.give_back()
     return 0
 
 
 def places(config: Config) -> Iterator[Place]:
     """The directories that the daemon writes to."""
-    yield Place(RUNTIME, "the kernel's original settings", frozenset({"sysctl-*.json", ".sysctl-*.json.*"}))
+    yield Place(RUNTIME, "the kernel's original settings", own_files())
     store = Path(config.leases.store.removeprefix("sqlite:"))
     names = (store.name + suffix for suffix in ("", "-wal", "-shm", "-journal"))
     yield Place(store.parent, "leases", frozenset(map(escape, names)), mode=0o750)
@@ -68,6 +81,12 @@ def places(config: Config) -> Iterator[Place]:
         if listen.startswith("unix:"):
             path = Path(listen.removeprefix("unix:"))
             yield Place(path.parent, f"the socket {path.name} of http.listen", frozenset({escape(path.name)}))
+
+
+def own_files() -> frozenset[str]:
+    """Patterns of the runtime directory's files that belong to the daemon of this network namespace."""
+    inode = namespace_inode()
+    return frozenset({f"sysctl-{inode}.json", f".sysctl-{inode}.json.*", f"lock-{inode}"})
 
 
 def _user(text: str) -> User:

@@ -4,6 +4,8 @@ import re
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
+from routerd.config.fault import Faults
+from routerd.config.model import Http
 from routerd.config.schema import Bad, Kind
 from routerd.config.values import text_of
 
@@ -58,11 +60,23 @@ def parse_store(value: Any) -> str:
     return "sqlite:" + _absolute(text.removeprefix("sqlite:"), "sqlite:/var/lib/routerd/leases.db")
 
 
-def parse_token_file(value: Any) -> str:
-    """The absolute path of the file that holds the HTTP token; raises Bad."""
-    return _absolute(text_of(value, "the path of a file", "/etc/routerd/http.token"), "/etc/routerd/http.token")
+def _file(example: str) -> Kind:
+    """The kind of an absolute path of a file."""
+    return Kind(
+        "absolute path of a file", lambda value: _absolute(text_of(value, "the path of a file", example), example)
+    )
+
+
+def make_http(values: dict[str, Any], path: str, faults: Faults) -> Http:
+    """The Http of a parsed section; a certificate without its key, or the contrary, is a fault."""
+    for key, other in (("tls_key", "tls_cert"), ("tls_cert", "tls_key")):
+        if other in values and key not in values and faults.clean(f"{path}.{key}"):
+            faults.add(f"{path}.{key}", None, f"is missing: {other} needs it", f"set {key}, or remove {other}")
+    return Http(**values)
 
 
 LISTEN = Kind("ADDRESS:PORT, [IPV6]:PORT or unix:/PATH", parse_listen)
 STORE = Kind("sqlite:/PATH", parse_store)
-TOKEN_FILE = Kind("absolute path of a file", parse_token_file)
+TOKEN_FILE = _file("/etc/routerd/http.token")
+TLS_CERT = _file("/etc/routerd/http.crt")
+TLS_KEY = _file("/etc/routerd/http.key")

@@ -142,10 +142,13 @@ class Http:
     """Where HTTP is served: `host:port`, `[v6]:port` or `unix:/path`.
 
     `token_file` holds the token that is asked for where something is to be changed over TCP; it is read when used.
+    `tls_cert` and `tls_key` are both set, or none: TCP is served over TLS then.
     """
 
     listen: tuple[str, ...] = ("127.0.0.1:8121", "unix:/run/routerd/routerd.sock")
     token_file: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

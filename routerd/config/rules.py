@@ -7,6 +7,7 @@ from routerd.config.dhcp import overlap
 from routerd.config.durations import format_duration
 from routerd.config.fault import Faults
 from routerd.config.model import AddressRange, Config, Lan, Vpn
+from routerd.config.probes import UNSENT
 
 
 def check_config(config: Config, faults: Faults) -> None:
@@ -163,7 +164,7 @@ def _check_probe(config: Config, faults: Faults) -> None:
         return
     for path, vpn in _vpns(config, faults):
         for index, peer in enumerate(vpn.peers):
-            if peer.interval is not None and peer.interval < probe.timeout and peer.probe in {None, "icmp"}:
+            if peer.interval is not None and peer.interval < probe.timeout and peer.probe not in UNSENT:
                 where = f"{faults.item(f'{path}.peer', index)}.interval"
                 rule = f"must not be shorter than probe.timeout ({format_duration(probe.timeout)})"
                 faults.add(where, format_duration(peer.interval), rule, "lengthen it, or shorten probe.timeout")

@@ -5,7 +5,7 @@ from typing import Any, Final
 from routerd.config import values as kinds
 from routerd.config.dhcp import make_dhcp, make_reservation, make_subnet
 from routerd.config.durations import LONGEST, duration
-from routerd.config.endpoints import LISTEN, STORE, TOKEN_FILE
+from routerd.config.endpoints import LISTEN, STORE, TLS_CERT, TLS_KEY, TOKEN_FILE, make_http
 from routerd.config.fault import Faults
 from routerd.config.model import (
     DHCP_MODES,
@@ -15,13 +15,13 @@ from routerd.config.model import (
     ROUTES,
     SYNC,
     WITHDRAW,
-    Http,
     Lan,
     Leases,
     Log,
     Probe,
 )
 from routerd.config.options import ANY, CODE, make_option
+from routerd.config.probes import PROBE as PROBE_KIND
 from routerd.config.schema import Key, Section, array, plain
 from routerd.config.values import choice, field_text, integer
 from routerd.config.vpns import make_peer, make_vpn
@@ -40,7 +40,7 @@ PEER = Section(
         Key("address", kinds.ADDRESS, "the peer's address inside the VPN", absent="found by public_key"),
         Key(
             "probe",
-            choice(("icmp", "handshake", "none")),
+            PROBE_KIND,
             "how it is found out whether the peer is reachable",
             absent="icmp where the peer has a single address, else handshake",
         ),
@@ -195,7 +195,7 @@ HTTP = Section(
     "http",
     "http",
     "Status, health and metrics over HTTP.",
-    plain(Http),
+    make_http,
     (
         Key("listen", array(LISTEN), "where to serve", ["127.0.0.1:8121", "unix:/run/routerd/routerd.sock"]),
         Key(
@@ -204,6 +204,13 @@ HTTP = Section(
             "the file with the token that changes over TCP need",
             absent="changes are possible over the Unix socket only",
         ),
+        Key(
+            "tls_cert",
+            TLS_CERT,
+            "the file with the certificate, and those between it and its root, for TLS on all TCP addresses",
+            absent="TCP is served without TLS",
+        ),
+        Key("tls_key", TLS_KEY, "the file with the certificate's private key", absent="TCP is served without TLS"),
     ),
 )
 

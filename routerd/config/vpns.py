@@ -38,7 +38,7 @@ def _check_remote(vpn: Vpn, path: str, faults: Faults) -> None:
         here = faults.item(f"{path}.peer", index)
         if peer.probe == "handshake":
             rule = "must not be used with gateways: handshakes are seen only where WireGuard runs"
-            faults.add(f"{here}.probe", peer.probe, rule, 'use "icmp" or "none"')
+            faults.add(f"{here}.probe", peer.probe, rule, 'use "icmp", "tcp:PORT", an URL, or "none"')
         if peer.address is None and peer.public_key is not None and faults.clean(f"{here}.address"):
             mend = "set the peer's address inside the VPN"
             faults.add(f"{here}.address", None, "is missing: with gateways a key alone finds no peer", mend)

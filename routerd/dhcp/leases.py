@@ -91,6 +91,10 @@ class LeaseTable:
             else:
                 self._reusable[lease.address] = None
 
+    def adopt(self, rows: Iterable[Row]) -> None:
+        """Take over leases from elsewhere, where neither the address nor the client has one here."""
+        self.load(row for row in rows if row.address not in self._by_address and row.client not in self._by_client)
+
     def __len__(self) -> int:
         return len(self._by_address)
 

@@ -47,6 +47,10 @@ class Pools:
         """How many addresses the pools have."""
         return sum(last - first + 1 for first, last in self._pools)
 
+    def is_reserved(self, address: int) -> bool:
+        """Is the address reserved for somebody?"""
+        return address in self._reserved
+
     def takes_over(self, address: int, hardware: bytes, client: Client) -> bool:
         """Does a reserved address go from the machine that holds it to this client, for whom it is reserved?
 

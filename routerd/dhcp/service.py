@@ -14,12 +14,13 @@ from routerd.dhcp.pipeline import Pipeline
 from routerd.dhcp.responder import Reply
 from routerd.dhcp.rivals import Own
 from routerd.dhcp.store import CLOCK_STEP, LeaseStore, StoreError
-from routerd.model import Check, DhcpPart, Event, LeaseReport, Problem
+from routerd.model import Check, DhcpPart, Event, LeaseReport, Problem, Released
 
 log = logging.getLogger("routerd.dhcp")
 
 _RETRY_SECONDS = 1.0
 _LONGEST_NAP = 1.0
+_STORED_WITHIN = 10.0
 
 
 class DhcpService:
@@ -37,6 +38,7 @@ class DhcpService:
         self._commit: asyncio.Future[None] | None = None
         self._finishing = False
         self._store_error: str | None = None
+        self._releases: dict[tuple[str, tuple[Row, ...]], asyncio.Future[bool]] = {}
         self._offset = _wall_offset()
         self.counters: Counter[str] = Counter()
 
@@ -51,16 +53,24 @@ class DhcpService:
             self._table(lan).load(rows)
 
     async def move(self, store: LeaseStore) -> None:
-        """Keep leases in another file from now on, with all that are known. Raises `StoreError`; then nothing moved."""
+        """Keep leases in another file from now on, with all that are known and those that it holds already.
+
+        What is known here wins. Raises `StoreError`; then nothing moved.
+        """
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._worker, store.open)
-        # Commits run one after the other on the worker: from here on they go to the new file, behind the copy.
-        old, self._store = self._store, store
         try:
-            await loop.run_in_executor(self._worker, store.commit, self._rows(), _wall_offset())
+            for lan, rows in (await loop.run_in_executor(self._worker, store.load, _wall_offset())).items():
+                self._table(lan).adopt(rows)
+            # Commits run one after the other on the worker: from here on they go to the new file, behind the copy.
+            old, self._store = self._store, store
+            try:
+                await loop.run_in_executor(self._worker, store.replace, self._rows(), _wall_offset())
+            except StoreError:
+                self._store = old
+                await loop.run_in_executor(self._worker, old.commit, self._rows(), _wall_offset())
+                raise
         except StoreError:
-            self._store = old
-            await loop.run_in_executor(self._worker, old.commit, self._rows(), _wall_offset())
             await loop.run_in_executor(self._worker, store.close)
             raise
         await loop.run_in_executor(self._worker, old.close)
@@ -174,6 +184,9 @@ class DhcpService:
                 self._pump()
             return
         dropped = self._pipeline.failed()
+        for stored in self._releases.values():
+            stored.set_result(False)
+        self._releases.clear()
         self.counters["lease-store-failed"] += 1
         if self._store_error != str(error):
             log.error("leases: %s cannot be written: %s; %d clients must ask again", self._store.path, error, dropped)
@@ -185,6 +198,28 @@ class DhcpService:
             if lan is not None and reply is not None:
                 lan.send(reply)
             self._announce(name, rows)
+            stored = self._releases.pop((name, rows), None)
+            if stored is not None:
+                stored.set_result(True)
+
+    async def release(self, address: IPv4Address) -> Released:
+        """Forget the lease of an address, here and on disk; what the configuration reserves stays."""
+        tables = [(lan, table) for lan, table in self._tables.items() if table.at(int(address)) is not None]
+        if any(table.pools.is_reserved(int(address)) for table in self._tables.values()):
+            return Released.RESERVED
+        waits = []
+        for lan, table in tables:
+            rows = table.remove(int(address))
+            stored = asyncio.get_running_loop().create_future()
+            self._releases[lan, rows] = stored
+            self._pipeline.add(lan, rows, None)
+            waits.append(stored)
+        if not waits:
+            return Released.NONE
+        log.info("leases: %s is released by an administrator", address)
+        self._pump()
+        done, _ = await asyncio.wait(waits, timeout=_STORED_WITHIN)
+        return Released.DONE if len(done) == len(waits) and all(s.result() for s in done) else Released.UNSTORED
 
     def _announce(self, lan: str, rows: Iterable[Row]) -> None:
         """Events for what changed; a renewal is none."""

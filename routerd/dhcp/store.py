@@ -114,7 +114,18 @@ class LeaseStore:
 
     def commit(self, changes: Sequence[tuple[str, Row]], offset: float) -> None:
         """Store (LAN, row) in their order as one synced transaction, whole or not at all. Raises `StoreError`."""
-        base = self._settle(offset)
+        base = self._settled(offset)
+        database = self._connection
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            self._write(changes, base)
+            self._note_time(base)
+            database.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._undo()
+            raise StoreError(str(error)) from None
+
+    def _write(self, changes: Sequence[tuple[str, Row]], base: float) -> None:
         final = {(lan, row.address): row for lan, row in changes}
         keep = [
             (lan, address, row.client, row.hardware, row.hostname, row.state, row.starts + base, row.expires + base)
@@ -122,20 +133,33 @@ class LeaseStore:
             if row.state != DELETED
         ]
         gone = [key for key, row in final.items() if row.state == DELETED]
-        database = self._connection
+        if gone:
+            self._connection.executemany("DELETE FROM lease WHERE lan = ? AND address = ?", gone)
+        for start in range(0, len(keep), _ROWS_PER_STATEMENT):
+            piece = keep[start : start + _ROWS_PER_STATEMENT]
+            self._connection.execute(_upsert(len(piece)), _flat(piece))
+
+    def replace(self, rows: Sequence[tuple[str, Row]], offset: float) -> None:
+        """Store these leases instead of all that are in the file, in one transaction. Raises `StoreError`."""
+        base = self._settled(offset)
         try:
-            database.execute("BEGIN IMMEDIATE")
-            if gone:
-                database.executemany("DELETE FROM lease WHERE lan = ? AND address = ?", gone)
-            for start in range(0, len(keep), _ROWS_PER_STATEMENT):
-                piece = keep[start : start + _ROWS_PER_STATEMENT]
-                database.execute(_upsert(len(piece)), _flat(piece))
-            self._note_time(base)
-            database.execute("COMMIT")
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("DELETE FROM lease")
+            self._write(rows, base)
+            self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if database.in_transaction:
-                database.rollback()
+            self._undo()
             raise StoreError(str(error)) from None
+
+    def _settled(self, offset: float) -> float:
+        try:
+            return self._settle(offset)
+        except (sqlite3.Error, TypeError, ValueError) as error:
+            raise StoreError(f"{self.path}: is damaged ({error}); move it away and start again") from None
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.rollback()
 
     def _settle(self, offset: float) -> float:
         """The wall clock less the caller's clock as all rows have it, after they were rewritten if that was stepped."""
@@ -153,8 +177,7 @@ class LeaseStore:
             self._note_time(offset)
             database.execute("COMMIT")
         except sqlite3.Error as error:
-            if database.in_transaction:
-                database.rollback()
+            self._undo()
             raise StoreError(str(error)) from None
         self._offset = offset
         return offset

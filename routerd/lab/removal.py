@@ -11,6 +11,7 @@ from pathlib import Path
 from routerd.lab import processes
 from routerd.lab.errors import LabError
 from routerd.lab.state import NETNS, ROOT, SOCKETS, State, directories, owned, read, take
+from routerd.system.files import RUNTIME
 
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
@@ -37,6 +38,8 @@ def remove(state: State) -> None:
         processes.end(rest)
     for name in record.sockets:
         (SOCKETS / name).unlink(missing_ok=True)
+    for path in paths:
+        _forget_daemon(path)
     text = "".join(f"netns del {path.name}\n" for path in paths if path.exists())
     if text:
         done = subprocess.run(["ip", "-force", "-batch", "-"], input=text, capture_output=True, text=True, check=False)
@@ -45,6 +48,16 @@ def remove(state: State) -> None:
             raise LabError(f"could not remove {', '.join(left)}: {done.stderr.strip()}")
     shutil.rmtree(state.directory, ignore_errors=True)
     state.release()
+
+
+def _forget_daemon(namespace: Path) -> None:
+    """What a daemon that was killed has left in the runtime directory goes with its namespace."""
+    try:
+        inode = namespace.stat().st_ino
+    except OSError:
+        return
+    for name in (f"sysctl-{inode}.json", f"lock-{inode}"):
+        (RUNTIME / name).unlink(missing_ok=True)
 
 
 def sweep(root: Path = ROOT) -> list[str]:

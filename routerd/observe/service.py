@@ -22,6 +22,8 @@ _RESYNC = 60.0
 _FIRST_RETRY, _LAST_RETRY = 0.5, 30.0
 _FIRST_READ = 1.5
 _FIRST_POLL = 0.25
+_LONGEST_POLL = 10.0
+_POLL_SHARE = 20
 
 
 class Kernel(Protocol):
@@ -52,7 +54,8 @@ class ObserveService:
 
     `on_devices` gets the devices, by the vpn's name, that could be read in this poll. Failures are retried and shown
     by `problems`; nothing but a bug ends `run`. `poll` is the seconds between two polls of the devices; after a change
-    they come faster for a while, because WireGuard tells nobody when its peers change. `on_change` is called after
+    they come faster for a while, because WireGuard tells nobody when its peers change. Where reading takes long, for
+    thousands of peers, the pause is twenty times as long, up to 10 s. `on_change` is called after
     links, addresses, settings, default routes or routerd's own routes changed, also if no fact did, and once a minute.
     """
 
@@ -81,6 +84,8 @@ class ObserveService:
         self._gateways: tuple[DefaultGateway, ...] = ()
         self._known: dict[str, VpnFacts] = {}
         self._unreadable: dict[str, WireGuardError] = {}
+        self._unread_times: dict[str, int] = {}
+        self._took = 0.0
         self._failure: NetlinkError | None = None
         self._was_read = False
         self._changed, self._poll_now = asyncio.Event(), asyncio.Event()
@@ -96,6 +101,7 @@ class ObserveService:
         kept = {name for name, interface in vpns.items() if self._vpns.get(name) == interface}
         self._known = {name: facts for name, facts in self._known.items() if name in kept}
         self._unreadable = {name: error for name, error in self._unreadable.items() if name in kept}
+        self._unread_times = {name: times for name, times in self._unread_times.items() if name in kept}
         self._vpns = dict(vpns)
         self._wanted = frozenset(interfaces) | frozenset(vpns.values())
         self._changed.set()
@@ -144,6 +150,7 @@ class ObserveService:
                 "found": interface in self._interfaces,
                 "peers": len(self._known[name].peers) if name in self._known else None,
                 "error": self._unreadable[name].reason if name in self._unreadable else None,
+                "failed_reads": self._unread_times.get(name, 0),
             }
             for name, interface in sorted(self._vpns.items())
         }
@@ -183,14 +190,16 @@ class ObserveService:
     async def _follow_devices(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(self._pause):
+                async with asyncio.timeout(max(self._pause, min(_POLL_SHARE * self._took, _LONGEST_POLL))):
                     await self._poll_now.wait()
             except TimeoutError:
                 self._pause = min(2 * self._pause, self._poll)
             self._poll_now.clear()
             devices = await self._read_devices()
+            begin = asyncio.get_running_loop().time()
             self._publish()
             self._on_devices(devices)
+            self._took += asyncio.get_running_loop().time() - begin
 
     async def _read_kernel(self) -> None:
         try:
@@ -217,16 +226,21 @@ class ObserveService:
     async def _read_devices(self) -> dict[str, WireGuardDevice]:
         vpns = dict(self._vpns)
         devices: dict[str, WireGuardDevice] = {}
+        self._took = 0.0
 
         async def read(name: str, interface: str) -> None:
+            begin = asyncio.get_running_loop().time()
             try:
                 device = await self._read(interface)
             except WireGuardError as error:
                 self._unread(name, interface, error)
                 return
+            self._took = max(self._took, asyncio.get_running_loop().time() - begin)
             if self._vpns.get(name) == interface:
                 devices[name] = device
-                self._known[name] = replace(vpn_facts(device), last=self._last(name))
+                known = replace(vpn_facts(device), last=self._last(name))
+                if known != self._known.get(name):
+                    self._known[name] = known
                 if self._unreadable.pop(name, None) is not None:
                     log.info("vpn %s: the WireGuard state can be read again", name)
 
@@ -251,6 +265,7 @@ class ObserveService:
         if error.missing:
             self._unreadable.pop(name, None)
             return
+        self._unread_times[name] = self._unread_times.get(name, 0) + 1
         before = self._unreadable.get(name)
         if before is None or before.reason != error.reason:
             log.warning(

@@ -1,9 +1,9 @@
 """ICMP echo: RFC 792 for IPv4, RFC 4443 section 4 for IPv6. Requests are encoded, replies decoded, nothing else."""
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from routerd.wire import Reader, WireError
+from routerd.wire import WireError
 
 ECHO_REPLY = 0
 ECHO_REQUEST = 8
@@ -12,11 +12,10 @@ ECHO_REPLY6 = 129
 PAYLOAD = bytes(16)
 
 _IPPROTO_ICMP = 1
-_HEADER_LENGTH = 8
+_HEADER = struct.Struct("!BBHHH")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An echo reply: the two numbers that say which request it answers."""
 
     identifier: int
@@ -50,19 +49,17 @@ def decode_reply(packet: bytes) -> Reply:
 
     Raises WireError for anything else, a wrong ICMP checksum included: the kernel has not checked it by then.
     """
-    reader = Reader(packet)
-    first = reader.uint8()
-    header_length = (first & 0x0F) * 4
-    if first >> 4 != 4 or header_length < 20:
+    if len(packet) < 20:
+        raise WireError(f"offset {len(packet)}: an IPv4 header expected, the packet ends")
+    first, start = packet[0], (packet[0] & 0x0F) * 4
+    if first >> 4 != 4 or start < 20:
         raise WireError(f"offset 0: an IPv4 header expected, got {first:#04x}")
-    reader.bytes(8)
-    if (protocol := reader.uint8()) != _IPPROTO_ICMP:
-        raise WireError(f"offset 9: protocol 1 expected, got {protocol}")
-    reader.bytes(header_length - 10)
-    message = reader.bytes(reader.left)
-    if len(message) >= _HEADER_LENGTH and checksum(message) != 0:
-        raise WireError(f"offset {header_length}: wrong ICMP checksum")
-    return _reply(Reader(message), ECHO_REPLY)
+    if packet[9] != _IPPROTO_ICMP:
+        raise WireError(f"offset 9: protocol 1 expected, got {packet[9]}")
+    message = packet[start:]
+    if len(message) >= _HEADER.size and checksum(message) != 0:
+        raise WireError(f"offset {start}: wrong ICMP checksum")
+    return _reply(message, start, ECHO_REPLY)
 
 
 def decode_reply6(message: bytes) -> Reply:
@@ -70,13 +67,13 @@ def decode_reply6(message: bytes) -> Reply:
 
     The kernel has already checked the checksum, which covers addresses that are not in `message` (RFC 3542, 3.1).
     """
-    return _reply(Reader(message), ECHO_REPLY6)
+    return _reply(message, 0, ECHO_REPLY6)
 
 
-def _reply(reader: Reader, wanted: int) -> Reply:
-    start = reader.offset
-    kind, code = reader.uint8(), reader.uint8()
+def _reply(message: bytes, start: int, wanted: int) -> Reply:
+    if len(message) < _HEADER.size:
+        raise WireError(f"offset {start + len(message)}: an ICMP header expected, the packet ends")
+    kind, code, _, identifier, sequence = _HEADER.unpack_from(message)
     if (kind, code) != (wanted, 0):
         raise WireError(f"offset {start}: type {wanted} code 0 expected, got type {kind} code {code}")
-    reader.uint16()
-    return Reply(reader.uint16(), reader.uint16())
+    return Reply(identifier, sequence)

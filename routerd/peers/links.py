@@ -4,7 +4,7 @@ import errno
 from dataclasses import dataclass
 
 from routerd.model import Problem
-from routerd.peers.probes import Link
+from routerd.peers.sends import Link
 
 _FIRST_DELAY = 0.25
 _LONGEST_DELAY = 5.0

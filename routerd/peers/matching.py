@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from routerd.model import Address, ProbeTarget, WireGuardPeer
+from routerd.allowed import Owners
+from routerd.model import ProbeTarget, WireGuardPeer
 
 
 def match(targets: Iterable[ProbeTarget], peers: Iterable[WireGuardPeer]) -> dict[str, str]:
@@ -18,32 +19,12 @@ def match(targets: Iterable[ProbeTarget], peers: Iterable[WireGuardPeer]) -> dic
         if target.public_key is not None:
             if target.public_key in known:
                 keys[target.name] = target.public_key
-        elif target.address is not None:
-            by_address.append((target.name, target.address))
+        elif (address := target.own or target.address) is not None:
+            by_address.append((target.name, address))
     if by_address:
-        owners = _owners(peers)
+        owners = Owners((peer.public_key, peer.allowed_ips) for peer in peers)
         for name, address in by_address:
-            owner = _owner(owners, address)
+            owner = owners.find(address)
             if owner is not None:
                 keys[name] = owner
     return keys
-
-
-def _owners(peers: Iterable[WireGuardPeer]) -> dict[tuple[int, int], dict[int, str]]:
-    """Public keys by (IP version, prefix length) and then by the prefix as a number, longest prefixes first."""
-    owners: dict[tuple[int, int], dict[int, str]] = {}
-    for peer in peers:
-        for network in peer.allowed_ips:
-            row = owners.setdefault((network.version, network.prefixlen), {})
-            row[int(network.network_address)] = peer.public_key
-    return dict(sorted(owners.items(), key=lambda item: -item[0][1]))
-
-
-def _owner(owners: dict[tuple[int, int], dict[int, str]], address: Address) -> str | None:
-    for (version, length), row in owners.items():
-        if version == address.version:
-            shift = address.max_prefixlen - length
-            owner = row.get(int(address) >> shift << shift)
-            if owner is not None:
-                return owner
-    return None

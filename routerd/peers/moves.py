@@ -10,7 +10,9 @@ GONE = "gone"
 class Move(NamedTuple):
     """What became of a peer. `state` is None where it is neither configured nor on a device any more.
 
-    `probed` is the address that its probes go to, None where its handshakes decide; `rtt` is in seconds.
+    `probed` is the address that its probes go to, None where its handshakes decide; `rtt` is in seconds. `flapping`
+    True: from now on only summaries tell of it; False: no longer; None: it does not flap. `changes` of its states were
+    not told one by one before this.
     """
 
     key: PeerKey
@@ -19,6 +21,9 @@ class Move(NamedTuple):
     probed: str | None
     failures: int
     rtt: float | None
+    flapping: bool | None = None
+    changes: int = 0
+    failure: str | None = None
 
 
 def event_of(move: Move, at: float) -> Event:
@@ -26,11 +31,21 @@ def event_of(move: Move, at: float) -> Event:
     vpn, name = move.key
     if move.state is None:
         return Event("peer", name, GONE, at, {"vpn": vpn, "reachable": None})
-    return Event("peer", name, move.state.value, at, {"vpn": vpn, "reachable": REACHABLE[move.state]})
+    data: dict[str, object] = {"vpn": vpn, "reachable": REACHABLE[move.state]}
+    if move.flapping is not None:
+        data |= {"flapping": move.flapping, "changes": move.changes}
+    return Event("peer", name, move.state.value, at, data)
 
 
 def text_of(move: Move) -> str:
     """The new state and its cause in words."""
+    if move.state is None or not (move.flapping is not None):
+        return _plain_text(move)
+    since = f", {move.changes} more changes since this was said last" if move.changes else ""
+    return f"{'flapping' if move.flapping else 'no longer flapping'}{since}; now {_plain_text(move)}"
+
+
+def _plain_text(move: Move) -> str:
     match move.state:
         case None:
             return "gone: no longer configured, or on a WireGuard interface, under this name"
@@ -39,9 +54,9 @@ def text_of(move: Move) -> str:
         case PeerState.UP:
             return f"up: {move.probed} answered" + ("" if move.rtt is None else f" in {move.rtt * 1000:.1f} ms")
         case PeerState.STALE:
-            return f"stale: {move.probed} did not answer; probed on"
+            return f"stale: {move.probed} did not answer{_because(move)}; probed on"
         case PeerState.DOWN:
-            return f"down: {move.probed} did not answer {move.failures} times in a row; probed on"
+            return f"down: {move.probed} did not answer {move.failures} times in a row{_because(move)}; probed on"
         case PeerState.IDLE:
             return "idle: no handshake for 180 s"
         case PeerState.NEVER:
@@ -50,8 +65,14 @@ def text_of(move: Move) -> str:
             return "unknown: nothing measures it now"
 
 
+def _because(move: Move) -> str:
+    return f" ({move.failure})" if move.failure else ""
+
+
 def is_notable(move: Move) -> bool:
     """Whether people want to read of it: peers that only their handshakes speak for come and go all the time."""
     if move.state is None:
         return move.listed
+    if move.flapping is not None:
+        return True
     return move.probed is not None and move.state in (PeerState.UP, PeerState.DOWN)

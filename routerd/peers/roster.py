@@ -5,10 +5,8 @@ reachable say so: they return True when `reachable` of some peer has changed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from routerd.model import (
-    Network,
     PeerChange,
     PeerKey,
     PeerReport,
@@ -19,36 +17,17 @@ from routerd.model import (
     WireGuardDevice,
     WireGuardPeer,
 )
+from routerd.peers.entries import NO_ANSWER, Entry, renewed, report, unlisted
+from routerd.peers.flapping import Flaps
 from routerd.peers.handshakes import Handshakes
 from routerd.peers.matching import match
 from routerd.peers.moves import Move
-from routerd.peers.probes import Outcome, key_of, link_of
+from routerd.peers.sends import Outcome, key_of
 from routerd.peers.status import Event, Status, handshake_event, observed, probed
+from routerd.peers.troubles import named, troubles
 
-_CLOCK_STEP = 10.0
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """One peer. `peer` is what its device said last, None where no device has it. Times are monotonic seconds."""
-
-    target: ProbeTarget
-    listed: bool
-    status: Status = field(default_factory=Status)
-    peer: WireGuardPeer | None = None
-    rtt: float | None = None
-    last_success: float | None = None
-    handshake: float | None = None
-
-    @property
-    def is_probed(self) -> bool:
-        """Whether probes judge it; else its handshakes do."""
-        return link_of(self.target) is not None
-
-    @property
-    def public_key(self) -> str | None:
-        """Its key as configured, else as found on its device."""
-        return self.target.public_key or (self.peer.public_key if self.peer else None)
+_SETTLED = frozenset((PeerState.UP, PeerState.STALE, PeerState.DOWN, PeerState.IDLE))
+"""Coming from and going to the other states says something of the measuring, not of the peer."""
 
 
 class Roster:
@@ -59,6 +38,9 @@ class Roster:
         self._devices: Mapping[str, WireGuardDevice] = {}
         self._handshakes = Handshakes()
         self._moves: list[Move] = []
+        self._flaps = Flaps()
+        self._looked = 0.0
+        self._fresh: list[tuple[PeerKey, float]] = []
         self._down_after = 3
         self._up_after = 2
 
@@ -83,19 +65,24 @@ class Roster:
         by_key = {(key[0], entry.public_key): entry for key, entry in (*self._entries.items(), *gone.items())}
         for key, target in changes:
             if target is None:
-                self._handshakes.forget(key)
+                self._forget(key)
                 continue
             earlier = self._entries.get(key)
             if earlier is None or not _same_peer(earlier, target):
                 earlier = by_key.get((target.vpn, target.public_key)) if target.public_key else None
-            self._entries[key] = _renewed(earlier, target, now)
+            self._entries[key] = renewed(earlier, target, now)
         for key, former in states.items():
             self._compare(key, former)
-        self.observed(self._devices, now, unix_now)
+        self._see_all(self._devices, now, unix_now)
         return self._measured() != before
 
     def observed(self, devices: Mapping[str, WireGuardDevice], now: float, unix_now: float) -> bool:
         """Take over the devices that can be read now, by vpn."""
+        changed = self._see_all(devices, now, unix_now)
+        self._devices, self._looked = devices, now
+        return changed
+
+    def _see_all(self, devices: Mapping[str, WireGuardDevice], now: float, unix_now: float) -> bool:
         self._devices = devices
         targets: dict[str, list[ProbeTarget]] = {}
         for (vpn, _), entry in self._entries.items():
@@ -112,21 +99,29 @@ class Roster:
                 key = (vpn, public_key)
                 found[key] = peers[public_key]
                 if key not in self._entries:
-                    self._entries[key] = _unlisted(vpn, device.interface, peers[public_key], now)
+                    self._entries[key] = unlisted(vpn, device.interface, peers[public_key], now)
         for key in [key for key, entry in self._entries.items() if not entry.listed and key not in found]:
             former = self._entries.pop(key)
             changed |= former.status.reachable is not None
-            self._handshakes.forget(key)
+            self._forget(key)
             self._compare(key, former)
         for key, entry in self._entries.items():
             changed |= self._see(key, entry, found.get(key), now, unix_now)
         return changed
+
+    def probe_sent(self, key: PeerKey) -> None:
+        """A probe of this peer leaves."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            entry.probe_sent()
 
     def outcome(self, outcome: Outcome, now: float) -> bool:
         """Take over how a probe ended; of a peer that is gone by now it is ignored."""
         entry = self._entries.get(outcome.key)
         if entry is None:
             return False
+        entry.is_out = False
+        entry.failure = None if outcome.rtt is not None else outcome.reason or NO_ANSWER
         if outcome.rtt is not None:
             entry.rtt, entry.last_success = outcome.rtt, now
         status = probed(
@@ -139,15 +134,20 @@ class Roster:
         entry = self._entries.get(key)
         if entry is None:
             return False
+        entry.is_out = False
         return self._set(key, entry, observed(entry.status, Event.UNMEASURED, now, is_probed=True))
 
     def next_deadline(self) -> float | None:
         """When `on_deadline` is to be called next."""
-        return self._handshakes.next_deadline()
+        deadlines = (self._handshakes.next_deadline(), self._flaps.next_deadline())
+        return min((at for at in deadlines if at is not None), default=None)
 
     def on_deadline(self, now: float) -> bool:
-        """Judge the peers whose handshake has become too old."""
+        """Judge the peers whose handshake has become too old, and sum up what became of those that flap."""
         changed = False
+        for key, changes, flapping in self._flaps.on_deadline(now):
+            entry = self._entries[key]
+            self._moves.append(_move(key, entry, entry.status.state, flapping, changes))
         for key in self._handshakes.on_deadline(now):
             entry = self._entries[key]
             changed |= self._set(key, entry, observed(entry.status, Event.AGED, now, is_probed=entry.is_probed))
@@ -179,21 +179,23 @@ class Roster:
         return tuple(sorted(self._entries.values(), key=lambda entry: not entry.listed))
 
     def problems(self) -> Iterator[Problem]:
-        """The peers that are down, and the targets that no peer of their device matches."""
-        for (vpn, name), entry in self._entries.items():
-            subject, within = f"peer {name}", (f"vpn {vpn}",)
-            if entry.status.state is PeerState.DOWN:
-                values = (("probe", f"ICMP echo to {entry.target.address}"), ("interface", self._interface(entry)))
-                yield Problem("peer-down", subject, values, within)
-            if entry.listed and entry.peer is None and vpn in self._devices:
-                yield Problem("peer-unmatched", subject, (("vpn", vpn),), within)
+        """What is wrong with peers: they are down, flap, are on no device, or cannot be begun with."""
+        devices = {vpn: device.interface for vpn, device in self._devices.items()}
+        return named(troubles(self._entries.values(), devices, self._flaps.keys()))
 
-    def _interface(self, entry: Entry) -> str:
-        device = self._devices.get(entry.target.vpn)
-        return device.interface if device is not None else entry.target.interface or "?"
+    def report(self, entry: Entry, unix_offset: float) -> PeerReport:
+        """The entry as `/v1/peers` shows it; `unix_offset` turns monotonic seconds into Unix seconds."""
+        return report(entry, unix_offset, flapping=self._flaps.is_flapping(key_of(entry.target)))
+
+    def fresh(self) -> list[tuple[PeerKey, float]]:
+        """Since the last call: the peers that bytes came from, and since when at the earliest."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
 
     def _see(self, key: PeerKey, entry: Entry, peer: WireGuardPeer | None, now: float, unix_now: float) -> bool:
-        entry.peer = peer
+        if entry.moved(peer):
+            entry.traffic = now
+            self._fresh.append((key, self._looked))
         if peer is None:
             if key[0] in self._devices:
                 self._handshakes.forget(key)
@@ -206,8 +208,17 @@ class Roster:
     def _set(self, key: PeerKey, entry: Entry, status: Status) -> bool:
         before, entry.status = entry.status, status
         if before.state is not status.state:
-            self._moves.append(_move(key, entry, status.state))
+            self._tell(key, entry, before.state)
         return before.reachable is not status.reachable
+
+    def _tell(self, key: PeerKey, entry: Entry, before: PeerState) -> None:
+        status = entry.status
+        if before not in _SETTLED or status.state not in _SETTLED or self._flaps.note(key, status.since):
+            self._moves.append(_move(key, entry, status.state, self._flaps.is_flapping(key) or None))
+
+    def _forget(self, key: PeerKey) -> None:
+        self._handshakes.forget(key)
+        self._flaps.forget(key)
 
     def _compare(self, key: PeerKey, former: Entry | None) -> None:
         """Note what became of a peer whose entry was made anew or is gone."""
@@ -224,62 +235,11 @@ class Roster:
         return moves
 
 
-def report(entry: Entry, unix_offset: float) -> PeerReport:
-    """The entry as `/v1/peers` shows it; `unix_offset` turns monotonic seconds into Unix seconds."""
-    target, peer, status = entry.target, entry.peer, entry.status
-    return PeerReport(
-        name=target.name,
-        public_key=entry.public_key,
-        vpn=target.vpn,
-        addresses=_addresses(entry),
-        endpoint=peer.endpoint if peer else None,
-        state=status.state,
-        since=status.since + unix_offset,
-        last_handshake=_last_handshake(entry, unix_offset),
-        rx_bytes=peer.rx_bytes if peer else None,
-        tx_bytes=peer.tx_bytes if peer else None,
-        probe_kind=target.kind,
-        rtt=entry.rtt,
-        last_success=None if entry.last_success is None else entry.last_success + unix_offset,
-        failures=status.failures,
-    )
-
-
-def _last_handshake(entry: Entry, unix_offset: float) -> float | None:
-    """As the device says it, unless the clock was stepped since: then as long ago as it really was."""
-    if entry.peer is None or entry.handshake is None:
-        return None
-    own = entry.handshake + unix_offset
-    return entry.peer.last_handshake if abs(own - entry.peer.last_handshake) < _CLOCK_STEP else own
-
-
 def _same_peer(earlier: Entry, target: ProbeTarget) -> bool:
     return target.public_key is None or earlier.public_key is None or target.public_key == earlier.public_key
 
 
-def _renewed(earlier: Entry | None, target: ProbeTarget, now: float) -> Entry:
-    if earlier is None:
-        return Entry(target, True, Status(since=now))
-    return Entry(target, True, earlier.status, earlier.peer, earlier.rtt, earlier.last_success)
-
-
-def _unlisted(vpn: str, interface: str, peer: WireGuardPeer, now: float) -> Entry:
-    target = ProbeTarget(
-        peer.public_key, vpn, peer.public_key, None, "handshake", 0.0, interface, None, peer.allowed_ips
-    )
-    return Entry(target, False, Status(since=now))
-
-
-def _addresses(entry: Entry) -> tuple[str, ...]:
-    networks = entry.peer.allowed_ips if entry.peer else entry.target.allowed_ips
-    own = () if entry.target.address is None else (str(entry.target.address),)
-    return tuple(dict.fromkeys((*own, *map(_text, networks))))
-
-
-def _text(network: Network) -> str:
-    return str(network.network_address if network.prefixlen == network.max_prefixlen else network)
-
-
-def _move(key: PeerKey, entry: Entry, state: PeerState | None) -> Move:
+def _move(key: PeerKey, entry: Entry, state: PeerState | None, flapping: bool | None = None, changes: int = 0) -> Move:
     probed = str(entry.target.address) if entry.is_probed else None
-    return Move(key, state, entry.listed, probed, entry.status.failures, entry.rtt)
+    failure = entry.failure if entry.target.kind != "icmp" else None
+    return Move(key, state, entry.listed, probed, entry.status.failures, entry.rtt, flapping, changes, failure)

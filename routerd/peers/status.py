@@ -130,7 +130,8 @@ class Status:
 def probed(status: Status, success: bool, now: float, *, down_after: int, up_after: int) -> Status:
     """The status after one probe ended; `down_after` and `up_after` count probes in a row."""
     if success:
-        successes = status.successes + 1
+        # Counted no further than it matters, so that a peer that stays up costs nothing.
+        successes = min(status.successes + 1, up_after)
         event = Event.RECOVERED if successes >= up_after else Event.ANSWERED
         return _move(status, PROBED[status.state][event], now, successes=successes)
     failures = status.failures + 1

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 _NAME = "routerd"
+_made: set[Path] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,14 @@ def make(place: Place) -> None:
     if not place.directory.is_dir():
         place.directory.parent.mkdir(parents=True, exist_ok=True)
         place.directory.mkdir(mode=place.mode, exist_ok=True)
+        _made.add(place.directory)
 
 
 def give(place: Place, uid: int, gid: int) -> None:
     """Make the user the owner of the directory and of routerd's files in it. Raises OSError.
 
-    Only a directory of routerd's own is given: one that is named so, or that holds nothing but its files.
+    Only a directory of routerd's own is given: one that is named so, that was made just now, or that holds files of
+    its own and nothing else.
     """
     try:
         handle = os.open(place.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -57,7 +60,7 @@ def give(place: Place, uid: int, gid: int) -> None:
     try:
         names = os.listdir(handle)
         own = [name for name in names if any(fnmatchcase(name, pattern) for pattern in place.files)]
-        if place.directory.name == _NAME or len(own) == len(names):
+        if place.directory.name == _NAME or (own and len(own) == len(names)) or place.directory in _made:
             _chown(handle, uid, gid)
         for name in own:
             _give_file(handle, name, uid, gid)

@@ -2,7 +2,9 @@
 
 import http.client
 import json
+import os
 import socket
+import ssl
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -41,25 +43,70 @@ def choose(listen: Iterable[str]) -> str:
     return (unix or entries)[0]
 
 
-def ask(listen: Iterable[str], path: str, *, timeout: float = 5.0) -> tuple[int, Any]:
-    """GET `path`: the status, and the body (decoded where it is JSON). Raises `AskError`."""
+def ask(
+    listen: Iterable[str],
+    path: str,
+    *,
+    method: str = "GET",
+    token: bytes | None = None,
+    certificate: str | None = None,
+    timeout: float = 5.0,
+) -> tuple[int, Any]:
+    """Ask for `path`: the status, and the body (decoded where it is JSON). Raises `AskError`.
+
+    `token` goes out over TCP only, and only to change something: anybody could listen where routerd does not.
+    `certificate` is the file of the one that routerd serves TCP with, None where it does so without TLS.
+    """
     entry = choose(listen)
-    connection: http.client.HTTPConnection
-    if entry.startswith("unix:"):
-        connection = UnixConnection(entry.removeprefix("unix:"), timeout)
-    else:
-        host, _, port = entry.rpartition(":")
-        host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
-        connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=timeout)
+    connection = _connection(entry, certificate, timeout)
+    is_change = method != "GET" and not entry.startswith("unix:")
+    headers = {"Authorization": b"Bearer " + token} if is_change and token is not None else {}
     try:
-        connection.request("GET", path)
+        connection.request(method, path, headers=headers)
         answer = connection.getresponse()
         body = answer.read().decode("utf-8", errors="replace")
     except (OSError, http.client.HTTPException) as error:
-        raise AskError(f"routerd does not answer at {entry} ({error}); is it running?") from None
+        raise AskError(f"routerd does not answer at {entry}: {_why(entry, error, timeout)}") from None
     finally:
         connection.close()
     try:
         return answer.status, json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return answer.status, body
+
+
+def _connection(entry: str, certificate: str | None, timeout: float) -> http.client.HTTPConnection:
+    if entry.startswith("unix:"):
+        return UnixConnection(entry.removeprefix("unix:"), timeout)
+    host, _, port = entry.rpartition(":")
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host).strip("[]")
+    if certificate is None:
+        return http.client.HTTPConnection(host, int(port), timeout=timeout)
+    return http.client.HTTPSConnection(host, int(port), timeout=timeout, context=_only(certificate))
+
+
+def _only(certificate: str) -> ssl.SSLContext:
+    """Trust in this certificate and no other, whatever name it is for. Raises `AskError`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        context.load_verify_locations(certificate)
+    except OSError as error:
+        raise AskError(f"the certificate {certificate} cannot be used: {error.strerror}") from None
+    return context
+
+
+def _why(entry: str, error: Exception, timeout: float) -> str:
+    """The reason in words, and what to do about it."""
+    if isinstance(error, TimeoutError):
+        return f"nothing came within {timeout:g} s; look at its log"
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+        return f"{os.strerror(error.errno or 0)}; is it running?"
+    if isinstance(error, PermissionError):
+        return "Permission denied; run this as root, or as a member of the socket's group"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "it has another certificate than http.tls_cert"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return f"what came is no HTTP ({type(error).__name__})"

@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -61,9 +62,7 @@ def settle(user: User | None, places: Iterable[Place]) -> None:
     To be called once, while this process has a single thread. Raises `PrivilegeError`; nothing was made if a
     capability is missing.
     """
-    check(NEEDED)
-    if user is not None and os.geteuid() not in (0, user.uid):
-        raise PrivilegeError(f"only root can change the user to {user.name}; start as root, or without --user")
+    may_settle(user)
     wanted = merged(places)
     for place in wanted:
         _prepare(place, user)
@@ -74,9 +73,29 @@ def settle(user: User | None, places: Iterable[Place]) -> None:
     for place in wanted:
         if not is_usable(place):
             raise PrivilegeError(_unusable(place))
-    if not os.access(__file__, os.R_OK):
-        home = os.path.dirname(os.path.dirname(__file__))
-        raise PrivilegeError(f"user {_user_name()} cannot read {home}; install routerd where every user can read it")
+
+
+def _check_readable(user: User | None) -> None:
+    """Before anything changes hands: modules that are loaded later must be readable for the user."""
+    if user is None or user.uid == os.geteuid():
+        return
+    path = os.path.abspath(__file__)
+    while path != os.path.dirname(path):
+        found = os.stat(path)
+        kind = 2 if found.st_uid == user.uid else 1 if found.st_gid in user.groups else 0
+        needed = 0o1 if stat.S_ISDIR(found.st_mode) else 0o4
+        if not (found.st_mode >> (3 * kind)) & needed:
+            home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+            raise PrivilegeError(f"user {user.name} cannot read {home}; install routerd where every user can read it")
+        path = os.path.dirname(path)
+
+
+def may_settle(user: User | None) -> None:
+    """Raises `PrivilegeError` where `settle` would have to refuse; changes nothing."""
+    check(NEEDED)
+    if user is not None and os.geteuid() not in (0, user.uid):
+        raise PrivilegeError(f"only root can change the user to {user.name}; start as root, or without --user")
+    _check_readable(user)
 
 
 def check(needed: Iterable[int], *, purpose: str | None = None) -> None:
@@ -122,7 +141,7 @@ def _unusable(place: Place) -> str:
     user = _user_name()
     return (
         f"{place.directory}: user {user} cannot write there, which is needed for {place.purpose}; "
-        f"run: chown {user} {place.directory}, or name another directory in the configuration"
+        f"name a directory of routerd's own in the configuration, such as {place.directory / 'routerd'}"
     )
 
 

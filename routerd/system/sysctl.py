@@ -74,7 +74,7 @@ class Originals:
     def remember(self, values: Mapping[Key, int]) -> None:
         """Keep the values of keys that are new, on disk when this returns. Raises OSError, and then keeps none."""
         merged = dict(values) | self._values
-        if merged != self._values:
+        if merged != self._values or (merged and not self.path.exists()):
             self._save(merged)
 
     def forget(self, keys: Iterable[Key]) -> None:

@@ -6,9 +6,8 @@ import errno
 import grp
 import os
 import socket
+import threading
 from typing import Protocol
-
-from pyroute2.netlink.exceptions import NetlinkError as _KernelError
 
 from routerd.model import WireGuardDevice
 from routerd.system.netlink import Netlink
@@ -54,16 +53,22 @@ async def read_device(
     """
     # What failed is kept as plain text and raised outside of all handlers: no error carries a frame, message or
     # buffer in which a secret key might stand.
+    outcome: WireGuardDevice | WireGuardError = _missing(interface)
+    if _exists(interface):
+        outcome = await _read(interface, socket_dir, netlink, timeout)
+    if isinstance(outcome, WireGuardError):
+        # An interface that was deleted in the middle of its answer is missing, whatever the answer looked like.
+        raise outcome if outcome.missing or _exists(interface) else _missing(interface)
+    return outcome
+
+
+def _exists(interface: str) -> bool:
     try:
         # The socket's directory and /sys may be those of another namespace; this call never is.
         socket.if_nametoindex(interface)
     except OSError:
-        outcome: WireGuardDevice | WireGuardError = _missing(interface)
-    else:
-        outcome = await _read(interface, socket_dir, netlink, timeout)
-    if isinstance(outcome, WireGuardError):
-        raise outcome
-    return outcome
+        return False
+    return True
 
 
 async def _read(
@@ -101,8 +106,6 @@ async def _kind(interface: str, netlink: Kinds | None) -> str | None:
 async def _read_kernel(interface: str) -> WireGuardDevice | WireGuardError:
     try:
         return await read_kernel_device(interface)
-    except _KernelError as error:
-        code: int = error.code
     except OSError as error:
         code = error.errno or errno.EIO
     if code == errno.ENODEV:
@@ -113,6 +116,9 @@ async def _read_kernel(interface: str) -> WireGuardDevice | WireGuardError:
             "the kernel refuses to show the device",
             "Give routerd the capability CAP_NET_ADMIN (AmbientCapabilities=CAP_NET_ADMIN in a systemd unit).",
         )
+    if code == errno.EAGAIN:
+        reason = "its peers changed while they were read, time and again"
+        return WireGuardError(interface, reason, "routerd tries again by itself; look at what changes the peers.")
     return WireGuardError(interface, NetlinkError("", code).reason, "routerd tries again by itself.")
 
 
@@ -128,7 +134,7 @@ async def _read_userspace(interface: str, path: str) -> WireGuardDevice | WireGu
     try:
         # Hundreds of peers take tens of milliseconds, in which DHCP must go on.
         if len(answer) > _LONG:
-            return await asyncio.to_thread(parse_device, interface, answer)
+            return await _parse_aside(interface, answer)
         return parse_device(interface, answer)
     except TextError as error:
         return WireGuardError(
@@ -136,6 +142,15 @@ async def _read_userspace(interface: str, path: str) -> WireGuardDevice | WireGu
             f"the answer at {path} cannot be understood: {error}",
             f"Compare with: wg show {interface}; restart the program that runs it if that fails too.",
         )
+
+
+async def _parse_aside(interface: str, answer: bytearray) -> WireGuardDevice:
+    """Parse in a thread, which ends soon after nobody waits for it any more."""
+    given_up = threading.Event()
+    try:
+        return await asyncio.to_thread(parse_device, interface, answer, given_up.is_set)
+    finally:
+        given_up.set()
 
 
 async def _converse(path: str) -> bytearray | None:

@@ -3,9 +3,9 @@
 Secret keys are skipped where they stand; no text of a line ever gets into an error.
 """
 
+import sys
 from base64 import b64encode
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from ipaddress import ip_network
 
@@ -14,6 +14,7 @@ from routerd.model import Network, WireGuardDevice, WireGuardPeer
 SECRET = frozenset((b"private_key", b"preshared_key"))
 
 _LONGEST_LINE = 1024
+_LINES_AT_ONCE = 1024
 _UINT64 = (1 << 64) - 1
 
 
@@ -25,12 +26,25 @@ class TextError(ValueError):
         self.code = code
 
 
-@dataclass(slots=True)
 class _Peer:
-    public_key: str
-    numbers: dict[bytes, int] = field(default_factory=dict)
-    endpoint: str | None = None
-    allowed_ips: list[Network] = field(default_factory=list)
+    """A peer while its lines are read."""
+
+    __slots__ = ("allowed_ips", "endpoint", "numbers", "public_key")
+
+    def __init__(self, public_key: str, before: WireGuardPeer | None) -> None:
+        """`before` is what was said of the same peer already: its networks are joined, its later numbers hold."""
+        self.public_key = public_key
+        self.numbers: dict[bytes, int] = {}
+        self.endpoint: str | None = None
+        self.allowed_ips: dict[Network, None] = {}
+        if before is not None:
+            self.endpoint, self.allowed_ips = before.endpoint, dict.fromkeys(before.allowed_ips)
+            self.numbers = {
+                b"last_handshake_time_sec": int(before.last_handshake),
+                b"rx_bytes": before.rx_bytes,
+                b"tx_bytes": before.tx_bytes,
+                b"persistent_keepalive_interval": before.keepalive,
+            }
 
     def value(self) -> WireGuardPeer:
         number = self.numbers.get
@@ -65,13 +79,19 @@ def complete(answer: bytes | bytearray) -> bool:
     return answer.startswith(b"errno=", last)
 
 
-def parse_device(interface: str, answer: bytes | bytearray) -> WireGuardDevice:
+def parse_device(
+    interface: str, answer: bytes | bytearray, is_given_up: Callable[[], bool] = lambda: False
+) -> WireGuardDevice:
     """The device that the answer describes. Raises `TextError`; its `code` is set where the device itself said no.
 
-    Keys that the protocol does not have (yet) are skipped. Numbers must be in their range.
+    Keys that the protocol does not have (yet) are skipped. Numbers must be in their range. `is_given_up` is asked now
+    and then: whether nobody waits for the result any more.
     """
-    listen_port, peers, ended = 0, list[_Peer](), False
+    listen_port, peer, ended = 0, None, False
+    peers: dict[str, WireGuardPeer] = {}
     for at, key, value in _lines(answer):
+        if not at % _LINES_AT_ONCE and is_given_up():
+            raise TextError("given up")
         if ended:
             raise TextError(f"line {at}: nothing is expected after errno")
         if key == b"errno":
@@ -80,15 +100,20 @@ def parse_device(interface: str, answer: bytes | bytearray) -> WireGuardDevice:
                 raise TextError(f"the device answered with error {code}", code)
             ended = True
         elif key == b"public_key":
-            peers.append(_Peer(_key(at, value)))
-        elif peers:
-            _peer_line(peers[-1], at, key, value)
+            if peer is not None:
+                peers[peer.public_key] = peer.value()
+            text = _key(at, value)
+            peer = _Peer(text, peers.get(text))
+        elif peer is not None:
+            _peer_line(peer, at, key, value)
         elif key in _DEVICE_NUMBERS:
             number = _number(at, key, value, _DEVICE_NUMBERS[key])
             listen_port = number if key == b"listen_port" else listen_port
     if not ended:
         raise TextError("the answer was cut: it has no errno line")
-    return WireGuardDevice(interface, None, listen_port, tuple(_merged(peers)))
+    if peer is not None:
+        peers[peer.public_key] = peer.value()
+    return WireGuardDevice(interface, None, listen_port, tuple(peers.values()))
 
 
 def _lines(answer: bytes | bytearray) -> Iterator[tuple[int, bytes, bytes]]:
@@ -119,19 +144,7 @@ def _peer_line(peer: _Peer, at: int, key: bytes, value: bytes) -> None:
         network = _network(_text(at, key, value))
         if network is None:
             raise TextError(f"line {at}: allowed_ip: a network expected")
-        peer.allowed_ips.append(network)
-
-
-def _merged(peers: list[_Peer]) -> Iterator[WireGuardPeer]:
-    """A peer that comes twice is one peer: its networks are joined, its later numbers hold."""
-    known: dict[str, _Peer] = {}
-    for peer in peers:
-        first = known.setdefault(peer.public_key, peer)
-        if first is not peer:
-            first.numbers.update(peer.numbers)
-            first.endpoint = peer.endpoint or first.endpoint
-            first.allowed_ips += [network for network in peer.allowed_ips if network not in first.allowed_ips]
-    return (peer.value() for peer in known.values())
+        peer.allowed_ips[network] = None
 
 
 # The same networks come again at every poll, and parsing them is most of the work.
@@ -160,4 +173,5 @@ def _text(at: int, key: bytes, value: bytes) -> str:
 def _key(at: int, value: bytes) -> str:
     if len(value) != 64 or value.strip(b"0123456789abcdefABCDEF"):
         raise TextError(f"line {at}: public_key: 64 hexadecimal digits expected")
-    return b64encode(bytes.fromhex(value.decode("ascii"))).decode("ascii")
+    # One copy of each key, however often the device is read.
+    return sys.intern(b64encode(bytes.fromhex(value.decode("ascii"))).decode("ascii"))

@@ -6,16 +6,26 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
 from routerd.api.service import ApiService
-from routerd.api.sources import ConfigReport, Released, ReloadResult, Sources
+from routerd.api.sources import ConfigReport, ReloadResult, Sources
 from routerd.config.model import Http
 from routerd.events import EventLog
-from routerd.model import Check, LeaseReport, PeerReport, PeerState, Route, RouteState
+from routerd.model import (
+    Check,
+    LeaseReport,
+    PeerReport,
+    PeerState,
+    ProblemReport,
+    Released,
+    Route,
+    RouteState,
+    WireGuardDevice,
+)
 
 AT = 1795341600.0
 KEY = "Ab/+d9mV4lKqvA7wU1nq0c5b0hY2m7k3D1Jtq7v9S1E="
@@ -45,17 +55,23 @@ class Daemon:
     reload: Callable[[], Awaitable[ReloadResult]] | None = None
     release: Callable[[IPv4Address], Awaitable[Released]] | None = None
     config: Callable[[], ConfigReport] | None = None
+    probe: Callable[[str], Awaitable[PeerReport | None]] | None = None
+    problems: tuple[ProblemReport, ...] = ()
+    devices: Mapping[str, WireGuardDevice] = field(default_factory=dict)
+    routes: tuple[Route, ...] = (
+        Route(IPv4Network("10.0.0.0/24"), None, "eth0", ("dhcp",), RouteState.OFFERED, "", metric=1),
+    )
+    services: Mapping[str, object] = field(default_factory=lambda: {"dhcp": {"offers": 3}})
 
     def sources(self) -> Sources:
         return Sources(
             peers=lambda: self.peers,
-            routes=lambda: (
-                Route(IPv4Network("10.0.0.0/24"), None, "eth0", ("dhcp",), RouteState.OFFERED, "", metric=1),
-            ),
+            routes=lambda: self.routes,
             leases=self._leases,
-            problems=lambda: (),
+            problems=lambda: self.problems,
             checks=lambda: self.checks,
-            status=lambda: {"dhcp": {"offers": 3}},
+            status=lambda: self.services,
+            devices=lambda: self.devices,
             version="0.1.0",
             started=AT,
             now=lambda: AT + 60,
@@ -63,6 +79,7 @@ class Daemon:
             reload=self.reload,
             release=self.release,
             config=self.config,
+            probe=self.probe,
         )
 
     def _leases(self) -> Iterator[LeaseReport]:
@@ -140,10 +157,14 @@ async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 @asynccontextmanager
 async def serving(
-    daemon: Daemon, *listen: str, wait: bool = True, token_file: str | None = None
+    daemon: Daemon,
+    *listen: str,
+    wait: bool = True,
+    token_file: str | None = None,
+    tls: tuple[str, str] | tuple[None, None] = (None, None),
 ) -> AsyncIterator[ApiService]:
     service = ApiService(daemon.sources())
-    await service.apply(Http(listen, token_file))
+    await service.apply(Http(listen, token_file, *tls))
     task = asyncio.create_task(service.run())
     try:
         if wait:

@@ -12,9 +12,10 @@ import pytest
 
 from routerd.api import commands
 from routerd.api.service import ApiService
-from routerd.api.sources import ConfigReport, Released, ReloadResult
+from routerd.api.sources import ConfigReport, ReloadResult
 from routerd.config.fault import ConfigFault
 from routerd.health import ProblemTracker
+from routerd.model import Released
 from tests.api.scene import ANY, AT, Client, Daemon, serving
 
 TOKEN = "Zk3-secret-token-of-the-test"
@@ -209,7 +210,7 @@ def test_a_token_that_others_can_read_is_none(tmp_path: Path, token_file: Path, 
         tracker = ProblemTracker()
         tracker.update(problems, AT)
         (report,) = tracker.report(AT)
-        assert report.text == f"the token file {token_file} cannot be used: other users can read or change it"
+        assert report.text == f"http: the token file {token_file} cannot be used: other users can read or change it"
         assert "chmod 600" in report.mend
         assert (await unix.ask("/v1/reload", "POST")).status == 200
         os.chmod(token_file, 0o600)
@@ -334,6 +335,8 @@ def test_the_status_names_the_configuration_and_its_faults() -> None:
             assert service.status() == {
                 "listen": [{"listen": ANY, "served": True, "error": None}],
                 "event_streams": 0,
+                "connections": 1,
+                "counters": {"requests": 1},
             }
 
     asyncio.run(main())
@@ -342,6 +345,6 @@ def test_the_status_names_the_configuration_and_its_faults() -> None:
 def test_the_service_reports_what_it_cannot_serve() -> None:
     async def main() -> None:
         service = ApiService(Daemon().sources())
-        assert service.status() == {"listen": [], "event_streams": 0}
+        assert service.status() == {"listen": [], "event_streams": 0, "connections": 0, "counters": {}}
 
     asyncio.run(main())

@@ -2,7 +2,6 @@
 
 import asyncio
 import http.client
-import json
 import os
 import socket
 import stat
@@ -127,12 +126,15 @@ def test_other_methods_are_405(method: str) -> None:
     with_client(test)
 
 
-@pytest.mark.parametrize("path", ["/livez", "/nothing", "/v1/leases"])
-def test_headers(path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "cache"),
+    [("/livez", "no-store"), ("/nothing", "no-store"), ("/v1/leases", "no-cache"), ("/metrics", "no-store")],
+)
+def test_headers(path: str, cache: str) -> None:
     async def test(client: Client) -> None:
         answer = await client.ask(path)
         assert answer.headers["Server"] == "routerd"
-        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Cache-Control"] == cache
 
     with_client(test)
 
@@ -155,38 +157,6 @@ def test_a_foreign_host_is_refused() -> None:
         )
         assert twice.split()[1] == b"400"
         assert (await client.raw(b"GET /livez HTTP/1.0\r\n\r\n")).endswith(b"\r\n\r\nok\n")
-
-    with_client(test)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-        b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
-        b"GET / HTTP/x\r\nHost: localhost\r\n\r\n",
-    ],
-)
-def test_bytes_that_are_no_request(data: bytes) -> None:
-    async def test(client: Client) -> None:
-        answer = await client.raw(data)
-        head, _, body = answer.partition(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1."), answer
-        assert head.split()[1] == b"400"
-        assert b"\r\nserver: routerd" in head.lower()
-        assert "error" in json.loads(body)
-        assert (await client.ask("/livez")).status == 200
-
-    with_client(test)
-
-
-def test_a_large_body_is_refused() -> None:
-    async def test(client: Client) -> None:
-        answer = await client.raw(
-            b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65537\r\n\r\n" + b"x" * 65537
-        )
-        assert answer.startswith(b"HTTP/1.1 413 ")
 
     with_client(test)
 
@@ -266,7 +236,7 @@ def test_a_bug_in_the_middle_of_a_list_breaks_the_connection() -> None:
             await client.ask("/v1/leases")
         assert (await client.ask("/livez")).status == 200
 
-    with_client(test, Daemon(leases=1000, broken_after=500))
+    with_client(test, Daemon(leases=2000, broken_after=1500))
 
 
 def test_clients_that_leave_early() -> None:
@@ -282,22 +252,6 @@ def test_clients_that_leave_early() -> None:
     with_client(test, Daemon(leases=20_000))
 
 
-def test_too_many_connections_are_refused() -> None:
-    async def test(client: Client) -> None:
-        assert isinstance(client.address, tuple)
-        host, port = client.address[:2]
-        opened = [await asyncio.open_connection(host, port) for _ in range(256)]
-        with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
-            await client.ask("/livez")
-        for _, writer in opened:
-            writer.close()
-            await writer.wait_closed()
-        await asyncio.sleep(0.05)
-        assert (await client.ask("/livez")).status == 200
-
-    with_client(test)
-
-
 def test_a_port_in_use_is_a_problem_until_it_is_free() -> None:
     async def main() -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
@@ -307,7 +261,7 @@ def test_a_port_in_use_is_a_problem_until_it_is_free() -> None:
                 tracker = ProblemTracker()
                 tracker.update(service.problems(), AT)
                 (problem,) = tracker.report(AT)
-                assert problem.text == f"HTTP cannot be served at {listen}: Address already in use"
+                assert problem.text == f"http {listen}: cannot be served: Address already in use"
                 assert "ss -ltnp" in problem.mend
                 assert [check.ok for check in service.checks()] == [False]
                 assert (await Client(service, ANY).ask("/livez")).status == 200

@@ -1,12 +1,13 @@
 """Each report becomes exactly the JSON that the interface promises."""
 
 import math
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
 from routerd.api import views
-from routerd.model import Check, LeaseReport, PeerReport, PeerState, ProblemReport, Route, RouteState
+from routerd.model import Check, Evidence, LeaseReport, PeerReport, PeerState, ProblemReport, Route, RouteState
 
 AT = 1795341600.0  # 2026-11-22T10:00:00Z
 KEY = "Ab/+d9mV4lKqvA7wU1nq0c5b0hY2m7k3D1Jtq7v9S1E="
@@ -19,7 +20,9 @@ def peer_report(name: str = "endpoint-a", state: PeerState = PeerState.UP, key: 
 
 
 def test_peer() -> None:
-    assert views.peer(peer_report()) == {
+    seen = (Evidence("probe", AT), Evidence("traffic", None))
+    report = replace(peer_report(), evidence=seen, flapping=True, failure="refused")
+    assert views.peer(report) == {
         "name": "endpoint-a",
         "public_key": KEY,
         "vpn": "vpn",
@@ -27,11 +30,19 @@ def test_peer() -> None:
         "endpoint": "203.0.113.1:51821",
         "state": "up",
         "reachable": True,
+        "flapping": True,
         "since": "2026-11-22T10:00:00.250Z",
         "last_handshake": "2026-11-22T09:59:00.000Z",
         "rx_bytes": 1,
         "tx_bytes": 2,
-        "probe": {"kind": "icmp", "rtt_ms": 12.346, "last_success": "2026-11-22T10:00:00.000Z", "failures": 0},
+        "probe": {
+            "kind": "icmp",
+            "rtt_ms": 12.346,
+            "last_success": "2026-11-22T10:00:00.000Z",
+            "failures": 0,
+            "failure": "refused",
+        },
+        "evidence": [{"kind": "probe", "at": "2026-11-22T10:00:00.000Z"}, {"kind": "traffic", "at": None}],
     }
 
 
@@ -40,7 +51,7 @@ def test_peer_of_which_nothing_is_known() -> None:
     shown = views.peer(report)
     unknown = ("public_key", "endpoint", "reachable", "last_handshake", "rx_bytes", "tx_bytes")
     assert [shown[key] for key in unknown] == [None] * 6
-    assert shown["probe"] == {"kind": "icmp", "rtt_ms": None, "last_success": None, "failures": 0}
+    assert shown["probe"] == {"kind": "icmp", "rtt_ms": None, "last_success": None, "failures": 0, "failure": None}
 
 
 @pytest.mark.parametrize(
@@ -138,20 +149,23 @@ def test_readiness(checks: tuple[Check, ...], verbose: bool, answer: tuple[int, 
 
 
 @pytest.mark.parametrize(
-    ("path", "name", "health"),
+    ("path", "name", "part"),
     [
-        ("/v1/peers/endpoint-a", "endpoint-a", False),
-        ("/v1/peers/endpoint-a/health", "endpoint-a", True),
-        ("/v1/peers/endpoint-a/health?x=/health", "endpoint-a", True),
-        (f"/v1/peers/{KEY}", KEY, False),
-        ("/v1/peers/Ab%2F%2Bd9%3D/health", "Ab/+d9=", True),
-        ("/v1/peers/Ab%2f%2bd9%3d", "Ab/+d9=", False),
-        ("/v1/peers/a%2Fhealth", "a/health", False),
-        ("/v1/peers/a%3Fb", "a?b", False),
+        ("/v1/peers/endpoint-a", "endpoint-a", ""),
+        ("/v1/peers/endpoint-a/health", "endpoint-a", "/health"),
+        ("/v1/peers/endpoint-a/health?x=/health", "endpoint-a", "/health"),
+        (f"/v1/peers/{KEY}", KEY, ""),
+        ("/v1/peers/Ab%2F%2Bd9%3D/health", "Ab/+d9=", "/health"),
+        ("/v1/peers/Ab%2f%2bd9%3d", "Ab/+d9=", ""),
+        ("/v1/peers/a%2Fhealth", "a/health", ""),
+        ("/v1/peers/a%3Fb", "a?b", ""),
+        (f"/v1/peers/{KEY}/probe", KEY, "/probe"),
+        ("/v1/peers/probe", "probe", ""),
+        ("/v1/peers/health/health", "health", "/health"),
     ],
 )
-def test_peer_path(path: str, name: str, health: bool) -> None:
-    assert views.peer_path(path) == (name, health)
+def test_peer_path(path: str, name: str, part: str) -> None:
+    assert views.peer_path(path) == (name, part)
 
 
 def test_peer_path_of_something_else() -> None:

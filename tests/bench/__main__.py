@@ -6,11 +6,11 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import start
+from tests.bench import http, start
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
-SECTIONS = {"start": start.measure}
+SECTIONS = {"start": start.measure, "http": http.measure}
 
 
 def machine() -> str:

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from routerd.dhcp.leases import BOUND, RELEASED, Row
 from routerd.dhcp.service import DhcpService
-from routerd.dhcp.store import LeaseStore
+from routerd.dhcp.store import LeaseStore, StoreError
+from routerd.model import Event, Released
 
 
 class SlowStore(LeaseStore):
@@ -45,3 +47,49 @@ def test_what_waits_behind_a_commit_is_stored_at_stop(tmp_path: Path) -> None:
     store.close()
     assert len(stored) == 2999
     assert stored[1] == RELEASED
+
+
+class BrokenStore(LeaseStore):
+    """A disk that fails as long as it is told to."""
+
+    broken = False
+
+    def commit(self, changes: object, offset: float) -> None:
+        """Fail, or store."""
+        if self.broken:
+            raise StoreError("disk full")
+        super().commit(changes, offset)  # type: ignore[arg-type]
+
+
+def test_a_released_lease_is_gone_from_table_and_disk(tmp_path: Path) -> None:
+    path = str(tmp_path / "leases.db")
+    events: list[Event] = []
+
+    async def scenario() -> None:
+        store = BrokenStore(path)
+        await asyncio.to_thread(store.open)
+        await asyncio.to_thread(store.commit, [("lan0", row(n)) for n in range(1, 6)] + [("lan1", row(1))], 0.0)
+        await asyncio.to_thread(store.close)
+        service = DhcpService(store, events.append)
+        await service.open()
+        service._tables["lan0"].pools.configure((), (), {5: b"client"})
+        task = asyncio.create_task(service.run())
+        assert await service.release(IPv4Address(1)) is Released.DONE
+        assert await service.release(IPv4Address(1)) is Released.NONE
+        assert await service.release(IPv4Address(5)) is Released.RESERVED
+        assert [(str(event.subject), event.what) for event in events] == [("0.0.0.1", "deleted")] * 2
+        store.broken = True
+        assert await service.release(IPv4Address(2)) is Released.UNSTORED
+        store.broken = False
+        both = await asyncio.gather(service.release(IPv4Address(3)), service.release(IPv4Address(4)))
+        assert both == [Released.DONE] * 2
+        assert [str(report.address) for report in service.report()] == ["0.0.0.5"]
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(scenario())
+    store = LeaseStore(path)
+    store.open()
+    stored = {(lan, row.address) for lan, rows in store.load(0.0).items() for row in rows}
+    store.close()
+    assert stored == {("lan0", 5)}

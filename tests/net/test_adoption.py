@@ -224,8 +224,9 @@ def test_clean_refuses_while_a_daemon_runs(own: Own, listen: str) -> None:
     running = own.state()
     done = own.run("clean")
     assert (done.returncode, done.stdout) == (1, "")
-    assert (
-        done.stderr == f"routerd clean: a daemon runs, it answers at {entry}; stop it first: systemctl stop routerd\n"
+    process = daemon.process.pid
+    assert done.stderr == (
+        f"routerd clean: routerd runs here already (process {process}); stop it first: systemctl stop routerd\n"
     )
     assert own.state() == running
     assert daemon.get("/readyz")[0] == 200
@@ -237,7 +238,7 @@ def test_clean_refuses_while_a_daemon_hangs(own: Own) -> None:
     done = own.run("clean")
     daemon.process.send_signal(signal.SIGCONT)
     assert done.returncode == 1
-    assert "a daemon runs" in done.stderr
+    assert "routerd runs here already" in done.stderr
     assert daemon.stop() == 0
 
 

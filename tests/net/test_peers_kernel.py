@@ -111,7 +111,8 @@ async def _made_anew(near: str, far: str) -> None:
         connect(near, far)
         await asyncio.sleep(0.5)
         await _until(lambda: _far(service).state == "up" and _far(service).failures == 0)
-        assert _problems(service) == []
+        # So many changes within seconds are flapping, and nothing else is wrong.
+        assert set(_problems(service)) <= {"peer far: its state changed more than 4 times in 5 minutes"}
 
 
 def test_an_interface_that_goes_and_comes_back() -> None:

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ from typing import Any
 import pytest
 
 from routerd.config.tables import ROOT
+from routerd.dhcp.leases import BOUND, Row
 from routerd.dhcp.message import Message
+from routerd.dhcp.store import LeaseStore
 from routerd.lab.daemon import Daemon
 from routerd.system.http_client import UnixConnection
 from tests.net.asker import offer
@@ -84,6 +88,9 @@ _MINE = {
     'mac = "02:00:00:00:00:22"': 'mac = "02:00:00:00:00:aa"',
     'address = "192.168.200.22"': 'address = "192.168.200.24"',
 }
+
+
+_NO_TLS = {"[http]": '[http]\ntls_cert = "/dev/null"\ntls_key = "/dev/null"'}
 
 
 def _option(*lines: str) -> dict[str, str]:
@@ -186,6 +193,8 @@ CASES: dict[str, tuple[dict[str, str], Look]] = {
         lambda s: _tcp_answers(s, 8122) and not _tcp_answers(s, 8121),
     ),
     "http.token_file": ({"[http]": '[http]\ntoken_file = "/dev/null"'}, ALWAYS),
+    "http.tls_cert": (_NO_TLS, lambda s: not _tcp_answers(s, 8121)),
+    "http.tls_key": (_NO_TLS, lambda s: not _tcp_answers(s, 8121)),
     "leases.store": ({"leases.db": "moved.db"}, lambda s: (s.site.lab.directory / "moved.db").exists()),
     "leases.sync": ({"[leases]": '[leases]\nsync = "always"'}, ALWAYS),
     "log.level": ({"[leases]": '[log]\nlevel = "debug"\n[leases]'}, ALWAYS),
@@ -303,3 +312,75 @@ def _post(path: Path) -> tuple[int, Any]:
         connection.request("POST", "/v1/reload")
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
+
+
+def test_a_reload_asked_for_during_the_start_does_not_end_it(site: Site) -> None:
+    daemon = site.start(ready=False)
+    time.sleep(0.1)  # Before that the interpreter itself starts, which knows nothing of signals.
+    for _ in range(40):
+        time.sleep(0.02)
+        daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_ready()
+    daemon.process.send_signal(signal.SIGTERM)
+    while daemon.process.poll() is None:
+        daemon.process.send_signal(signal.SIGHUP)
+        time.sleep(0.01)
+    assert daemon.process.returncode == 0
+
+
+def test_a_second_daemon_of_the_namespace_is_refused(site: Site) -> None:
+    daemon = site.start()
+    path = site.lab.directory / "second.toml"
+    path.write_text(
+        site.config.replace("8121", "8122").replace("routerd.sock", "two.sock").replace("leases.db", "two.db")
+    )
+    command = [sys.executable, "-m", "routerd", "run", "--config", str(path)]
+    done = site.example.beta.run(command, check=False)
+    assert done.returncode == 1
+    assert f"routerd runs here already (process {daemon.process.pid})" in done.stderr
+    clean = site.example.beta.run([sys.executable, "-m", "routerd", "clean", "--config", str(path)], check=False)
+    assert clean.returncode == 1
+    assert f"routerd runs here already (process {daemon.process.pid})" in clean.stderr
+
+
+def test_a_store_that_holds_leases_already_keeps_them(site: Site) -> None:
+    daemon = site.start()
+    first = offer(site.example.b, 3)
+    assert first is not None
+    site.client("udhcpc").wait_lease()
+    site.write(site.config.replace("leases.db", "other.db"))
+    reload(daemon)
+    assert daemon.stop() == 0
+    (site.lab.directory / "leases.db").rename(site.lab.directory / "old.db")
+    (site.lab.directory / "other.db").rename(site.lab.directory / "moved.db")
+    daemon = site.start()
+    assert [row for row in daemon.get("/v1/leases")[1]["leases"] if row["state"] == "bound"] == []
+    site.write(site.config.replace("leases.db", "moved.db"))
+    reload(daemon)
+    (row,) = daemon.get("/v1/leases")[1]["leases"]
+    assert (row["address"], row["state"]) == ("192.168.200.22", "bound")
+
+
+def test_a_damaged_store_is_refused_and_the_old_one_kept(site: Site) -> None:
+    daemon = site.start()
+    site.client("udhcpc").wait_lease()
+    site.write(site.config.replace("leases.db", "bad.db"))
+    _damaged(site.lab.directory / "bad.db")
+    reload(daemon)
+    (error,) = daemon.get("/v1/status")[1]["config"]["errors"]
+    assert error["path"] == "leases.store"
+    assert daemon.get("/v1/status")[1]["services"]["dhcp"]["store"]["path"].endswith("/leases.db")
+    assert daemon.process.poll() is None
+    (row,) = daemon.get("/v1/leases")[1]["leases"]
+    assert row["state"] == "bound"
+
+
+def _damaged(path: Path) -> None:
+    store = LeaseStore(str(path))
+    store.open()
+    rows = [("lan0", Row(n, b"client%d" % n, b"\1mac", None, BOUND, 1.0, 2.0)) for n in range(1, 2000)]
+    store.commit(rows, 0.0)
+    store.close()
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * 16384)

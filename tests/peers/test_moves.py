@@ -8,8 +8,8 @@ import pytest
 
 from routerd.model import Event, PeerChange, PeersPart, PeerState, ProbeTarget, WireGuardDevice, WireGuardPeer
 from routerd.peers.moves import Move, event_of, is_notable, text_of
-from routerd.peers.probes import Outcome
 from routerd.peers.roster import Roster
+from routerd.peers.sends import Outcome
 from routerd.peers.service import PeersService
 
 A = ProbeTarget("endpoint-a", "vpn", "KEY-A", ip_address("10.0.0.1"), "icmp", 10.0, "wg0")
@@ -132,7 +132,8 @@ def test_the_service_emits_and_logs(caplog: pytest.LogCaptureFixture) -> None:
         assert service.status() == {
             "configured": 0,
             "probe_sockets": [],
-            "ignored_replies": {"late": 0, "forged": 0, "foreign": 0},
+            "ignored_replies": {"late": 0, "forged": 0, "foreign": 0, "garbled": 0},
+            "spared_probes": 0,
         }
 
     asyncio.run(main())

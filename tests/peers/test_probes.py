@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routerd.model import PeersPart, ProbeTarget
-from routerd.peers.probes import Link, Outcome, Probes, Send, link_of
+from routerd.peers.probes import Probes
+from routerd.peers.sends import Link, Outcome, Send, link_of
 
 LINK = Link("wg0", None, 4)
 
@@ -275,3 +276,108 @@ def test_sequences_run_out_without_harm() -> None:
     world.alive = False
     world.until(1025.0)
     assert len({send.sequence for _, send in world.sent}) == len(world.sent) == 0x8000
+
+
+def connecting(count: int) -> PeersPart:
+    return PeersPart(tuple(target(number, kind="tcp:22") for number in range(count)), 2.0, 3, 2)
+
+
+def test_a_bounded_number_of_connections_is_out() -> None:
+    world = World(connecting(200))
+    world.alive = False
+    world.until(1002.0)
+    assert len(world.sent) == 64
+    assert {send.kind for _, send in world.sent} == {"tcp:22"}
+    world.until(1030.0)
+    assert len({send.key for _, send in world.sent}) == 200
+
+
+def test_how_connections_end() -> None:
+    probes = Probes(1)
+    probes.configure(connecting(1), 0.0)
+    now, send = _first_send(probes)
+    assert probes.receive(LINK, send.address, 1, send.sequence, now) is None
+    assert probes.forged == 1
+    assert probes.is_outstanding(send)
+    assert probes.connected(send, "connection refused", now + 0.1) == Outcome(send.key, None, "connection refused")
+    assert not probes.is_outstanding(send)
+    assert probes.connected(send, "", now + 0.2) is None
+    now, send = _first_send(probes)
+    assert probes.connected(send, "", now + 0.5) == Outcome(send.key, 0.5)
+
+
+def test_another_kind_of_probe_is_begun_anew() -> None:
+    probes = Probes(1)
+    probes.configure(part(1), 0.0)
+    _, send = _first_send(probes)
+    probes.configure(connecting(1), 0.0)
+    assert not probes.is_outstanding(send)
+
+
+def sent_in(world: World, seconds: float) -> int:
+    before = len(world.sent)
+    world.until(world.now + seconds)
+    return len(world.sent) - before
+
+
+def test_a_peer_that_moves_bytes_is_spared_five_turns_of_six() -> None:
+    world = World(part(1, 10.0))
+    world.until(1040.0)
+    for _ in range(60):
+        world.probes.fresh(("vpn", "p0"), world.now)
+        world.until(world.now + 2.0)
+    # Within two minutes there are twelve turns.
+    assert sum(1 for at, _ in world.sent if at >= 1040.0) == 2
+    assert world.probes.spared == 10
+    assert 10 <= sent_in(world, 110.0) <= 11
+
+
+def test_old_evidence_spares_nothing() -> None:
+    world = World(part(1, 10.0))
+    world.until(1040.0)
+    for _ in range(10):
+        world.probes.fresh(("vpn", "p0"), world.now - 10.0)
+        world.until(world.now + 10.0)
+    assert world.probes.spared == 0
+
+
+def test_a_peer_that_fails_is_never_spared() -> None:
+    world = World(part(1, 10.0))
+    world.alive = False
+    for _ in range(60):
+        world.probes.fresh(("vpn", "p0"), world.now)
+        world.until(world.now + 2.0)
+    assert world.probes.spared == 0
+    assert len(world.sent) >= 12
+
+
+def test_connections_are_not_spared() -> None:
+    probes = Probes(1)
+    probes.configure(connecting(1), 0.0)
+    for _ in range(5):
+        now, send = _first_send(probes)
+        assert probes.connected(send, "", now) is not None
+        probes.fresh(send.key, now + 9.0)
+    assert probes.spared == 0
+
+
+def test_a_probe_that_is_asked_for() -> None:
+    world = World(part(2, 3600.0), now=0.0)
+    world.until(100.0)
+    assert not world.probes.ask(("vpn", "nobody"), 100.0)
+    assert world.probes.ask(("vpn", "p1"), 100.0)
+    assert world.probes.ask(("vpn", "p1"), 100.0)
+    world.sent.clear()
+    world.until(100.5)
+    assert [send.key[1] for _, send in world.sent] == ["p1"]
+    assert world.outcomes[-1][1].rtt == pytest.approx(0.01)
+
+
+def test_a_probe_that_is_asked_for_is_not_spared_but_spares_the_next() -> None:
+    world = World(part(1, 10.0))
+    world.until(1040.0)
+    world.probes.fresh(("vpn", "p0"), 1040.0)
+    world.probes.ask(("vpn", "p0"), 1040.0)
+    assert sent_in(world, 0.1) == 1
+    assert sent_in(world, 9.9) == 0
+    assert sent_in(world, 10.0) == 1

@@ -4,9 +4,10 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from routerd.health import REGISTRY, ProblemTracker
-from routerd.model import PeerReport, PeersPart, PeerState, ProbeTarget, WireGuardDevice, WireGuardPeer
-from routerd.peers.probes import Outcome
-from routerd.peers.roster import Roster, report
+from routerd.model import Evidence, PeerReport, PeersPart, PeerState, ProbeTarget, WireGuardDevice, WireGuardPeer
+from routerd.peers.entries import report
+from routerd.peers.roster import Roster
+from routerd.peers.sends import Outcome
 
 A = ProbeTarget("endpoint-a", "vpn", "KEY-A", ip_address("10.0.0.1"), "icmp", 10.0, "wg0")
 PASSIVE = ProbeTarget("laptop", "vpn", None, ip_address("10.0.0.7"), "handshake", 10.0, "wg0")
@@ -56,6 +57,7 @@ def test_a_report_of_everything() -> None:
             rtt=0.05,
             last_success=1002.0,
             failures=0,
+            evidence=(Evidence("probe", 1002.0), Evidence("handshake", 990.0), Evidence("traffic", None)),
         )
     ]
 
@@ -77,6 +79,7 @@ def test_a_report_of_what_nobody_has_seen() -> None:
         None,
         None,
         0,
+        (Evidence("probe", None), Evidence("handshake", None), Evidence("traffic", None)),
     )
 
 

@@ -12,12 +12,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from pyroute2.netlink.exceptions import NetlinkError as KernelError
 
 import routerd
 from routerd.system import wireguard
 from routerd.system.netlink_error import NetlinkError
 from routerd.system.wireguard import WireGuardError, read_device
+from routerd.system.wireguard_text import TextError, parse_device
 
 OWN = str(Path(routerd.__file__).parent)
 
@@ -161,11 +161,12 @@ def test_an_interface_that_is_not_there():
 @pytest.mark.parametrize(
     ("raised", "reason", "hint"),
     [
-        (KernelError(errno.EPERM), "refuses", "CAP_NET_ADMIN"),
-        (KernelError(errno.ENOENT), "ENOENT", "again"),
+        (OSError(errno.EPERM, "no"), "refuses", "CAP_NET_ADMIN"),
+        (OSError(errno.EAGAIN, "no"), "changed", "again"),
+        (OSError(errno.ENOENT, "no"), "ENOENT", "again"),
         (OSError(errno.ENOBUFS, "No buffer space"), "ENOBUFS", "again"),
         (OSError(), "EIO", "again"),
-        (KernelError(errno.ENODEV), "no such interface", "Create"),
+        (OSError(errno.ENODEV, "no"), "no such interface", "Create"),
     ],
 )
 def test_the_kernel_refuses(monkeypatch, raised, reason, hint):
@@ -203,3 +204,67 @@ def test_secrets_are_in_no_log_and_no_error(tmp_path, caplog, cut):
         frame = frame.tb_next
     for shown in (caplog.text, str(error), repr(vars(error)), "".join(traceback.format_exception(error)), *frames):
         assert SECRET[:20] not in shown
+
+
+def test_an_answer_that_takes_too_long_to_read_is_given_up(tmp_path, monkeypatch):
+    # A peer with a million networks: whatever is wrong with it, no thread works on for nobody.
+    monkeypatch.setattr(wireguard, "_LARGEST", 64 << 20)
+    lie = GOOD.replace(b"errno=0\n\n", b"allowed_ip=10.0.0.1/32\n" * 1_000_000 + b"errno=0\n\n")
+
+    async def scenario():
+        started = time.monotonic()
+        async with listening(tmp_path, lie):
+            with pytest.raises(WireGuardError, match="no answer within"):
+                await read_device("lo", str(tmp_path), netlink=Kind("tun"), timeout=0.4)
+        assert time.monotonic() - started < 5.0
+        await asyncio.get_running_loop().shutdown_default_executor()
+        return time.monotonic() - started
+
+    assert asyncio.run(scenario()) < 5.0
+
+
+def test_a_parse_that_nobody_waits_for_ends():
+    lines = GOOD.replace(b"errno=0\n\n", b"allowed_ip=10.0.0.1/32\n" * 5000 + b"errno=0\n\n")
+    asked = []
+    with pytest.raises(TextError, match="given up"):
+        parse_device("lo", lines, lambda: asked.append(1) is None and len(asked) == 3)
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize("pieces", [[GOOD[:90]], [b"garbage"]])
+def test_an_interface_that_is_deleted_in_the_middle_of_its_answer(tmp_path, monkeypatch, pieces):
+    exists = iter((True, False))
+    monkeypatch.setattr(wireguard, "_exists", lambda _: next(exists))
+    assert asyncio.run(fails(tmp_path, *pieces)).missing
+
+
+LIES = {
+    "the same peer twice": (b"public_key=" + b"b8" * 32 + b"\nrx_bytes=7\n", [(7, 0.0)]),
+    "more bytes than there are": (b"rx_bytes=18446744073709551615\n", [(2**64 - 1, 0.0)]),
+    "a handshake in the year 9999": (b"last_handshake_time_sec=253402300799\n", [(0, 253402300799.0)]),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_lies_that_can_be_true(tmp_path, lie):
+    more, expected = LIES[lie]
+
+    async def scenario():
+        async with listening(tmp_path, GOOD.replace(b"errno", more + b"errno")):
+            return await read_device("lo", str(tmp_path), netlink=Kind("tun"))
+
+    assert [(peer.rx_bytes, peer.last_handshake) for peer in asyncio.run(scenario()).peers] == expected
+
+
+def test_nothing_is_left_open_by_a_socket_that_misbehaves(tmp_path):
+    async def scenario():
+        before = len(os.listdir("/proc/self/fd"))
+        for then, pieces in [("hang", []), ("hang", [GOOD[:90]]), ("close", [GOOD[:90]]), ("close", [b"x"])] * 5:
+            async with listening(tmp_path, *pieces, then=then):
+                with pytest.raises(WireGuardError):
+                    await read_device("lo", str(tmp_path), netlink=Kind("tun"), timeout=0.05)
+            (tmp_path / "lo.sock").unlink(missing_ok=True)
+        await asyncio.sleep(0.05)
+        assert len(os.listdir("/proc/self/fd")) <= before
+
+    asyncio.run(scenario())

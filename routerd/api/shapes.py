@@ -1,0 +1,165 @@
+"""The shapes of the JSON answers as JSON Schema, one for each view: what `/openapi.json` promises. Pure."""
+
+from collections.abc import Iterable
+
+from routerd.api.health import FAIL, PASS, WARN
+from routerd.api.views import Json
+from routerd.model import REACHABLE, RouteState
+
+TEXT: Json = {"type": "string"}
+COUNT: Json = {"type": "integer", "minimum": 0}
+FLAG: Json = {"type": "boolean"}
+TIME: Json = {"type": "string", "format": "date-time"}
+
+
+def ref(name: str) -> Json:
+    """A reference to a shape."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def rows(shape: Json) -> Json:
+    """An array of a shape."""
+    return {"type": "array", "items": shape}
+
+
+def maybe(shape: Json) -> Json:
+    """A shape, or null where it is not known."""
+    return {"anyOf": [shape, {"type": "null"}]}
+
+
+def one_of(values: Iterable[str]) -> Json:
+    """One of these words."""
+    return {"type": "string", "enum": list(values)}
+
+
+def by_name(shape: Json) -> Json:
+    """An object whose keys are names."""
+    return {"type": "object", "additionalProperties": shape}
+
+
+def closed(properties: Json, optional: Iterable[str] = ()) -> Json:
+    """An object of exactly these properties, all of them there but the optional ones."""
+    required = [name for name in properties if name not in set(optional)]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+_STATE = one_of(state.value for state in REACHABLE)
+
+_PROBE = closed(
+    {
+        "kind": TEXT,
+        "rtt_ms": maybe({"type": "number", "minimum": 0}),
+        "last_success": maybe(TIME),
+        "failures": COUNT,
+        "failure": maybe(TEXT),
+    }
+)
+
+_PEER = closed(
+    {
+        "name": TEXT,
+        "public_key": maybe(TEXT),
+        "vpn": TEXT,
+        "addresses": rows(TEXT),
+        "endpoint": maybe(TEXT),
+        "state": _STATE,
+        "reachable": maybe(FLAG),
+        "flapping": FLAG,
+        "since": maybe(TIME),
+        "last_handshake": maybe(TIME),
+        "rx_bytes": maybe(COUNT),
+        "tx_bytes": maybe(COUNT),
+        "probe": _PROBE,
+        "evidence": rows(closed({"kind": TEXT, "at": maybe(TIME)})),
+    }
+)
+
+_ROUTE = closed(
+    {
+        "prefix": TEXT,
+        "gateway": maybe({"type": "string", "format": "ipv4"}),
+        "metric": COUNT,
+        "lan": TEXT,
+        "channels": rows(TEXT),
+        "state": one_of(state.value for state in RouteState),
+        "reason": TEXT,
+    }
+)
+
+_LEASE = closed(
+    {
+        "address": {"type": "string", "format": "ipv4"},
+        "mac": TEXT,
+        "client_id": maybe(TEXT),
+        "hostname": maybe(TEXT),
+        "lan": TEXT,
+        "state": one_of(("offered", "bound", "released", "expired", "declined")),
+        "starts": maybe(TIME),
+        "expires": maybe(TIME),
+    }
+)
+
+_PROBLEM = closed(
+    {
+        "code": TEXT,
+        "subject": TEXT,
+        "severity": one_of(("error", "warning", "info")),
+        "text": TEXT,
+        "mend": TEXT,
+        "since": maybe(TIME),
+        "caused_by": maybe(TEXT),
+    }
+)
+
+_FAULT = closed({"path": TEXT, "value": maybe(TEXT), "rule": TEXT, "mend": TEXT})
+
+_STATUS = closed(
+    {
+        "version": TEXT,
+        "started": maybe(TIME),
+        "now": maybe(TIME),
+        "uptime_s": {"type": "number", "minimum": 0},
+        "counts": by_name(by_name(COUNT)),
+        "services": {"type": "object"},
+        "config": closed({"path": TEXT, "loaded": maybe(TIME), "errors": rows(ref("Fault"))}),
+    },
+    optional=("config",),
+)
+
+_CHECK = closed(
+    {
+        "componentId": TEXT,
+        "componentType": TEXT,
+        "observedValue": {"type": ["string", "number"]},
+        "observedUnit": TEXT,
+        "status": one_of((PASS, WARN, FAIL)),
+        "output": TEXT,
+        "time": maybe(TIME),
+    },
+    optional=("componentId", "componentType", "observedValue", "observedUnit", "output", "time"),
+)
+
+_HEALTH = closed(
+    {
+        "status": one_of((PASS, WARN, FAIL)),
+        "version": TEXT,
+        "releaseId": TEXT,
+        "description": TEXT,
+        "checks": by_name(rows(_CHECK)),
+    }
+)
+
+SHAPES: dict[str, Json] = {
+    "Peer": _PEER,
+    "PeerHealth": closed({"name": TEXT, "state": _STATE, "reachable": maybe(FLAG)}),
+    "Route": _ROUTE,
+    "Lease": _LEASE,
+    "Problem": _PROBLEM,
+    "Fault": _FAULT,
+    "Status": _STATUS,
+    "Health": _HEALTH,
+    "Error": closed({"error": TEXT}),
+    "Reloaded": closed({"reloaded": {"const": True}}),
+    "Refused": closed({"reloaded": {"const": False}, "errors": rows(ref("Fault"))}),
+    "Released": closed({"released": {"type": "string", "format": "ipv4"}}),
+}

@@ -1,0 +1,112 @@
+"""The running daemon, as commands ask it."""
+
+import os
+import re
+import sys
+from difflib import get_close_matches
+from typing import Any
+from urllib.parse import quote
+
+from routerd.api.auth import LEAST_TOKEN
+from routerd.cli import DEFAULT_CONFIG
+from routerd.commands.words import count
+from routerd.config.fault import ConfigError, escape
+from routerd.config.model import Http
+from routerd.config.store import read_config
+from routerd.system.http_client import AskError, ask, choose
+from routerd.system.secret import SecretError, read_secret
+
+Answer = tuple[int, Any]
+
+_PROBE_TIMEOUT = 30.0
+_FAILED = re.compile(r"\[-\](.*?) failed: (.*)")
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """The end of a sentence about an unknown name: the name that was meant, if one is near."""
+    near = get_close_matches(name, names, n=1) or [one for one in names if one.lower() == name.lower()]
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+class Daemon:
+    """Asks the daemon where a configuration says that it listens. Every method raises `AskError`."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def get(self, path: str) -> dict[str, Any]:
+        """The JSON object of GET `path`, which must be there."""
+        return self._object(path, *self._ask(path))
+
+    def rows(self, name: str, query: str = "") -> list[dict[str, Any]]:
+        """The list `/v1/NAME`."""
+        rows = self.get(f"/v1/{name}{query}").get(name)
+        if not isinstance(rows, list):
+            raise AskError(f"/v1/{name} answered without {name}: is that routerd at {choose(self._http.listen)}?")
+        return rows
+
+    def failed(self) -> list[tuple[str, str]]:
+        """The duties that routerd does not meet now, each with the reason."""
+        status, text = self._ask("/readyz")
+        found = _FAILED.findall(str(text))
+        return found or ([] if status == 200 else [(f"/readyz answered {status}", "")])
+
+    def peer(self, name: str) -> dict[str, Any]:
+        """One peer; where no peer has this name, the error says which one was meant."""
+        path = _peer_path(name)
+        status, body = self._ask(path)
+        if status != 404:
+            return self._object(path, status, body)
+        names = [str(key) for row in self.rows("peers") for key in (row["name"], row["public_key"]) if key]
+        raise AskError(f"no peer has the name or public key {name!r}{nearest(name, names)}")
+
+    def probe(self, name: str) -> dict[str, Any] | None:
+        """Have a peer probed at once: the peer afterwards; None where this daemon cannot do that."""
+        path = f"{_peer_path(name)}/probe"
+        status, body = self._ask(path, method="POST", token=self._token(), timeout=_PROBE_TIMEOUT)
+        return None if status in (404, 405, 501) else self._object(path, status, body)
+
+    def _ask(self, path: str, *, method: str = "GET", token: bytes | None = None, timeout: float = 5.0) -> Answer:
+        certificate = self._http.tls_cert
+        return ask(self._http.listen, path, method=method, token=token, certificate=certificate, timeout=timeout)
+
+    def _object(self, path: str, status: int, body: Any) -> dict[str, Any]:
+        if status != 200:
+            raise AskError(f"{path} answered {status}: {_text(body)}")
+        if not isinstance(body, dict):
+            raise AskError(f"{path} answered without JSON: is that routerd at {choose(self._http.listen)}?")
+        return body
+
+    def _token(self) -> bytes | None:
+        if self._http.token_file is None or choose(self._http.listen).startswith("unix:"):
+            return None
+        try:
+            return read_secret(self._http.token_file, LEAST_TOKEN)
+        except SecretError as error:
+            raise AskError(f"the token in {self._http.token_file} cannot be used: {error}") from None
+
+
+def find_daemon(path: str) -> Daemon:
+    """The daemon of this configuration; where that cannot be read, what can be known of it must do, with a note."""
+    try:
+        return Daemon(read_config(path).http)
+    except ConfigError as error:
+        if path == DEFAULT_CONFIG and not os.path.lexists(path):
+            return Daemon(Http())
+        http = error.partial.http if error.partial is not None else Http()
+        first = error.errors[0]
+        if first.path == escape(path):
+            why = f"{first.path} {first.rule}"
+        else:
+            why = f"{escape(path)} has {count(len(error.errors), 'fault')} (routerd check lists them)"
+        print(f"note: {why}; asking at {choose(http.listen or Http().listen)}", file=sys.stderr)
+        return Daemon(http if http.listen else Http())
+
+
+def _peer_path(name: str) -> str:
+    return f"/v1/peers/{quote(name, safe='')}"
+
+
+def _text(body: Any) -> str:
+    text = str(body.get("error", body)) if isinstance(body, dict) else str(body)
+    return escape(text.strip())[:200]

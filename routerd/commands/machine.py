@@ -1,0 +1,25 @@
+"""What commands that work without the daemon read of this machine."""
+
+from routerd.config.model import Config
+from routerd.model import Facts, WireGuardDevice
+from routerd.observe.service import ObserveService
+from routerd.system.wireguard import WireGuardError, read_device
+
+
+async def read_facts(config: Config) -> Facts:
+    """The facts that the plan is made from, read once."""
+    observe = ObserveService(lambda facts: None, lambda devices: None)
+    vpns = {vpn.name: vpn.interface for vpn in config.vpns if vpn.interface is not None}
+    observe.configure([lan.interface for lan in config.lans], vpns)
+    try:
+        return await observe.first()
+    finally:
+        observe.close()
+
+
+async def read_wireguard(interface: str) -> WireGuardDevice | None:
+    """The WireGuard device of this name; None where it is not there or cannot be read."""
+    try:
+        return await read_device(interface)
+    except WireGuardError:
+        return None

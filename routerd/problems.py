@@ -1,0 +1,290 @@
+"""Every problem that routerd can have: its text, how bad it is, what to do, and what explains it. Pure."""
+
+from dataclasses import dataclass
+
+ERROR = "error"
+WARNING = "warning"
+INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A kind of problem. `text` and `mend` are filled from `Problem.subject` and `Problem.values`.
+
+    `depends_on` names the codes that explain this one where they stand for the same subject or for something that
+    it belongs to. `patience` is how many seconds it must last before it is shown.
+    """
+
+    code: str
+    severity: str
+    text: str
+    mend: str
+    depends_on: tuple[str, ...] = ()
+    patience: float = 0.0
+
+
+_DECLARED = (
+    Declared(
+        "config-invalid",
+        ERROR,
+        "{subject}: {path} was not taken over, it has {count}; the first: {first}",
+        "Correct it (routerd check lists all faults) and reload again; the configuration from before goes on.",
+    ),
+    Declared(
+        "interface-missing",
+        ERROR,
+        "{subject}: the interface does not exist",
+        "Create it, or correct `interface` in the configuration; routerd goes on by itself when it appears.",
+        patience=1.0,
+    ),
+    Declared(
+        "interface-down",
+        ERROR,
+        "{subject}: the interface is down",
+        "Bring it up: ip link set {interface} up",
+        patience=2.0,
+    ),
+    Declared(
+        "interface-no-address",
+        ERROR,
+        "{subject}: the interface has no IPv4 address",
+        "Give it one, or set `address` of this LAN.",
+        depends_on=("interface-missing", "interface-down"),
+        patience=2.0,
+    ),
+    Declared(
+        "address-not-local",
+        WARNING,
+        "{subject}: {address} is not an address of the interface now",
+        "This machine stays silent on this LAN until it holds the address.",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+        patience=2.0,
+    ),
+    Declared(
+        "no-prefixes",
+        ERROR,
+        "{subject}: no prefix is known to be behind it",
+        "Set `prefixes`, or give the interface an address or its peers AllowedIPs.",
+        depends_on=("interface-missing", "interface-down"),
+        patience=2.0,
+    ),
+    Declared(
+        "prefix-overlaps-lan",
+        ERROR,
+        "{subject}: {prefix} overlaps the LAN {network} and is not handed out",
+        "Renumber one of the two, or leave the LAN out of the AllowedIPs of the peer.",
+    ),
+    Declared(
+        "gateway-not-on-link",
+        ERROR,
+        "{subject}: none of its gateways is on a LAN that takes part",
+        "Give `gateways` an address of a listed LAN, or list the LAN that the gateway is on.",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+        patience=2.0,
+    ),
+    Declared(
+        "no-next-hop",
+        ERROR,
+        "{subject}: hosts in {network} have no next hop for the VPN, so they are not told of it",
+        "Set `router` of this lan.dhcp.subnet.",
+    ),
+    Declared(
+        "router-not-on-link",
+        ERROR,
+        "{subject}: the router {router} is not on the LAN's network {network}",
+        'Set `router` of lan.dhcp to an address of this LAN, or to "none".',
+    ),
+    Declared(
+        "pool-not-on-link",
+        ERROR,
+        "{subject}: the pool {pool} is not inside the LAN's network {network}",
+        "Correct `pools`, or the address of the interface.",
+    ),
+    Declared(
+        "dhcp-socket",
+        ERROR,
+        "{subject}: DHCP cannot be served: {reason}",
+        "{hint}",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+        patience=1.0,
+    ),
+    Declared(
+        "dhcp-rival",
+        ERROR,
+        "{subject}: DHCP is not served, because another DHCP server answers: {rivals}",
+        'Stop that server or its pool for this LAN, and routerd takes over within 15 s. Or set `mode = "off"` here, or '
+        "`authoritative = true` to serve whatever else is there.",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+    ),
+    Declared(
+        "dhcp-rival-beside",
+        WARNING,
+        "{subject}: another DHCP server answers too, and its clients may lack the routes: {rivals}",
+        "Stop that server or its pool for this LAN: which of the two a client gets is chance.",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+    ),
+    Declared(
+        "lease-store",
+        ERROR,
+        "{subject}: {path} cannot be written: {reason}",
+        "Free space or mend the file system; until then new leases are not promised.",
+    ),
+    Declared(
+        "pool-exhausted",
+        WARNING,
+        "{subject}: no free address is left in its pools",
+        "Widen `pools`, or shorten `lease_time`.",
+        depends_on=("dhcp-socket",),
+    ),
+    Declared(
+        "forwarding-off",
+        ERROR,
+        "{subject}: forwarding is off and cannot be switched on: {reason}",
+        "Run: sysctl -w net.ipv4.conf.{interface}.forwarding=1",
+        depends_on=("interface-missing",),
+    ),
+    Declared(
+        "sysctl",
+        WARNING,
+        "{subject}: {name} cannot be set to {value}: {reason}",
+        "Set it by hand: sysctl -w {name}={value}",
+        depends_on=("interface-missing",),
+    ),
+    Declared(
+        "kernel-route",
+        ERROR,
+        "{subject}: {route} cannot be kept: {reason}",
+        "Look for another program that manages routes: ip -4 route show {prefix}",
+        depends_on=("interface-missing", "interface-down"),
+    ),
+    Declared(
+        "route-contested",
+        WARNING,
+        "{subject}: {who} has removed it ({times} lately); routerd puts it back, each time later",
+        "{hint}",
+        depends_on=("interface-missing", "interface-down"),
+    ),
+    Declared(
+        "setting-contested",
+        WARNING,
+        "{subject}: another program has changed it ({times} lately); routerd sets it to {value} again, each time later",
+        "Look for who sets it: grep -rE 'ip_forward|forwarding|rp_filter|redirects' /etc/sysctl.conf /etc/sysctl.d",
+        depends_on=("interface-missing",),
+    ),
+    Declared(
+        "wireguard-unreadable",
+        ERROR,
+        "{subject}: the WireGuard state cannot be read: {reason}",
+        "{hint}",
+        depends_on=("interface-missing",),
+        patience=2.0,
+    ),
+    Declared(
+        "peer-unmatched",
+        WARNING,
+        "{subject}: no such peer on {vpn}",
+        "Correct `public_key` or `address`, or add the peer to the WireGuard interface.",
+        depends_on=("interface-missing", "wireguard-unreadable", "interface-down"),
+        patience=5.0,
+    ),
+    Declared(
+        "peer-down",
+        WARNING,
+        "{subject}: does not answer {probe}",
+        "Look at the peer's own network and its WireGuard: wg show {interface}",
+        depends_on=("interface-missing", "interface-down", "wireguard-unreadable", "probe-socket"),
+    ),
+    Declared(
+        "peer-flapping",
+        WARNING,
+        "{subject}: its state changed more than 4 times in 5 minutes",
+        "Look at the way to it: loss, roaming between networks, a full line. Or raise `down_after`, or lengthen its "
+        "`interval`. Until it comes to rest its events are summed up once a minute.",
+        depends_on=("interface-missing", "interface-down", "wireguard-unreadable", "probe-socket"),
+    ),
+    Declared(
+        "peers-more",
+        WARNING,
+        "{subject}: {count} more peers than are named here",
+        "All peers are in /v1/peers, with their states.",
+        depends_on=("interface-missing", "interface-down", "wireguard-unreadable", "probe-socket"),
+    ),
+    Declared(
+        "peer-no-allowed-ips",
+        WARNING,
+        "{subject}: has no AllowedIPs, so nothing can be sent to it",
+        "Add them, also in the file that sets the interface up: wg set {interface} peer {key} allowed-ips ADDRESS/32",
+        patience=2.0,
+    ),
+    Declared(
+        "peer-no-address",
+        WARNING,
+        '{subject}: its probe "{probe}" needs one address, and its AllowedIPs name none or several',
+        "Set `address` of this peer in the configuration; until then its handshakes decide.",
+        patience=2.0,
+    ),
+    Declared(
+        "peer-address-not-allowed",
+        WARNING,
+        "{subject}: {address} is not in its AllowedIPs, so nothing reaches it there",
+        "Correct the address, or add it: wg set {interface} peer {key} allowed-ips {allowed}",
+        patience=2.0,
+    ),
+    Declared(
+        "peer-address-claimed",
+        WARNING,
+        "{subject}: {address} goes to another peer, {other}, by that one's AllowedIPs",
+        "Take it from that one; give it to this one: wg set {interface} peer {key} allowed-ips {allowed}",
+        patience=2.0,
+    ),
+    Declared(
+        "peer-takes-lan",
+        WARNING,
+        "{subject}: its AllowedIPs hold {allowed}, which takes in the LAN {lan} ({network})",
+        "Take it out of the AllowedIPs of this peer on this machine: here they say what is behind the peer.",
+        patience=2.0,
+    ),
+    Declared(
+        "peer-no-endpoint",
+        INFO,
+        "{subject}: no handshake yet, and no endpoint of it is known: the peer must begin",
+        "Set up the peer's own side, with keepalive if it is behind NAT: routerd export wg-quick {name}",
+        depends_on=("interface-missing", "interface-down"),
+    ),
+    Declared(
+        "probe-socket",
+        ERROR,
+        "{subject}: probes cannot be sent: {reason}",
+        "{hint}",
+        depends_on=("interface-missing", "interface-down"),
+        patience=1.0,
+    ),
+    Declared(
+        "http-socket",
+        ERROR,
+        "{subject}: cannot be served: {reason}",
+        "{hint}",
+        patience=0.0,
+    ),
+    Declared(
+        "http-token",
+        WARNING,
+        "{subject}: the token file {path} cannot be used: {reason}",
+        "{hint} Until then nothing can be changed over TCP, only over the Unix socket.",
+    ),
+    Declared(
+        "http-tls",
+        ERROR,
+        "{subject}: the certificate {path} cannot be used: {reason}; {now}",
+        "{hint} It is looked at again within a minute, and at a reload.",
+    ),
+    Declared(
+        "netlink",
+        ERROR,
+        "{subject}: the network state cannot be read: {reason}",
+        "routerd tries again by itself; facts may be old until then.",
+        patience=2.0,
+    ),
+)
+
+REGISTRY: dict[str, Declared] = {declared.code: declared for declared in _DECLARED}

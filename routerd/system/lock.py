@@ -1,0 +1,42 @@
+"""One daemon a network namespace: a lock that the kernel gives back when its holder ends, however that ends."""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+from routerd.system.files import RUNTIME, namespace_inode, runtime_directory
+
+
+class LockedError(Exception):
+    """Another daemon holds the lock; the text says which process."""
+
+
+class DaemonLock:
+    """The lock of this process's network namespace, held from `take` until the process ends."""
+
+    def __init__(self, runtime: Path = RUNTIME) -> None:
+        self.path = runtime / f"lock-{namespace_inode()}"
+        self._handle: int | None = None
+
+    def take(self) -> None:
+        """Take the lock. Raises `LockedError`, or OSError where the directory cannot be written."""
+        runtime_directory(self.path.parent)
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(handle, 32).decode("ascii", errors="replace").strip()
+            os.close(handle)
+            raise LockedError(f"routerd runs here already (process {holder or 'unknown'})") from None
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{os.getpid()}\n".encode())
+        self._handle = handle
+
+    def give_back(self) -> None:
+        """Remove the file and give the lock back."""
+        if self._handle is not None:
+            with contextlib.suppress(OSError):
+                self.path.unlink(missing_ok=True)
+            os.close(self._handle)
+            self._handle = None
