@@ -192,7 +192,10 @@ _DECLARED = (
         WARNING,
         "{subject}: does not answer {probe}",
         "Look at the peer's own network and its WireGuard: wg show {interface}",
-        depends_on=("interface-missing", "interface-down", "wireguard-unreadable", "probe-socket"),
+        depends_on=(
+            *("interface-missing", "interface-down", "wireguard-unreadable", "probe-socket"),
+            *("peer-no-endpoint", "peer-no-allowed-ips", "peer-address-claimed", "peer-address-not-allowed"),
+        ),
     ),
     Declared(
         "peer-flapping",
@@ -250,6 +253,7 @@ _DECLARED = (
         "{subject}: no handshake yet, and no endpoint of it is known: the peer must begin",
         "Set up the peer's own side, with keepalive if it is behind NAT: routerd export wg-quick {name}",
         depends_on=("interface-missing", "interface-down"),
+        patience=30.0,
     ),
     Declared(
         "probe-socket",

@@ -259,3 +259,38 @@ def test_stopping_closes_everything():
         assert world.closed == 2
 
     asyncio.run(scenario())
+
+
+def test_reads_that_fail_are_counted():
+    async def scenario():
+        world = World(poll=0.01)
+        await world.service.first()
+        async with world.running():
+            world.device = WireGuardError("wg0", "no answer within 2 s", "Look at it.")
+            while world.service.status()["vpns"]["vpn"]["failed_reads"] < 3:
+                await world.devices.get()
+            world.device = DEVICE
+            while world.service.status()["vpns"]["vpn"]["error"] is not None:
+                await world.devices.get()
+            assert world.service.status()["vpns"]["vpn"]["failed_reads"] >= 3
+
+    asyncio.run(scenario())
+
+
+def test_a_device_that_takes_long_to_read_is_read_less_often():
+    async def scenario():
+        world, reads = World(poll=0.01), []
+
+        async def slow(_):
+            reads.append(time.monotonic())
+            await asyncio.sleep(0.05)
+            return DEVICE
+
+        world.service._read = slow
+        async with world.running():
+            while len(reads) < 4:
+                await world.devices.get()
+        # Twenty times as long as reading takes, after the first facts have come.
+        assert reads[3] - reads[2] >= 1.0
+
+    asyncio.run(scenario())
