@@ -79,14 +79,21 @@ def _check_readable(user: User | None) -> None:
     """Before anything changes hands: modules that are loaded later must be readable for the user."""
     if user is None or user.uid == os.geteuid():
         return
-    path = os.path.abspath(__file__)
-    while path != os.path.dirname(path):
+    for module in (os.path.abspath(__file__), os.path.abspath(os.__file__)):
+        if not _can_read(user, module):
+            home = os.path.dirname(os.path.dirname(module))
+            raise PrivilegeError(f"user {user.name} cannot read {home}; install it where every user can read it")
+
+
+def _can_read(user: User, path: str) -> bool:
+    while True:
         found = os.stat(path)
         kind = 2 if found.st_uid == user.uid else 1 if found.st_gid in user.groups else 0
         needed = 0o1 if stat.S_ISDIR(found.st_mode) else 0o4
         if not (found.st_mode >> (3 * kind)) & needed:
-            home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-            raise PrivilegeError(f"user {user.name} cannot read {home}; install routerd where every user can read it")
+            return False
+        if path == os.path.dirname(path):
+            return True
         path = os.path.dirname(path)
 
 
