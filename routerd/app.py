@@ -18,12 +18,13 @@ from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore, StoreError
 from routerd.events import EventLog
 from routerd.health import ProblemTracker
-from routerd.model import Check, Event, Facts, PeersPart, Plan, Problem, ProblemReport, Route, WireGuardDevice
+from routerd.model import Event, Facts, PeersPart, Plan, Problem, Route, WireGuardDevice
 from routerd.observe.service import ObserveService
 from routerd.peers.service import PeersService
 from routerd.plan import plan
 from routerd.plan_peers import changes, peers_part
 from routerd.problems import ERROR, INFO, WARNING
+from routerd.reports import Check, ProblemReport
 from routerd.routes.service import RoutesService
 from routerd.system.log import start_log
 from routerd.system.monitor import Monitor

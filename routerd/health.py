@@ -7,8 +7,9 @@ A service states the problems that it has now; `ProblemTracker` adds since when,
 from collections.abc import Iterable
 from itertools import product
 
-from routerd.model import Problem, ProblemReport
+from routerd.model import Problem
 from routerd.problems import ERROR, INFO, REGISTRY, WARNING
+from routerd.reports import ProblemReport
 
 _RANK = {ERROR: 0, WARNING: 1, INFO: 2}
 

@@ -26,15 +26,19 @@ def _why_no_network() -> str | None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skips a test marked `net` where it cannot run; with ROUTERD_REQUIRE_NET set, fails it."""
-    if item.get_closest_marker("net") is None:
-        return
-    reason = _why_no_network()
-    if reason is None:
-        return
-    if os.environ.get("ROUTERD_REQUIRE_NET"):
-        pytest.fail(f"ROUTERD_REQUIRE_NET is set, and this test {reason}", pytrace=False)
-    pytest.skip(reason)
+    """Skips a test marked `net` where it cannot run."""
+    if item.get_closest_marker("net") is not None and (reason := _why_no_network()) is not None:
+        pytest.skip(reason)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """With ROUTERD_REQUIRE_NET set, a test that is skipped has failed: everything can run there."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and os.environ.get("ROUTERD_REQUIRE_NET") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"ROUTERD_REQUIRE_NET is set, and this test was skipped: {report.longrepr[2]}"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from routerd.api.answers import client, error_answer, is_unix, json_answer, not_
 from routerd.api.auth import has_token
 from routerd.api.handlers import READ, Handler, accepting, peer_path, unknown_peer
 from routerd.api.sources import Sources
-from routerd.model import Released
+from routerd.reports import Released
 from routerd.system.secret import SecretError
 
 log = logging.getLogger("routerd.api")

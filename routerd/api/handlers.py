@@ -11,7 +11,7 @@ from routerd.api.answers import count, error_answer, json_answer, not_allowed, p
 from routerd.api.health import PeerTally, health
 from routerd.api.scrapes import Scrapes
 from routerd.api.sources import Sources
-from routerd.model import PeerReport
+from routerd.reports import PeerReport
 
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

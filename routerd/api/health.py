@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from routerd.api.views import Json, time_text
-from routerd.model import Check, PeerReport
+from routerd.reports import Check, PeerReport
 
 MOST_CHECKS = 50
 """Peers, and duties, that are listed at most; what is not well comes first, and the rest is counted."""

@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from routerd.model import PeerReport, WireGuardDevice
+from routerd.model import WireGuardDevice
+from routerd.reports import PeerReport
 
 _MESSAGE = re.compile(r"pkt4-([a-z]+)-(received|sent)")
 _PACKETS = {"pkt4-received": "received", "pkt4-sent": "sent"}

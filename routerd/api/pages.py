@@ -7,7 +7,8 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
-from routerd.model import LeaseReport, PeerReport, ProblemReport, Route
+from routerd.model import Route
+from routerd.reports import LeaseReport, PeerReport, ProblemReport
 
 MOST_ROWS = 1000
 

@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from routerd.api.answers import count, error_answer, pieces
 from routerd.api.openapi import PROMETHEUS
 from routerd.api.sources import Sources
-from routerd.model import PeerReport
+from routerd.reports import PeerReport
 
 if TYPE_CHECKING:
     from routerd.api.metrics import Snapshot

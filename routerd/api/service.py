@@ -11,7 +11,8 @@ from routerd.api.auth import LEAST_TOKEN
 from routerd.api.sites import Site, not_installed, site_problem
 from routerd.api.sources import Sources
 from routerd.config.model import Http
-from routerd.model import Check, Problem
+from routerd.model import Problem
+from routerd.reports import Check
 from routerd.system.secret import SecretError, read_secret
 from routerd.system.tls import Certificate
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from routerd.api.health import FAIL, PASS, WARN
 from routerd.api.views import Json
-from routerd.model import REACHABLE, RouteState
+from routerd.model import RouteState
+from routerd.reports import REACHABLE
 
 TEXT: Json = {"type": "string"}
 COUNT: Json = {"type": "integer", "minimum": 0}

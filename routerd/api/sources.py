@@ -6,7 +6,8 @@ from ipaddress import IPv4Address
 
 from routerd.config.fault import ConfigFault
 from routerd.events import EventLog
-from routerd.model import Check, LeaseReport, PeerReport, ProblemReport, Released, Route, WireGuardDevice
+from routerd.model import Route, WireGuardDevice
+from routerd.reports import Check, LeaseReport, PeerReport, ProblemReport, Released
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from routerd.api.sources import ConfigReport
-from routerd.model import Check, LeaseReport, PeerReport, ProblemReport, Route
+from routerd.model import Route
+from routerd.reports import Check, LeaseReport, PeerReport, ProblemReport
 
 Json = dict[str, object]
 

@@ -14,9 +14,10 @@ from routerd.config.fault import ConfigError
 from routerd.config.model import Config
 from routerd.config.store import read_config
 from routerd.health import ProblemTracker
-from routerd.model import KernelPart, KernelRoute, Problem, ProblemReport
+from routerd.model import KernelPart, KernelRoute, Problem
 from routerd.plan import plan
 from routerd.plan_peers import peers_part
+from routerd.reports import ProblemReport
 from routerd.routes.desired import Key, on_link_prefixes, sysctl_keys
 from routerd.system import sysctl
 from routerd.system.netlink import Netlink

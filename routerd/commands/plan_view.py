@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from routerd.commands.table import Cell, Paper, columns, table, wrap
-from routerd.model import KernelRoute, Plan, ProbeTarget, ProblemReport, Sysctl
+from routerd.model import KernelRoute, Plan, ProbeTarget, Sysctl
+from routerd.reports import ProblemReport
 from routerd.routes.desired import Key, diff, on_link_prefixes, sysctl_changes
 from routerd.routes.problems import route_text, setting_name
 

@@ -15,7 +15,8 @@ from routerd.dhcp.responder import Reply, Responder
 from routerd.dhcp.rival_service import RivalWatch
 from routerd.dhcp.rival_wire import is_question
 from routerd.dhcp.rivals import Own, Phase
-from routerd.model import Check, DhcpPart, Problem
+from routerd.model import DhcpPart, Problem
+from routerd.reports import Check
 from routerd.system.port_holders import Holder
 from routerd.system.sockets_dhcp import DhcpSockets, SocketError, explain, overlapping
 from routerd.wire import WireError

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from routerd.dhcp.client import Client
+from routerd.dhcp.given import UNKNOWN, Given, Tally
 from routerd.dhcp.pools import Pools
 
 BOUND, RELEASED, EXPIRED, DECLINED, DELETED = range(1, 6)
@@ -26,7 +27,7 @@ _SEARCHED = 64
 class Row(NamedTuple):
     """A lease as it is stored and reported. A row with state DELETED removes the address.
 
-    `renewal`: nothing but the end of a lease that was known already has changed.
+    `renewal`: nothing but the end of a lease that was known already, and what it was given, has changed.
     """
 
     address: int
@@ -37,6 +38,7 @@ class Row(NamedTuple):
     starts: float
     expires: float
     renewal: bool = False
+    given: Given = UNKNOWN
 
 
 class Lease:
@@ -45,15 +47,17 @@ class Lease:
     `queued` is the time of its entry in the queue of ends, 0 if it has none.
     """
 
-    __slots__ = ("address", "client", "expires", "hardware", "hostname", "queued", "starts", "state")
+    __slots__ = ("address", "client", "expires", "given", "hardware", "hostname", "queued", "starts", "state")
 
     def __init__(self, row: Row) -> None:
         self.address, self.client, self.hardware, self.hostname, self.state, self.starts, self.expires = row[:7]
+        self.given = row.given
         self.queued = 0.0
 
     def row(self) -> Row:
         """The lease as it is now."""
-        return Row(self.address, self.client, self.hardware, self.hostname, self.state, self.starts, self.expires)
+        known = (self.address, self.client, self.hardware, self.hostname, self.state, self.starts, self.expires)
+        return Row(*known, False, self.given)
 
 
 class Offer(NamedTuple):
@@ -76,6 +80,8 @@ class LeaseTable:
         self._reusable: OrderedDict[int, None] = OrderedDict()
         self._declined: OrderedDict[int, None] = OrderedDict()
         self.pools = Pools()
+        self.given = Tally()
+        """What the leases that are bound were given."""
 
     def load(self, rows: Iterable[Row]) -> None:
         """Take over stored leases. Of several leases of one client, the one that ends last is its own."""
@@ -86,6 +92,8 @@ class LeaseTable:
                 self._declined[lease.address] = None
             else:
                 self._by_client[lease.client] = lease
+            if lease.state == BOUND:
+                self.given.change(None, lease.given)
             if lease.state in (BOUND, DECLINED):
                 self._queue(lease)
             else:
@@ -164,9 +172,11 @@ class LeaseTable:
         return address or None
 
     def bind(
-        self, client: Client, address: int, hostname: str | None, seconds: float, now: float
+        self, client: Client, address: int, hostname: str | None, seconds: float, now: float, given: Given = UNKNOWN
     ) -> tuple[Row, ...] | None:
         """Give `address` to the client for `seconds`; the rows must be stored before the client is told.
+
+        `given` is what the ACK will say of routes.
 
         None: it cannot have this address. Another address that the client holds is given up in the same step.
         """
@@ -189,6 +199,8 @@ class LeaseTable:
         elif lease.state != BOUND:
             self._reusable.pop(address, None)
             lease.state, lease.starts = BOUND, now
+        self.given.change(lease.given if renewal else None, given)
+        lease.given = given
         lease.hardware = client.hardware
         lease.hostname = hostname or lease.hostname
         lease.expires = now + seconds
@@ -311,6 +323,7 @@ class LeaseTable:
                 self.pools.give_back(address)
 
     def _end(self, lease: Lease, state: int, when: float) -> None:
+        self.given.change(lease.given, None)
         lease.state, lease.expires = state, when
         self._reusable[lease.address] = None
 
@@ -321,6 +334,8 @@ class LeaseTable:
         return lease.row()
 
     def _forget(self, lease: Lease) -> None:
+        if lease.state == BOUND:
+            self.given.change(lease.given, None)
         del self._by_address[lease.address]
         if self._by_client.get(lease.client) is lease:
             del self._by_client[lease.client]

@@ -6,6 +6,7 @@ What does not differ between clients with the same parameter list is encoded onc
 from ipaddress import IPv4Address
 
 from routerd.dhcp import options as opt
+from routerd.dhcp.given import Given, digest, given
 from routerd.dhcp.message import NAK, Message
 from routerd.model import DhcpScope
 
@@ -24,8 +25,11 @@ class ReplyOptions:
         self._part = part
         self._mask = opt.encode_option(opt.SUBNET_MASK, [part.network.netmask.packed])
         self._server = opt.encode_option(opt.SERVER_ID, [part.address.packed])
-        self._gateways = frozenset(int(gateway) for _, gateway in part.routes)
         self._values = _values(part)
+        self._entries = self._values.get(opt.CLASSLESS_ROUTES, ())
+        self.routes = digest(self._entries)
+        """The digest of the routes that every client is sent that takes them, but for those in `own_routes`."""
+        self._own_entries = {address: own_entries(part, address) for address in part.own_routes}
         self._always = [option.code for option in part.settings.options if option.always]
         self._blocks: dict[tuple[bytes | None, int, int], bytes] = {}
         self._lease = int(part.settings.lease_time)

@@ -14,7 +14,8 @@ from routerd.dhcp.pipeline import Pipeline
 from routerd.dhcp.responder import Reply
 from routerd.dhcp.rivals import Own
 from routerd.dhcp.store import CLOCK_STEP, LeaseStore, StoreError
-from routerd.model import Check, DhcpPart, Event, LeaseReport, Problem, Released
+from routerd.model import DhcpPart, Event, Problem
+from routerd.reports import Check, LeaseReport, Released
 
 log = logging.getLogger("routerd.dhcp")
 

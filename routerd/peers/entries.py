@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field, replace
 
 from routerd.config.probes import probing
-from routerd.model import Evidence, Network, PeerReport, ProbeTarget, WireGuardPeer
+from routerd.model import Network, ProbeTarget, WireGuardPeer
 from routerd.peers.sends import link_of
 from routerd.peers.status import Status
+from routerd.reports import Evidence, PeerReport
 
 _CLOCK_STEP = 10.0
 # The answer to an echo takes 80 bytes and a handshake that it may cause 148; a connection has certificates as well.
@@ -30,6 +31,8 @@ class Entry:
     """A probe is out."""
     sent: int = 0
     """Probes whose answers the device may have counted since it was read last."""
+    shown: tuple[tuple[Network, ...], tuple[str, ...]] = ((), ())
+    """Its networks as they were shown last, and their texts: they rarely change, and a list has thousands."""
 
     @property
     def is_probed(self) -> bool:
@@ -117,8 +120,10 @@ def _addresses(entry: Entry) -> tuple[str, ...]:
     networks = entry.peer.allowed_ips if entry.peer else target.allowed_ips
     # The host of an URL may be a machine behind the peer.
     address = target.own or (target.address if "/" not in target.kind else None)
-    own = () if address is None else (str(address),)
-    return tuple(dict.fromkeys((*own, *map(_text, networks))))
+    if entry.shown[0] != networks:
+        entry.shown = networks, tuple(map(_text, networks))
+    texts = entry.shown[1]
+    return texts if address is None else tuple(dict.fromkeys((str(address), *texts)))
 
 
 def _text(network: Network) -> str:

@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from routerd.model import REACHABLE, Event, PeerKey, PeerState
+from routerd.model import Event, PeerKey
+from routerd.reports import REACHABLE, PeerState
 
 GONE = "gone"
 

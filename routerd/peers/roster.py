@@ -6,17 +6,7 @@ reachable say so: they return True when `reachable` of some peer has changed.
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from routerd.model import (
-    PeerChange,
-    PeerKey,
-    PeerReport,
-    PeersPart,
-    PeerState,
-    ProbeTarget,
-    Problem,
-    WireGuardDevice,
-    WireGuardPeer,
-)
+from routerd.model import PeerChange, PeerKey, PeersPart, ProbeTarget, Problem, WireGuardDevice, WireGuardPeer
 from routerd.peers.entries import NO_ANSWER, Entry, renewed, report, unlisted
 from routerd.peers.flapping import Flaps
 from routerd.peers.handshakes import Handshakes
@@ -25,6 +15,7 @@ from routerd.peers.moves import Move
 from routerd.peers.sends import Outcome, key_of
 from routerd.peers.status import Event, Status, handshake_event, observed, probed
 from routerd.peers.troubles import named, troubles
+from routerd.reports import PeerReport, PeerState
 
 _SETTLED = frozenset((PeerState.UP, PeerState.STALE, PeerState.DOWN, PeerState.IDLE))
 """Coming from and going to the other states says something of the measuring, not of the peer."""

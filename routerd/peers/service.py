@@ -8,19 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from routerd.model import (
-    Address,
-    Check,
-    Event,
-    PeerChange,
-    PeerKey,
-    PeerReport,
-    PeersPart,
-    PeerState,
-    ProbeTarget,
-    Problem,
-    WireGuardDevice,
-)
+from routerd.model import Address, Event, PeerChange, PeerKey, PeersPart, ProbeTarget, Problem, WireGuardDevice
 from routerd.peers.asking_service import Asking
 from routerd.peers.connect_service import Connects
 from routerd.peers.echo import Reply
@@ -30,6 +18,7 @@ from routerd.peers.moves import event_of, is_notable, text_of
 from routerd.peers.probes import Probes
 from routerd.peers.roster import Roster
 from routerd.peers.sends import Link, Outcome, Send, key_of, link_of
+from routerd.reports import Check, PeerReport, PeerState
 
 log = logging.getLogger("routerd.peers")
 

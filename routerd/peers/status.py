@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from routerd.model import REACHABLE, PeerState
+from routerd.reports import REACHABLE, PeerState
 
 HANDSHAKE_LIFETIME = 180.0
 """Seconds after which WireGuard itself gives up a session (REJECT_AFTER_TIME)."""

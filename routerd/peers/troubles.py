@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from routerd.config.probes import probing
-from routerd.model import PeerKey, PeerState, Problem
+from routerd.model import PeerKey, Problem
 from routerd.peers.entries import Entry
 from routerd.peers.sends import key_of
+from routerd.reports import PeerState
 
 MOST_NAMED = 100
 

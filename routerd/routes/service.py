@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from routerd.model import Check, KernelPart, KernelRoute, Problem, Sysctl
+from routerd.model import KernelPart, KernelRoute, Problem, Sysctl
+from routerd.reports import Check
 from routerd.routes.contest import Contests
 from routerd.routes.desired import diff, on_link_prefixes, released, restores, sysctl_changes, sysctl_keys
 from routerd.routes.kernel import Kernel

@@ -15,17 +15,8 @@ from routerd.api.service import ApiService
 from routerd.api.sources import ConfigReport, ReloadResult, Sources
 from routerd.config.model import Http
 from routerd.events import EventLog
-from routerd.model import (
-    Check,
-    LeaseReport,
-    PeerReport,
-    PeerState,
-    ProblemReport,
-    Released,
-    Route,
-    RouteState,
-    WireGuardDevice,
-)
+from routerd.model import Route, RouteState, WireGuardDevice
+from routerd.reports import Check, LeaseReport, PeerReport, PeerState, ProblemReport, Released
 
 AT = 1795341600.0
 KEY = "Ab/+d9mV4lKqvA7wU1nq0c5b0hY2m7k3D1Jtq7v9S1E="

@@ -14,7 +14,8 @@ import pytest
 from routerd.api import connections
 from routerd.api.service import ApiService
 from routerd.events import EventLog
-from routerd.model import Event, PeerState
+from routerd.model import Event
+from routerd.reports import PeerState
 from tests.api.scene import ANY, AT, Client, Daemon, peer, serving, until, with_client
 
 HOST = b"Host: localhost\r\n"

@@ -3,7 +3,7 @@
 import pytest
 
 from routerd.api.health import MOST_CHECKS, PeerTally, health
-from routerd.model import Check, PeerReport, PeerState
+from routerd.reports import Check, PeerReport, PeerState
 from tests.api.scene import AT, Client, Daemon, peer, with_client
 
 GOOD, BAD = Check("dhcp eth0", True), Check("dhcp eth1", False, "the interface is down")

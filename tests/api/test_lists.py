@@ -1,13 +1,13 @@
 """Lists over HTTP: their parts and the way from one to the next, tags and 304, and what is refused."""
 
 import re
-from dataclasses import replace
 from ipaddress import IPv4Network
 from urllib.parse import unquote
 
 import pytest
 
-from routerd.model import PeerState, ProblemReport, Route, RouteState
+from routerd.model import Route, RouteState
+from routerd.reports import PeerState, ProblemReport
 from tests.api.scene import AT, KEY, Client, Daemon, peer, with_client
 
 LINK = re.compile(r'<(/v1/[^>]+)>; rel="next"')
@@ -28,7 +28,7 @@ def _daemon() -> Daemon:
         Route(IPv4Network(network), None, lan, (), RouteState.OFFERED, "") for network in networks for lan in "ab"
     ]
     names = ("b", "a b", "c&d=e", "é", KEY)
-    peers = [replace(peer(name, PeerState.UP), vpn=vpn) for name in names for vpn in ("vpn", "vpn2")]
+    peers = [peer(name, PeerState.UP)._replace(vpn=vpn) for name in names for vpn in ("vpn", "vpn2")]
     return Daemon(peers=tuple(peers), leases=7, problems=tuple(problems), routes=tuple(routes))
 
 

@@ -5,7 +5,6 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -23,7 +22,8 @@ from routerd.api.scrapes import Scrapes
 from routerd.api.sources import ConfigReport, ReloadResult
 from routerd.config.fault import ConfigFault
 from routerd.events import EventLog
-from routerd.model import Check, Event, Evidence, PeerReport, PeerState, ProblemReport, Released
+from routerd.model import Event
+from routerd.reports import Check, Evidence, PeerReport, PeerState, ProblemReport, Released
 from tests.api.scene import ANY, AT, KEY, Client, Daemon, peer, serving
 
 EXAMPLES = 12
@@ -54,7 +54,7 @@ def _full_peer() -> PeerReport:
     report = PeerReport(
         "endpoint-a", KEY, "vpn", ("10.0.0.1",), "203.0.113.1:51821", PeerState.UP, AT, AT, 1, 2, "icmp", 0.01, AT, 0
     )
-    return replace(report, evidence=(Evidence("probe", AT), Evidence("traffic", None)), failure="no answer")
+    return report._replace(evidence=(Evidence("probe", AT), Evidence("traffic", None)), failure="no answer")
 
 
 def populated(changes: _Changes) -> Daemon:

@@ -15,7 +15,7 @@ from routerd.api.service import ApiService
 from routerd.api.sources import ConfigReport, ReloadResult
 from routerd.config.fault import ConfigFault
 from routerd.health import ProblemTracker
-from routerd.model import Released
+from routerd.reports import Released
 from tests.api.scene import ANY, AT, Client, Daemon, serving
 
 TOKEN = "Zk3-secret-token-of-the-test"

@@ -15,7 +15,7 @@ import pytest
 
 from routerd.config.model import Http
 from routerd.health import ProblemTracker
-from routerd.model import Check
+from routerd.reports import Check
 from tests.api.scene import ANY, AT, KEY, Client, Daemon, lease, serving, until, with_client
 
 

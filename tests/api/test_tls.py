@@ -16,9 +16,7 @@ from routerd.config.model import Http
 from routerd.health import ProblemTracker
 from tests.api.scene import ANY, AT, Client, Daemon, serving, until
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("openssl") is None and not os.environ.get("ROUTERD_REQUIRE_NET"), reason="needs openssl"
-)
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
 
 
 def make(directory: Path, name: str) -> tuple[str, str]:

@@ -1,13 +1,13 @@
 """Each report becomes exactly the JSON that the interface promises."""
 
 import math
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
 from routerd.api import views
-from routerd.model import Check, Evidence, LeaseReport, PeerReport, PeerState, ProblemReport, Route, RouteState
+from routerd.model import Route, RouteState
+from routerd.reports import Check, Evidence, LeaseReport, PeerReport, PeerState, ProblemReport
 
 AT = 1795341600.0  # 2026-11-22T10:00:00Z
 KEY = "Ab/+d9mV4lKqvA7wU1nq0c5b0hY2m7k3D1Jtq7v9S1E="
@@ -21,7 +21,7 @@ def peer_report(name: str = "endpoint-a", state: PeerState = PeerState.UP, key: 
 
 def test_peer() -> None:
     seen = (Evidence("probe", AT), Evidence("traffic", None))
-    report = replace(peer_report(), evidence=seen, flapping=True, failure="refused")
+    report = peer_report()._replace(evidence=seen, flapping=True, failure="refused")
     assert views.peer(report) == {
         "name": "endpoint-a",
         "public_key": KEY,

@@ -24,7 +24,8 @@ from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore
 from routerd.lab.lab import Lab
 from routerd.lab.wireguard import Peer, add_peers
-from routerd.model import PeerReport, PeerState, WireGuardDevice, WireGuardPeer
+from routerd.model import WireGuardDevice, WireGuardPeer
+from routerd.reports import PeerReport, PeerState
 from tests.bench.load_http import _answer
 from tests.net.site import Site, soon
 

@@ -4,7 +4,8 @@ from ipaddress import IPv4Address, IPv4Network
 
 from routerd.commands.plan_view import Outlook, as_json, as_text, kernel_routes, settings
 from routerd.commands.table import Paper
-from routerd.model import KernelPart, KernelRoute, Plan, ProbeTarget, ProblemReport, Route, RouteState, Sysctl
+from routerd.model import KernelPart, KernelRoute, Plan, ProbeTarget, Route, RouteState, Sysctl
+from routerd.reports import ProblemReport
 
 VPN = IPv4Network("10.0.0.0/24")
 OLD = IPv4Network("10.9.0.0/24")

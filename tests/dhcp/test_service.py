@@ -8,7 +8,8 @@ from pathlib import Path
 from routerd.dhcp.leases import BOUND, RELEASED, Row
 from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore, StoreError
-from routerd.model import Event, Released
+from routerd.model import Event
+from routerd.reports import Released
 
 
 class SlowStore(LeaseStore):

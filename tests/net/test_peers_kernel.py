@@ -11,8 +11,9 @@ from ipaddress import ip_address
 import pytest
 
 from routerd.health import ProblemTracker
-from routerd.model import PeerReport, PeersPart, ProbeTarget
+from routerd.model import PeersPart, ProbeTarget
 from routerd.peers.service import PeersService
+from routerd.reports import PeerReport
 from tests.net.helpers_peers import FAR, NEAR, connect, pair, run_inside, sh
 
 pytestmark = pytest.mark.net

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from routerd.config.probes import probing
-from routerd.model import PeerReport, PeersPart, ProbeTarget
+from routerd.model import PeersPart, ProbeTarget
 from routerd.peers.service import PeersService
+from routerd.reports import PeerReport
 from tests.net.helpers_peers import FAR, NEAR, pair, run_inside, sh
 
 pytestmark = pytest.mark.net

@@ -6,11 +6,12 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from routerd.model import Event, PeerChange, PeersPart, PeerState, ProbeTarget, WireGuardDevice, WireGuardPeer
+from routerd.model import Event, PeerChange, PeersPart, ProbeTarget, WireGuardDevice, WireGuardPeer
 from routerd.peers.moves import Move, event_of, is_notable, text_of
 from routerd.peers.roster import Roster
 from routerd.peers.sends import Outcome
 from routerd.peers.service import PeersService
+from routerd.reports import PeerState
 
 A = ProbeTarget("endpoint-a", "vpn", "KEY-A", ip_address("10.0.0.1"), "icmp", 10.0, "wg0")
 PEER_A = WireGuardPeer("KEY-A", (ip_network("10.0.0.1/32"),), None, 990.0)

@@ -4,10 +4,11 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from routerd.health import REGISTRY, ProblemTracker
-from routerd.model import Evidence, PeerReport, PeersPart, PeerState, ProbeTarget, WireGuardDevice, WireGuardPeer
+from routerd.model import PeersPart, ProbeTarget, WireGuardDevice, WireGuardPeer
 from routerd.peers.entries import report
 from routerd.peers.roster import Roster
 from routerd.peers.sends import Outcome
+from routerd.reports import Evidence, PeerReport, PeerState
 
 A = ProbeTarget("endpoint-a", "vpn", "KEY-A", ip_address("10.0.0.1"), "icmp", 10.0, "wg0")
 PASSIVE = ProbeTarget("laptop", "vpn", None, ip_address("10.0.0.7"), "handshake", 10.0, "wg0")

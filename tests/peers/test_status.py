@@ -2,8 +2,8 @@
 
 import pytest
 
-from routerd.model import PeerState
 from routerd.peers.status import PROBED, UNPROBED, Event, Status, handshake_event, observed, probed
+from routerd.reports import PeerState
 
 STATES = tuple(PeerState)
 UP, STALE, DOWN, IDLE, NEVER, UNKNOWN = (

@@ -1,0 +1,165 @@
+"""Kea, dnsmasq and routerd, one at a time, on the same network with the same pool, their leases on the same disk."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from routerd.lab.errors import LabError
+from routerd.lab.lab import Lab
+from routerd.lab.namespace import Namespace
+from tests.net.site import soon
+
+SERVER = "10.77.0.1"
+SERVER_MAC = "02:00:00:00:77:01"
+CLIENTS = "10.77.254.1"
+FIRST, LAST = "10.77.1.0", "10.77.250.255"
+ADDRESSES = 64_000
+LEASE_SECONDS = 36_000
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PORT_67 = ":0043 "
+
+_ROUTERD = """
+[[vpn]]
+name = "vpn"
+gateways = ["10.77.0.2"]
+prefixes = ["10.0.0.0/24"]
+[[vpn.peer]]
+name = "a"
+address = "10.0.0.1"
+probe = "none"
+
+[[lan]]
+interface = "lan0"
+[lan.dhcp]
+pools = ["{first}-{last}"]
+router = "10.77.0.2"
+dns = ["10.77.0.2"]
+lease_time = "{seconds}s"
+authoritative = true
+
+[http]
+listen = ["unix:{run}/routerd.sock"]
+[leases]
+store = "sqlite:{leases}/leases.db"
+[log]
+level = "warning"
+"""
+
+
+class Wire:
+    """Two machines on one cable: `server`, and `load`, which plays all clients."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.server: Namespace = lab.namespace("server")
+        self.load: Namespace = lab.namespace("load")
+        self.server.ip(
+            f"link add lan0 address {SERVER_MAC} type veth peer name lan0 netns {self.load.name}",
+            f"address add {SERVER}/16 dev lan0",
+            "link set lan0 up",
+        )
+        self.load.ip(f"address add {CLIENTS}/16 dev lan0", "link set lan0 up")
+
+
+class Server:
+    """A DHCP server that serves from `start` on, with its leases in `leases`, a directory on a real disk."""
+
+    def __init__(self, name: str, wire: Wire, leases: Path) -> None:
+        self.name = name
+        self._wire, self.leases = wire, leases
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the program; it serves when this returns. Raises `LabError` where it does not within 30 s."""
+        argv, environment = _COMMANDS[self.name](self._wire.lab.directory, self.leases)
+        self._process = self._wire.server.popen(argv, name=self.name, env=environment)
+        soon(f"{self.name} serves", self._serves, limit=30.0)
+
+    def _serves(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            said = self._wire.server.log(self.name).read_text()[-500:]
+            raise LabError(f"{self.name} ended with exit {self._process.returncode}: {said}")
+        return _PORT_67 in Path(f"/proc/{self.pid}/net/udp").read_text()
+
+    def stop(self) -> None:
+        """End the program."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+            self._process = None
+
+    @property
+    def pid(self) -> int:
+        """The running program's process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def cpu(self) -> float:
+        """Seconds that all its threads have computed so far, in the kernel too."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _routerd(run: Path, leases: Path) -> tuple[list[str], dict[str, str]]:
+    text = _ROUTERD.format(first=FIRST, last=LAST, seconds=LEASE_SECONDS, run=run, leases=leases)
+    config = run / "bench.toml"
+    config.write_text(text)
+    return [sys.executable, "-m", "routerd", "run", "--config", str(config)], {}
+
+
+def _dnsmasq(run: Path, leases: Path) -> tuple[list[str], dict[str, str]]:
+    argv = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--port=0", "--quiet-dhcp"]
+    argv += [f"--dhcp-leasefile={leases}/dnsmasq.leases", f"--pid-file={run}/dnsmasq.pid", "--interface=lan0"]
+    argv += [f"--dhcp-range={FIRST},{LAST},255.255.0.0,{LEASE_SECONDS}", "--dhcp-authoritative"]
+    argv += ["--no-ping", "--dhcp-lease-max=100000", "--dhcp-option=3,10.77.0.2", "--dhcp-option=6,10.77.0.2"]
+    argv += ["--dhcp-option=121,10.0.0.0/24,10.77.0.2,0.0.0.0/0,10.77.0.2", "--log-facility=-"]
+    return argv, {}
+
+
+def _kea(run: Path, leases: Path) -> tuple[list[str], dict[str, str]]:
+    options = [
+        {"name": "routers", "data": "10.77.0.2"},
+        {"name": "domain-name-servers", "data": "10.77.0.2"},
+    ]
+    settings = {
+        "interfaces-config": {"interfaces": ["lan0"]},
+        "lease-database": {"type": "memfile", "persist": True, "name": f"{leases}/kea.csv"},
+        "multi-threading": {"enable-multi-threading": True},
+        "valid-lifetime": LEASE_SECONDS,
+        "authoritative": True,
+        "option-data": options,
+        "subnet4": [{"id": 1, "subnet": "10.77.0.0/16", "pools": [{"pool": f"{FIRST} - {LAST}"}]}],
+        "loggers": [{"name": "kea-dhcp4", "severity": "ERROR", "output_options": [{"output": "stderr"}]}],
+    }
+    config = run / "kea.json"
+    config.write_text(json.dumps({"Dhcp4": settings}))
+    places = {"KEA_PIDFILE_DIR": str(run), "KEA_LOCKFILE_DIR": str(run)}
+    return ["kea-dhcp4", "-c", str(config)], places
+
+
+_COMMANDS: dict[str, Callable[[Path, Path], tuple[list[str], dict[str, str]]]] = {
+    "Kea": _kea,
+    "dnsmasq": _dnsmasq,
+    "routerd": _routerd,
+}
+
+
+def wait_until_idle(server: Server, limit: float = 5.0) -> None:
+    """Returns when the server has computed nothing for a while."""
+    last, end = -1.0, time.monotonic() + limit
+    while (now := server.cpu()) != last and time.monotonic() < end:
+        last = now
+        time.sleep(0.1)
