@@ -43,12 +43,14 @@ class VpnFacts:
     """What decides about a vpn that lives on this machine: its peers' keys and AllowedIPs; never counters or keys.
 
     While its interface is missing (`found` is False) `peers` are those that it had last. `last` are the networks
-    that were behind it when its interface was up last: they count until it is up again.
+    that were behind it when its interface was up last: they count until it is up again. `here` are the peers that are
+    at the site now: the address of a LAN that their packets came from last, and their key.
     """
 
     found: bool
     peers: tuple[tuple[str, tuple[Network, ...]], ...] = ()
     last: tuple[IPv4Network, ...] = ()
+    here: tuple[tuple[IPv4Address, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ class DhcpScope:
     """One network that is served: a LAN's own, or one behind a relay agent. `key` names its leases.
 
     `routes` go out as option 121 (the default route is added by the encoder from `router`), already collapsed.
-    `excluded` are addresses that are never leased. `address` is the server's, `mtu` that of the LAN.
+    `through` are hosts of the network that are peers of the VPN, each with the routes that lead through itself: it is
+    not sent those. `excluded` are addresses that are never leased. `address` is the server's, `mtu` that of the LAN.
     """
 
     key: str
@@ -104,6 +107,7 @@ class DhcpScope:
     routes: tuple[tuple[IPv4Network, IPv4Address], ...]
     excluded: frozenset[IPv4Address]
     settings: Dhcp
+    through: tuple[tuple[IPv4Address, tuple[IPv4Network, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

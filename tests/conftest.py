@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,10 @@ from routerd.lab.lab import Lab
 # A busy machine is no failure: how long an example takes is for the bench, not for a property.
 settings.register_profile("routerd", deadline=None)
 settings.load_profile("routerd")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Whoever was started in the background by a shell ignores it, and so would every program that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _PROGRAMS = {"ip": "iproute2", "nft": "nftables", "wg": "wireguard-tools", "ping": "iputils-ping"}
 

@@ -25,6 +25,7 @@ MOST_CLIENTS = 4096
 _XID, _GIADDR_CHADDR, _TYPE = slice(4, 8), slice(24, 44), slice(240, 243)
 _HLEN, _CHADDR, _CHADDR_SIZE = 2, 28, 16
 _LONGEST_CLIENT_ID = 255
+_TELL_EVERY = 60.0
 _DISCOVER = bytes((53, 1, DISCOVER))
 
 
@@ -120,7 +121,8 @@ class Intake(Generic[T]):
         self._counters = counters
         self._limits = Limits()
         self._backlog: Backlog[T] = Backlog()
-        self.limited: bytes | None = None
+        self._refused: bytes | None = None
+        self._tell_from = 0.0
 
     def __len__(self) -> int:
         return len(self._backlog)
@@ -153,6 +155,14 @@ class Intake(Generic[T]):
         backlog.given_up = backlog.repeated = 0
         return items
 
+    def to_tell(self, now: float) -> bytes | None:
+        """The hardware address of a client that was limited, for the log: one a minute at most, else None."""
+        refused, self._refused = self._refused, None
+        if refused is None or now < self._tell_from:
+            return None
+        self._tell_from = now + _TELL_EVERY
+        return refused
+
     def clear(self) -> None:
         """Forget what waits."""
         self._backlog = Backlog()
@@ -160,7 +170,7 @@ class Intake(Generic[T]):
     def _refuse(self, hardware: bytes) -> bool:
         self._counters["pkt4-limit-exceeded"] += 1
         self._counters["pkt4-receive-drop"] += 1
-        self.limited = hardware
+        self._refused = hardware
         return True
 
 

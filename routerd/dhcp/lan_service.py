@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
 
 from routerd.dhcp import options as opt
+from routerd.dhcp.flood import RATE, Intake
 from routerd.dhcp.frame import BROADCAST_ADDRESS, BROADCAST_MAC, udp_frame
 from routerd.dhcp.leases import BOUND, LeaseTable, Row
 from routerd.dhcp.message import REQUEST, SERVER_PORT, Message, decode_message
@@ -24,7 +25,11 @@ from routerd.wire import WireError
 log = logging.getLogger("routerd.dhcp")
 
 _DATAGRAMS_A_WAKE_UP = 64
+_MOST_A_WAKE_UP = 1024
 _REQUEST = bytes((REQUEST,))
+
+Datagram = tuple[bytes, bytes, str]
+"""Payload, the address it was sent to, who sent it."""
 
 Keep = Callable[[str, tuple[Row, ...], Reply | None], object]
 """Takes rows of the leases with this key to be stored, and the reply that leaves when they are."""
@@ -55,6 +60,8 @@ class LanService:
         self._counters, self._keep, self._pump = counters, keep, pump
         self._sockets: DhcpSockets | None = None
         self._reading = False
+        self._intake: Intake[Datagram] = Intake(counters)
+        self._turn: asyncio.Handle | None = None
         # Where leases of ours run, this is the server that the LAN has had all along: a restart neither makes clients
         # wait nor leaves the LAN to a server that was plugged in meanwhile.
         ask = part.settings.authoritative is not True and not any(
@@ -123,6 +130,7 @@ class LanService:
             for descriptor in self._sockets.filenos():
                 asyncio.get_running_loop().remove_reader(descriptor)
         self._reading = False
+        self._intake.clear()
 
     def _listen(self) -> None:
         if self._sockets is not None and not self._reading:
@@ -159,21 +167,44 @@ class LanService:
     # ------------------------------------------------------------ messages
 
     def _readable(self, descriptor: int) -> None:
-        sockets = self._sockets
-        if sockets is None:
-            return
-        now = clock()
-        for _ in range(_DATAGRAMS_A_WAKE_UP):
-            try:
-                payload, destination, source = sockets.receive(descriptor)
-            except BlockingIOError:
-                break
-            except OSError as error:
-                log.warning("lan %s: the DHCP socket failed: %s; opening it again", self.part.interface, error)
-                self._close_sockets()
-                break
-            self._handle(payload, destination, source, now)
+        """Answer what came. Where more than a turn's worth waits, read on, so that the oldest can be given up."""
+        now, intake = clock(), self._intake
+        read, queued = 0, len(intake) > 0
+        while read < _MOST_A_WAKE_UP and (datagram := self._receive(descriptor)) is not None:
+            read += 1
+            if not intake.admits(datagram[0], now):
+                continue
+            if queued or read > _DATAGRAMS_A_WAKE_UP:
+                intake.wait(datagram[0], datagram, now)
+            else:
+                self._handle(*datagram, now)
+        if len(intake) and self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
+        limited = intake.to_tell(now)
+        if limited is not None:
+            text = "lan %s: client %s sends more than %d messages a second; what is beyond that is dropped"
+            log.warning(text, self.part.interface, limited.hex(":"), RATE)
         self._pump()
+
+    def _take_turn(self) -> None:
+        now, intake = clock(), self._intake
+        for datagram in intake.turn(_DATAGRAMS_A_WAKE_UP, now):
+            self._handle(*datagram, now)
+        soon = asyncio.get_running_loop().call_soon
+        self._turn = soon(self._take_turn) if len(intake) else None
+        self._pump()
+
+    def _receive(self, descriptor: int) -> Datagram | None:
+        if self._sockets is None:
+            return None
+        try:
+            return self._sockets.receive(descriptor)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            log.warning("lan %s: the DHCP socket failed: %s; opening it again", self.part.interface, error)
+            self._close_sockets()
+            return None
 
     def _handle(self, payload: bytes, destination: bytes, source: str, now: float) -> None:
         counters = self._counters
@@ -189,6 +220,8 @@ class LanService:
             return
         if is_question(message) and message.chaddr in self._own.macs:
             self._drop("pkt4-not-for-us")
+            return
+        if not self._intake.admits_client(message, now):
             return
         self._notice(message)
         try:

@@ -26,14 +26,21 @@ class ReplyOptions:
         self._mask = opt.encode_option(opt.SUBNET_MASK, [part.network.netmask.packed])
         self._server = opt.encode_option(opt.SERVER_ID, [part.address.packed])
         self._values = _values(part)
-        self._entries = self._values.get(opt.CLASSLESS_ROUTES, ())
-        self.routes = digest(self._entries)
-        """The digest of the routes that every client is sent that takes them, but for those in `own_routes`."""
-        self._own_entries = {address: own_entries(part, address) for address in part.own_routes}
+        self.routes = digest(self._values.get(opt.CLASSLESS_ROUTES, ()))
+        """The digest of the routes that clients are sent that take them, but for those that `own_routes` names."""
+        self._own = _own_entries(part)
         self._always = [option.code for option in part.settings.options if option.always]
-        self._blocks: dict[tuple[bytes | None, int, int], bytes] = {}
+        self._blocks: dict[tuple[bytes | None, int, int], tuple[bytes, Given]] = {}
         self._lease = int(part.settings.lease_time)
         self._largest = max(576, part.mtu)
+
+    def own_routes(self) -> dict[int, int]:
+        """Clients that are not sent all routes, by address: the digest of those that they are sent.
+
+        A route is not sent to a host that it leads through: to the gateway itself, and to a peer of the VPN that is
+        at this site now, where the route leads through the tunnel to that peer. Other routes are.
+        """
+        return {address: digest(entries) for address, entries in self._own.items()}
 
     def lease_seconds(self, message: Message) -> int:
         """How long the client may hold the address: what it asks for, if that is shorter, but at least a minute."""
@@ -52,8 +59,9 @@ class ReplyOptions:
         lease: bool = True,
         server: bytes | None = None,
         rapid: bool = False,
-    ) -> bytes:
-        """The options of an OFFER or ACK for `address`; without times where no `lease` is given (INFORM).
+    ) -> tuple[bytes, Given]:
+        """The options of an OFFER or ACK for `address`, and what they give; without times where no `lease` is given
+        (INFORM).
 
         `server` is the server identifier where a relay agent asks for its own (RFC 5107); `rapid`: the ACK of a
         DISCOVER (RFC 4039).
@@ -69,14 +77,14 @@ class ReplyOptions:
             head += opt.encode_option(opt.HOSTNAME, [hostname.encode("ascii")])
         tail = _echo(message)
         room = self._limit(message) - len(head) - len(tail)
-        key = (asked, room, address if address in self._gateways else 0)
-        block = self._blocks.get(key)
-        if block is None:
-            block = self._block(asked, room, address)
+        key = (asked, room, address if address in self._own else 0)
+        known = self._blocks.get(key)
+        if known is None:
+            known = self._block(asked, room, address)
             if len(self._blocks) >= _KEPT_BLOCKS:
                 self._blocks.clear()
-            self._blocks[key] = block
-        return head + block + tail
+            self._blocks[key] = known
+        return head + known[0] + tail, known[1]
 
     def encode_nak(self, message: Message, server: bytes | None = None) -> bytes:
         """The options of a NAK: nothing of a lease (RFC 2131 table 3)."""
@@ -102,21 +110,32 @@ class ReplyOptions:
         times = ((opt.LEASE_TIME, seconds), (opt.RENEW_TIME, renew * scale), (opt.REBIND_TIME, rebind * scale))
         return b"".join(bytes((code, 4)) + int(value).to_bytes(4, "big") for code, value in times)
 
-    def _block(self, asked: bytes | None, room: int, address: int) -> bytes:
+    def _block(self, asked: bytes | None, room: int, address: int) -> tuple[bytes, Given]:
         """What was asked for and always goes out, cut to `room` bytes: unimportant options first, then far routes."""
         codes = dict.fromkeys([*(self._values if asked is None else asked), *self._always])
         wanted = {code: self._values[code] for code in codes if code in self._values}
         if asked is None:
             for code in _ROUTES:  # Who understands classless routes asks for them (RFC 3442).
                 wanted.pop(code, None)
-        if any(code in wanted for code in _ROUTES) and address in self._gateways:
-            # The gateway itself must not route through itself.
-            own = tuple(r for r in self._part.routes if int(r[1]) != address)
-            entries = opt.classless_routes(own, self._part.router)
-            for code in _ROUTES:
-                if code in wanted:
-                    wanted[code] = entries
-        return _fit({code: value for code, value in wanted.items() if value}, room)
+        for code in _ROUTES:
+            if code in wanted:
+                wanted[code] = self._own.get(address, wanted[code])
+        wanted = {code: value for code, value in wanted.items() if value}
+        block = _fit(wanted, room)
+        sent = wanted.get(opt.CLASSLESS_ROUTES) or wanted.get(opt.MS_CLASSLESS_ROUTES, ())
+        accepts = None if asked is None else any(code in asked for code in _ROUTES)
+        return block, given(accepts, digest(sent))
+
+
+def _own_entries(part: DhcpScope) -> dict[int, tuple[bytes, ...]]:
+    """The entries of option 121 for hosts that some of the routes lead through: the other routes."""
+    through = dict(part.through)
+    own = {}
+    for host in {gateway for _, gateway in part.routes} | through.keys():
+        barred = through.get(host, ())
+        kept = tuple(route for route in part.routes if route[1] != host and route[0] not in barred)
+        own[int(host)] = opt.classless_routes(kept, part.router)
+    return own
 
 
 def _values(part: DhcpScope) -> dict[int, tuple[bytes, ...]]:
@@ -146,7 +165,9 @@ def _values(part: DhcpScope) -> dict[int, tuple[bytes, ...]]:
 
 
 def _fit(wanted: dict[int, tuple[bytes, ...]], room: int) -> bytes:
-    """Encode what fits: unimportant options go first, then 249 beside 121, then routes, of both options alike."""
+    """Encode what fits, and leave in `wanted` what went in: unimportant options go first, then 249 beside 121, then
+    routes, of both options alike.
+    """
 
     def encoded() -> dict[int, bytes]:
         return {code: opt.encode_option(code, value) for code, value in wanted.items()}

@@ -27,7 +27,7 @@ from routerd.dhcp.message import (
     encode_reply,
 )
 from routerd.dhcp.relay import RelayInfo, decode_relay_info
-from routerd.dhcp.scope import Scope
+from routerd.dhcp.scope import Scope, Voice
 from routerd.model import DhcpPart
 
 _EXHAUSTED_SECONDS = 60.0
@@ -158,20 +158,17 @@ class Responder:
     def _discover(self, asked: _Asked) -> Reply | None:
         message, scope, now = asked.message, asked.scope, asked.now
         if scope.prefers_ipv6(message) and scope.table.of(asked.client.key) is None:
-            self.counters["pkt4-offer-sent"] += 1
-            return self._lease_reply(asked, OFFER, 0, ())
+            return self._offer(asked, 0)
         address = scope.table.offer(asked.client, _address_option(message, opt.REQUESTED_ADDRESS), now)
         if address is None:
             self.exhausted_at = now
-            self.counters["pkt4-allocation-failed"] += 1
+            self.counters["v4-allocation-fail"] += 1
             return None
         if scope.settings.rapid_commit and opt.RAPID_COMMIT in message.options:
-            rows = self._bind(asked, address)
-            if rows is not None:
-                self.counters["pkt4-ack-sent"] += 1
-                return self._lease_reply(asked, ACK, address, rows, rapid=True)
-        self.counters["pkt4-offer-sent"] += 1
-        return self._lease_reply(asked, OFFER, address, ())
+            reply = self._acknowledge(asked, address, rapid=True)
+            if reply is not None:
+                return reply
+        return self._offer(asked, address)
 
     def _request(self, asked: _Asked, selecting: bool, unicast: bool) -> Reply | None:
         message, scope = asked.message, asked.scope
@@ -187,27 +184,36 @@ class Responder:
             if lease is None and not unicast:
                 return None
             return self._nak(asked)
-        rows = self._bind(asked, address) if scope.contains(address) else None
-        if rows is None:
-            return self._nak(asked)
-        self.counters["pkt4-ack-sent"] += 1
-        return self._lease_reply(asked, ACK, address, rows)
+        reply = self._acknowledge(asked, address) if scope.contains(address) else None
+        return self._nak(asked) if reply is None else reply
 
-    def _bind(self, asked: _Asked, address: int) -> tuple[Row, ...] | None:
-        voice = asked.scope.voice(asked.client)
-        hostname = voice.hostname or _hostname(asked.message)
-        seconds = voice.options.lease_seconds(asked.message)
-        return asked.scope.table.bind(asked.client, address, hostname, seconds, asked.now)
+    def _acknowledge(self, asked: _Asked, address: int, *, rapid: bool = False) -> Reply | None:
+        """Bind the address: the ACK with the rows that must be stored first. None where the client cannot have it."""
+        message, voice = asked.message, asked.scope.voice(asked.client)
+        own = voice.options
+        options, given = own.encode(message, ACK, address, voice.hostname, server=asked.relay.server, rapid=rapid)
+        hostname = voice.hostname or _hostname(message)
+        rows = asked.scope.table.bind(asked.client, address, hostname, own.lease_seconds(message), asked.now, given)
+        if rows is None:
+            return None
+        self.counters["pkt4-ack-sent"] += 1
+        if not rows[-1].renewal:
+            self.counters["cumulative-assigned-addresses"] += 1
+        return self._lease_reply(asked, voice, address, options, rows, 0 if rapid else message.ciaddr)
+
+    def _offer(self, asked: _Asked, address: int) -> Reply:
+        message, voice = asked.message, asked.scope.voice(asked.client)
+        self.counters["pkt4-offer-sent"] += 1
+        options, _ = voice.options.encode(
+            message, OFFER, address, voice.hostname, server=asked.relay.server, lease=address != 0
+        )
+        return self._lease_reply(asked, voice, address, options, (), 0)
 
     def _lease_reply(
-        self, asked: _Asked, kind: int, address: int, rows: tuple[Row, ...], *, rapid: bool = False
+        self, asked: _Asked, voice: Voice, address: int, options: bytes, rows: tuple[Row, ...], ciaddr: int
     ) -> Reply:
-        message, voice = asked.message, asked.scope.voice(asked.client)
-        options = voice.options.encode(
-            message, kind, address, voice.hostname, server=asked.relay.server, rapid=rapid, lease=address != 0
-        )
+        message = asked.message
         siaddr, sname, file = voice.boot
-        ciaddr = message.ciaddr if kind == ACK and not rapid else 0
         payload = encode_reply(
             message, yiaddr=address, options=options, ciaddr=ciaddr, siaddr=siaddr, sname=sname, file=file
         )
@@ -238,7 +244,7 @@ class Responder:
             return None
         self.counters["pkt4-ack-sent"] += 1
         voice = scope.voice(asked.client)
-        options = voice.options.encode(message, ACK, message.ciaddr, None, lease=False, server=asked.relay.server)
+        options, _ = voice.options.encode(message, ACK, message.ciaddr, None, lease=False, server=asked.relay.server)
         siaddr, sname, file = voice.boot
         payload = encode_reply(
             message, yiaddr=0, options=options, ciaddr=message.ciaddr, siaddr=siaddr, sname=sname, file=file

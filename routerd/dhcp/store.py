@@ -13,10 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from routerd.dhcp.given import given
 from routerd.dhcp.leases import BOUND, DELETED, Row
 
 APPLICATION_ID = 0x72746C64
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CLOCK_STEP = 2.0
 _ROWS_PER_STATEMENT = 256
 _NEWEST_EVERY = 60.0
@@ -25,9 +26,15 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _SCHEMA = """
 CREATE TABLE lease (
     lan TEXT NOT NULL, address INTEGER NOT NULL, client BLOB NOT NULL, hardware BLOB NOT NULL, hostname TEXT,
-    state INTEGER NOT NULL, starts REAL NOT NULL, expires REAL NOT NULL, PRIMARY KEY (lan, address)
+    state INTEGER NOT NULL, starts REAL NOT NULL, expires REAL NOT NULL, accepts_routes INTEGER, routes INTEGER,
+    PRIMARY KEY (lan, address)
 ) WITHOUT ROWID
 """
+_COLUMNS = "lan, address, client, hardware, hostname, state, starts, expires, accepts_routes, routes"
+_UPGRADES = {
+    1: ("ALTER TABLE lease ADD COLUMN accepts_routes INTEGER", "ALTER TABLE lease ADD COLUMN routes INTEGER"),
+}
+"""What makes a file of each older version one of the next version."""
 _CLOCK = """
 CREATE TABLE IF NOT EXISTS clock (
     one INTEGER PRIMARY KEY CHECK (one = 1), boot TEXT NOT NULL, offset REAL NOT NULL, newest REAL NOT NULL
@@ -91,10 +98,12 @@ class LeaseStore:
             database.execute(_SCHEMA)
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        elif application != APPLICATION_ID or version != SCHEMA_VERSION:
+        elif application != APPLICATION_ID or not (version == SCHEMA_VERSION or version in _UPGRADES):
             raise StoreError(
                 f"{self.path}: is not a lease file of this version (version {version}); move it away and start again"
             )
+        else:
+            _upgrade(database, version)
         database.execute(_CLOCK)
         database.execute("COMMIT")
         if self._boot is None:
@@ -103,7 +112,7 @@ class LeaseStore:
     def load(self, offset: float) -> dict[str, list[Row]]:
         """Every stored lease by LAN; `offset` is the wall clock less the caller's clock, in seconds."""
         leases: dict[str, list[Row]] = {}
-        query = "SELECT lan, address, client, hardware, hostname, state, starts, expires FROM lease"
+        query = f"SELECT {_COLUMNS} FROM lease"
         try:
             offset = self._settle(offset)
             for lan, *values in self._connection.execute(query):
@@ -128,8 +137,18 @@ class LeaseStore:
     def _write(self, changes: Sequence[tuple[str, Row]], base: float) -> None:
         final = {(lan, row.address): row for lan, row in changes}
         keep = [
-            (lan, address, row.client, row.hardware, row.hostname, row.state, row.starts + base, row.expires + base)
-            for (lan, address), row in final.items()
+            (
+                lan,
+                a,
+                row.client,
+                row.hardware,
+                row.hostname,
+                row.state,
+                row.starts + base,
+                row.expires + base,
+                *row.given,
+            )
+            for (lan, a), row in final.items()
             if row.state != DELETED
         ]
         gone = [key for key, row in final.items() if row.state == DELETED]
@@ -231,7 +250,16 @@ def _boot_id() -> str:
 
 @lru_cache(maxsize=_ROWS_PER_STATEMENT)
 def _upsert(rows: int) -> str:
-    return "REPLACE INTO lease VALUES " + ",".join(["(?,?,?,?,?,?,?,?)"] * rows)
+    return f"REPLACE INTO lease ({_COLUMNS}) VALUES " + ",".join(["(?,?,?,?,?,?,?,?,?,?)"] * rows)
+
+
+def _upgrade(database: sqlite3.Connection, version: int) -> None:
+    """Bring a file of an older version up to this one, in the transaction that is open."""
+    while version in _UPGRADES:
+        for statement in _UPGRADES[version]:
+            database.execute(statement)
+        version += 1
+        database.execute(f"PRAGMA user_version = {version}")
 
 
 def _flat(rows: Iterable[tuple[object, ...]]) -> list[object]:
@@ -249,9 +277,12 @@ def _missing(path: str) -> tuple[str, ...]:
 
 def _row(values: list[Any], offset: float) -> Row:
     """A stored row; raises TypeError or ValueError for one that no routerd wrote."""
-    address, client, hardware, hostname, state, starts, expires = values
+    address, client, hardware, hostname, state, starts, expires, accepts, routes = values
     if not (isinstance(client, bytes) and isinstance(hardware, bytes) and isinstance(hostname, str | None)):
         raise TypeError(f"lease of {address}: its client is not readable")
     if not (0 < address <= 0xFFFFFFFF and BOUND <= state < DELETED):
         raise ValueError(f"lease of {address}: address or state is out of range")
-    return Row(address, client, hardware, hostname, state, starts - offset, expires - offset)
+    if accepts not in (None, 0, 1) or not isinstance(routes, int | None):
+        raise ValueError(f"lease of {address}: what it was given is not readable")
+    told = given(None if accepts is None else bool(accepts), routes)
+    return Row(address, client, hardware, hostname, state, starts - offset, expires - offset, False, told)
