@@ -17,7 +17,7 @@ _OUTSIDE_PATHS = {
     Path(f"api/{name}.py")
     for name in ("server", "answers", "handlers", "commands", "stream", "connections", "encrypted", "scrapes", "sites")
 }
-_OUTSIDE_PATHS |= {Path(f"dhcp/{name}.py") for name in ("lan_service", "rival_service")}
+_OUTSIDE_PATHS |= {Path(f"dhcp/{name}.py") for name in ("intake_service", "lan_service", "rival_service")}
 _OUTSIDE_PATHS |= {Path(f"peers/{name}_service.py") for name in ("icmp", "connect", "asking")}
 _OUTSIDE_MODULES = {
     *("aiohttp", "asyncio", "concurrent", "ctypes", "fcntl", "getpass", "glob", "http.client", "http.server", "io"),

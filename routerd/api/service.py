@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("routerd.api")
 
-_CERTIFICATE_EVERY = 60.0
+_LOOK_EVERY = 10.0
 
 
 class BindError(Exception):
@@ -173,12 +173,10 @@ class ApiService:
         try:
             while True:
                 self._wake.clear()
+                check = asyncio.get_running_loop().time() + _LOOK_EVERY
                 deadline = await self._open_sites(server)
-                if self._has_tls:
-                    check = asyncio.get_running_loop().time() + _CERTIFICATE_EVERY
-                    deadline = check if deadline is None else min(check, deadline)
                 try:
-                    async with asyncio.timeout_at(deadline):
+                    async with asyncio.timeout_at(check if deadline is None else min(check, deadline)):
                         await self._wake.wait()
                 except TimeoutError:
                     await self._refresh()
@@ -195,6 +193,7 @@ class ApiService:
         tls = None if certificate is None else certificate.context
         ready = [site for site in self._sites.values() if certificate is None or tls is not None or not site.is_tcp]
         for site in ready:
+            site.close_if_lost()
             if site.server is None and now >= site.retry_at:
                 await site.open(server, now, tls)
                 if self._sites.get(site.listen) is not site or certificate is not self._certificate:

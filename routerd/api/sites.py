@@ -67,6 +67,12 @@ class Site:
             self.error, self.delay = None, _FIRST_DELAY
             log.info("http %s: serving", self.listen)
 
+    def close_if_lost(self) -> None:
+        """Stop serving a Unix socket whose file is gone (a cleaned directory), so that it is made anew."""
+        if isinstance(self.target, UnixListen) and self.server is not None and identity(self.target.path) is None:
+            log.warning("http %s: the socket was removed; making it anew", self.listen)
+            self.close()
+
     def close(self) -> None:
         """Stop accepting; connections that are open go on until the whole service stops."""
         if self.listener is not None:

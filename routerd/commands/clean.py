@@ -64,30 +64,30 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _clean(args: argparse.Namespace) -> int:
-    listen = _listen(args.config)
-    _refuse_while_served(listen)
+    http = _http(args.config)
+    _refuse_while_served(http)
     # What fails is printed below, in one place.
     logging.getLogger("routerd").addHandler(logging.NullHandler())
     outcome = _Outcome()
     asyncio.run(_clean_kernel(outcome))
     _collect(outcome.nft, outcome, remove_table)
-    for entry in listen:
+    for entry in http.listen:
         _collect(outcome.files, outcome, partial(remove_stale_socket, entry))
     _print(outcome, args.json)
     return 1 if outcome.problems else 0
 
 
-def _listen(path: str) -> tuple[str, ...]:
-    """Where the daemon would serve HTTP; where it does so by default if the configuration cannot be read."""
+def _http(path: str) -> Http:
+    """How the daemon would serve HTTP; how it does so by default if the configuration cannot be read."""
     try:
-        return read_config(path).http.listen
+        return read_config(path).http
     except ConfigError:
-        return Http().listen
+        return Http()
 
 
-def _refuse_while_served(listen: Iterable[str]) -> None:
-    for entry in listen:
-        if is_served(entry):
+def _refuse_while_served(http: Http) -> None:
+    for entry in http.listen:
+        if is_served(entry, http.tls_cert):
             raise LeftoverError(f"a daemon runs, it answers at {entry}; stop it first: systemctl stop routerd")
 
 

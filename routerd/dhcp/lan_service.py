@@ -1,15 +1,13 @@
 """One LAN that is served: its sockets, reading and answering, as far as other DHCP servers let it."""
 
-import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
 
 from routerd.dhcp import options as opt
-from routerd.dhcp.flood import RATE, Intake
 from routerd.dhcp.frame import BROADCAST_ADDRESS, BROADCAST_MAC, udp_frame
+from routerd.dhcp.intake_service import Reader, clock
 from routerd.dhcp.leases import BOUND, LeaseTable, Row
 from routerd.dhcp.message import REQUEST, SERVER_PORT, Message, decode_message
 from routerd.dhcp.responder import Reply, Responder
@@ -24,20 +22,10 @@ from routerd.wire import WireError
 
 log = logging.getLogger("routerd.dhcp")
 
-_DATAGRAMS_A_WAKE_UP = 64
-_MOST_A_WAKE_UP = 1024
 _REQUEST = bytes((REQUEST,))
-
-Datagram = tuple[bytes, bytes, str]
-"""Payload, the address it was sent to, who sent it."""
 
 Keep = Callable[[str, tuple[Row, ...], Reply | None], object]
 """Takes rows of the leases with this key to be stored, and the reply that leaves when they are."""
-
-
-def clock() -> float:
-    """Seconds of a clock that never steps and goes on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class LanService:
@@ -57,11 +45,9 @@ class LanService:
         self.error: SocketError | None = None
         self._own = own
         self._source = str(part.address)
-        self._counters, self._keep, self._pump = counters, keep, pump
+        self._counters, self._keep = counters, keep
         self._sockets: DhcpSockets | None = None
-        self._reading = False
-        self._intake: Intake[Datagram] = Intake(counters)
-        self._turn: asyncio.Handle | None = None
+        self._reader = Reader(part.interface, counters, self._handle, pump, self._failed)
         # Where leases of ours run, this is the server that the LAN has had all along: a restart neither makes clients
         # wait nor leaves the LAN to a server that was plugged in meanwhile.
         ask = part.settings.authoritative is not True and not any(
@@ -72,7 +58,7 @@ class LanService:
     @property
     def serving(self) -> bool:
         """Are clients answered?"""
-        return self._reading
+        return self._reader.reading
 
     @property
     def waiting(self) -> bool:
@@ -123,24 +109,19 @@ class LanService:
     def deafen(self) -> None:
         """Take no more messages; replies can still be sent."""
         self._watch.close()
-        self._deafen()
-
-    def _deafen(self) -> None:
-        if self._sockets is not None and self._reading:
-            for descriptor in self._sockets.filenos():
-                asyncio.get_running_loop().remove_reader(descriptor)
-        self._reading = False
-        self._intake.clear()
+        self._reader.stop()
 
     def _listen(self) -> None:
-        if self._sockets is not None and not self._reading:
-            self._reading = True
-            for descriptor in self._sockets.filenos():
-                asyncio.get_running_loop().add_reader(descriptor, self._readable, descriptor)
+        if self._sockets is not None and not self.serving:
+            self._reader.start(self._sockets)
             log.info("lan %s: serving DHCP from %s", self.part.interface, self.part.address)
 
+    def _failed(self, error: OSError) -> None:
+        log.warning("lan %s: the DHCP socket failed: %s; opening it again", self.part.interface, error)
+        self._close_sockets()
+
     def _close_sockets(self) -> None:
-        self._deafen()
+        self._reader.stop()
         if self._sockets is not None:
             self._sockets.close()
         self._sockets = None
@@ -160,55 +141,21 @@ class LanService:
         elif self._watch.phase is Phase.SERVING:
             if found:
                 log.warning("lan %s: another DHCP server answers too: %s; serving goes on", name, found)
-            elif self._reading:
+            elif self.serving:
                 log.info("lan %s: no other DHCP server answers any more", name)
             self.open()
 
     # ------------------------------------------------------------ messages
 
-    def _readable(self, descriptor: int) -> None:
-        """Answer what came. Where more than a turn's worth waits, read on, so that the oldest can be given up."""
-        now, intake = clock(), self._intake
-        read, queued = 0, len(intake) > 0
-        while read < _MOST_A_WAKE_UP and (datagram := self._receive(descriptor)) is not None:
-            read += 1
-            if not intake.admits(datagram[0], now):
-                continue
-            if queued or read > _DATAGRAMS_A_WAKE_UP:
-                intake.wait(datagram[0], datagram, now)
-            else:
-                self._handle(*datagram, now)
-        if len(intake) and self._turn is None:
-            self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
-        limited = intake.to_tell(now)
-        if limited is not None:
-            text = "lan %s: client %s sends more than %d messages a second; what is beyond that is dropped"
-            log.warning(text, self.part.interface, limited.hex(":"), RATE)
-        self._pump()
-
-    def _take_turn(self) -> None:
-        now, intake = clock(), self._intake
-        for datagram in intake.turn(_DATAGRAMS_A_WAKE_UP, now):
-            self._handle(*datagram, now)
-        soon = asyncio.get_running_loop().call_soon
-        self._turn = soon(self._take_turn) if len(intake) else None
-        self._pump()
-
-    def _receive(self, descriptor: int) -> Datagram | None:
-        if self._sockets is None:
-            return None
-        try:
-            return self._sockets.receive(descriptor)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            log.warning("lan %s: the DHCP socket failed: %s; opening it again", self.part.interface, error)
-            self._close_sockets()
-            return None
-
     def _handle(self, payload: bytes, destination: bytes, source: str, now: float) -> None:
-        counters = self._counters
-        counters["pkt4-received"] += 1
+        try:
+            self._answer(payload, destination, source, now)
+        except Exception:
+            # A fault of ours in one message must not cost the other clients their answers.
+            self._counters["pkt4-processing-failed"] += 1
+            log.exception("lan %s: a message from %s is not answered: a fault in routerd", self.part.interface, source)
+
+    def _answer(self, payload: bytes, destination: bytes, source: str, now: float) -> None:
         if source == self._source:
             self._drop("pkt4-not-for-us")
             return
@@ -221,16 +168,10 @@ class LanService:
         if is_question(message) and message.chaddr in self._own.macs:
             self._drop("pkt4-not-for-us")
             return
-        if not self._intake.admits_client(message, now):
+        if not self._reader.intake.admits_client(message, now):
             return
         self._notice(message)
-        try:
-            reply, key, rows = self.responder.respond(message, destination == self.part.address.packed, now)
-        except Exception:
-            # A fault of ours in one message must not cost the other clients their answers.
-            counters["pkt4-processing-failed"] += 1
-            log.exception("lan %s: a message from %s is not answered: a fault in routerd", self.part.interface, source)
-            return
+        reply, key, rows = self.responder.respond(message, destination == self.part.address.packed, now)
         if rows:
             self._keep(key, rows, None)
         if reply is None:
@@ -274,15 +215,15 @@ class LanService:
         name = f"dhcp {self.part.interface}"
         if self._watch.phase is Phase.REFUSING:
             return Check(name, False, f"another DHCP server answers: {self._watch.found()}")
-        if self.error is not None and not self._reading:
+        if self.error is not None and not self.serving:
             return Check(name, False, self.error.reason)
         text = "asking for other DHCP servers" if self._watch.phase is Phase.ASKING else "socket not open"
-        return Check(name, self._reading, text)
+        return Check(name, self.serving, text)
 
     def problems(self) -> Iterator[Problem]:
         """What keeps this LAN's clients from being served well."""
         subject, rivals = f"lan {self.part.interface}", self._watch.found()
-        if self.error is not None and not self._reading:
+        if self.error is not None and not self.serving:
             yield Problem("dhcp-socket", subject, (("reason", self.error.reason), ("hint", self.error.hint)))
         if rivals:
             code = "dhcp-rival" if self._watch.phase is Phase.REFUSING else "dhcp-rival-beside"

@@ -27,20 +27,21 @@ class ReplyOptions:
         self._server = opt.encode_option(opt.SERVER_ID, [part.address.packed])
         self._values = _values(part)
         self.routes = digest(self._values.get(opt.CLASSLESS_ROUTES, ()))
-        """The digest of the routes that clients are sent that take them, but for those that `own_routes` names."""
+        """The digest of the routes that clients are sent that take them, but for those at the addresses `special`."""
         self._own = _own_entries(part)
+        self.special = self._own.keys()
         self._always = [option.code for option in part.settings.options if option.always]
         self._blocks: dict[tuple[bytes | None, int, int], tuple[bytes, Given]] = {}
         self._lease = int(part.settings.lease_time)
         self._largest = max(576, part.mtu)
 
-    def own_routes(self) -> dict[int, int]:
-        """Clients that are not sent all routes, by address: the digest of those that they are sent.
+    def routes_for(self, address: int) -> int:
+        """The digest of the routes that a client at this address is sent if it takes them.
 
         A route is not sent to a host that it leads through: to the gateway itself, and to a peer of the VPN that is
-        at this site now, where the route leads through the tunnel to that peer. Other routes are.
+        at this site now, where the route leads through the tunnel to that peer. It is sent all others.
         """
-        return {address: digest(entries) for address, entries in self._own.items()}
+        return digest(self._own[address]) if address in self._own else self.routes
 
     def lease_seconds(self, message: Message) -> int:
         """How long the client may hold the address: what it asks for, if that is shorter, but at least a minute."""

@@ -1,12 +1,13 @@
 """One network that is served, ready to answer: its leases, its options, and what single clients get instead."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 
 from routerd.config.model import Reservation
 from routerd.dhcp import options as opt
 from routerd.dhcp.client import Client, Token, token_of
-from routerd.dhcp.leases import LeaseTable
+from routerd.dhcp.leases import BOUND, LeaseTable, Row
 from routerd.dhcp.message import Message
 from routerd.dhcp.reply_options import ReplyOptions
 from routerd.model import DhcpScope
@@ -48,7 +49,35 @@ class Scope:
         excluded = {int(address) for address in part.excluded} | {self.first, self.last}
         reserved: dict[int, Token] = {int(each.address): token for token, each in reservations.items()}
         self.table.pools.configure(pools, excluded, reserved)
+        self._routes_at = self._special_routes(reservations)
         self.ipv6_only = any(option.code == opt.IPV6_ONLY for option in part.settings.options)
+
+    def _special_routes(self, reservations: Mapping[Token, Reservation]) -> dict[int, int]:
+        """The digests of the routes for addresses that are sent others than all the rest."""
+        common = self._voice.options
+        found = {address: common.routes_for(address) for address in common.special}
+        for token, own in reservations.items():
+            found[int(own.address)] = self._own[token].options.routes_for(int(own.address))
+        return {address: routes for address, routes in found.items() if routes != common.routes}
+
+    def is_current(self, row: Row) -> bool:
+        """Did the last ACK of this lease carry exactly the routes that its client is sent now, if it takes them?
+
+        Where there are none to hand out, that is so for who was sent none, whether or not it takes routes; who was
+        sent some before has them until it asks again. What is not known (a lease from an older lease file) is not so.
+        A client at a reserved address is judged by the reservation's own router, wherever that differs.
+        """
+        return row.given.routes == self._routes_at.get(row.address, self._voice.options.routes)
+
+    def current(self) -> int:
+        """How many of the bound leases are current; costs as much as there are addresses with routes of their own."""
+        common = self._voice.options.routes
+        count = self.table.given.with_routes(common)
+        for address, routes in self._routes_at.items():
+            lease = self.table.at(address)
+            if lease is not None and lease.state == BOUND:
+                count += (lease.given.routes == routes) - (lease.given.routes == common)
+        return count
 
     def contains(self, address: int) -> bool:
         """Can a host of this network have the address?"""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address
 
-from routerd.dhcp.lan_service import LanService, clock
+from routerd.dhcp.intake_service import clock
+from routerd.dhcp.lan_service import LanService
 from routerd.dhcp.leases import OFFERED, STATE_NAMES, LeaseTable, Row
 from routerd.dhcp.pipeline import Pipeline
 from routerd.dhcp.responder import Reply

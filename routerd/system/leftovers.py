@@ -18,12 +18,15 @@ class LeftoverError(Exception):
     """Something cannot be looked at or removed; the text says what and why."""
 
 
-def is_served(listen: str) -> bool:
-    """Whether a daemon is behind an entry of `http.listen`. Raises `LeftoverError` where that cannot be told."""
+def is_served(listen: str, certificate: str | None = None) -> bool:
+    """Whether a daemon is behind an entry of `http.listen`. Raises `LeftoverError` where that cannot be told.
+
+    `certificate` is the file of the one that it serves TCP with, None where it does so without TLS.
+    """
     if listen.startswith("unix:"):
         return _is_connectable(listen.removeprefix("unix:"))
     try:
-        status, body = ask((listen,), "/livez", timeout=_TIMEOUT)
+        status, body = ask((listen,), "/livez", certificate=certificate, timeout=_TIMEOUT)
     except AskError:
         return False
     return status == 200 and str(body).strip() == "ok"

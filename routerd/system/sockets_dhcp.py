@@ -11,6 +11,9 @@ from routerd.system.port_holders import Holder, udp_holders
 SERVER_PORT = 67
 
 _SO_BINDTODEVICE = getattr(socket, "SO_BINDTODEVICE", 25)
+_SO_RCVBUFFORCE = getattr(socket, "SO_RCVBUFFORCE", 33)
+_SO_MEMINFO = getattr(socket, "SO_MEMINFO", 55)
+_MEMINFO = struct.Struct("=9I")
 _IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
 _ETH_P_NONE = 0
 _RECEIVE_BUFFER = 4 * 1024 * 1024
@@ -57,7 +60,7 @@ class DhcpSockets:
         udp.setsockopt(socket.SOL_SOCKET, _SO_BINDTODEVICE, self.interface.encode() + b"\0")
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         udp.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        _make_room(udp)
         udp.bind((address, SERVER_PORT))
         return udp
 
@@ -96,6 +99,10 @@ class DhcpSockets:
         own = {os.fstat(descriptor).st_ino for descriptor in self.filenos()}
         return [holder for holder in overlapping(self.index) if holder.inode not in own]
 
+    def dropped(self) -> int:
+        """How many datagrams the kernel dropped since the sockets were opened because their queues were full."""
+        return sum(_dropped(udp) for udp in (self._udp, self._direct))
+
     def filenos(self) -> tuple[int, int]:
         """The descriptors to wait on for reading."""
         return self._udp.fileno(), self._direct.fileno()
@@ -104,6 +111,21 @@ class DhcpSockets:
         """Close the sockets; a second call does nothing."""
         for each in self._opened:
             each.close()
+
+
+def _make_room(udp: socket.socket) -> None:
+    """A queue for a burst of clients: the system's own limit (net.core.rmem_max) is that of a few hundred messages."""
+    try:
+        udp.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+    except PermissionError:
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+
+
+def _dropped(udp: socket.socket) -> int:
+    try:
+        return int(_MEMINFO.unpack(udp.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[8])
+    except (OSError, struct.error):
+        return 0  # A kernel older than 4.12.
 
 
 def overlapping(index: int) -> list[Holder]:

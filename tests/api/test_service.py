@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
+from routerd.api import service as service_module
 from routerd.config.model import Http
 from routerd.health import ProblemTracker
 from routerd.reports import Check
@@ -330,6 +331,20 @@ def test_a_stale_unix_socket_is_replaced(tmp_path: Path) -> None:
     async def main() -> None:
         async with serving(Daemon(), f"unix:{path}") as service:
             assert (await Client(service, f"unix:{path}").ask("/livez")).status == 200
+
+    asyncio.run(main())
+
+
+def test_a_unix_socket_that_was_removed_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "_LOOK_EVERY", 0.05)
+    path = tmp_path / "routerd.sock"
+
+    async def main() -> None:
+        async with serving(Daemon(), f"unix:{path}") as service:
+            path.unlink()
+            await until(path.exists)
+            assert (await Client(service, f"unix:{path}").ask("/livez")).status == 200
+        assert not path.exists()
 
     asyncio.run(main())
 

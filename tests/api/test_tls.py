@@ -84,7 +84,7 @@ def test_old_versions_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_renewed_certificate_is_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_module, "_CERTIFICATE_EVERY", 0.05)
+    monkeypatch.setattr(service_module, "_LOOK_EVERY", 0.05)
     first, second = make(tmp_path, "one"), make(tmp_path, "two")
     used = (str(tmp_path / "used.crt"), str(tmp_path / "used.key"))
 
@@ -143,7 +143,7 @@ def test_reload_takes_over_switches_on_and_off(tmp_path: Path) -> None:
 def test_without_a_good_certificate_tcp_is_not_served(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_module, "_CERTIFICATE_EVERY", 0.05)
+    monkeypatch.setattr(service_module, "_LOOK_EVERY", 0.05)
     good, other = make(tmp_path, "one"), make(tmp_path, "two")
     bad = str(tmp_path / "bad.key")
     if kind == "garbage":

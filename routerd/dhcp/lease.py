@@ -1,0 +1,61 @@
+"""What one address of a LAN is used for: a lease, an offer, or a reason to keep it off. Values, times in seconds."""
+
+from typing import NamedTuple
+
+from routerd.dhcp.given import UNKNOWN, Given
+
+BOUND, RELEASED, EXPIRED, DECLINED, DELETED = range(1, 6)
+OFFERED = 0
+STATE_NAMES = ("offered", "bound", "released", "expired", "declined", "deleted")
+
+NOBODY = b""
+"""The client of a declined address that is in use without a lease; `hardware` is the machine that uses it."""
+
+
+class Row(NamedTuple):
+    """A lease as it is stored and reported. A row with state DELETED removes the address.
+
+    `renewal`: nothing but the end of a lease that was known already, and what it was given, has changed.
+    """
+
+    address: int
+    client: bytes
+    hardware: bytes
+    hostname: str | None
+    state: int
+    starts: float
+    expires: float
+    renewal: bool = False
+    given: Given = UNKNOWN
+
+
+class Lease:
+    """An address and the client that holds it, or held it last (then it is offered to that client first).
+
+    `queued` is the time of its entry in the queue of ends, 0 if it has none.
+    """
+
+    __slots__ = ("address", "client", "expires", "given", "hardware", "hostname", "queued", "starts", "state")
+
+    def __init__(self, row: Row) -> None:
+        self.address, self.client, self.hardware, self.hostname, self.state, self.starts, self.expires = row[:7]
+        self.given = row.given
+        self.queued = 0.0
+
+    @property
+    def occupied(self) -> bool:
+        """Is the address in use by a machine that has no lease?"""
+        return self.state == DECLINED and self.client == NOBODY
+
+    def row(self) -> Row:
+        """The lease as it is now."""
+        known = (self.address, self.client, self.hardware, self.hostname, self.state, self.starts, self.expires)
+        return Row(*known, False, self.given)
+
+
+class Offer(NamedTuple):
+    """An address held for a client that has not asked for it yet."""
+
+    client: bytes
+    hardware: bytes
+    until: float
