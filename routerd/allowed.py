@@ -26,3 +26,22 @@ class Owners:
                 if owner is not None:
                     return owner
         return None
+
+    def whole(self, prefix: Network) -> str | None:
+        """The peer that every packet to this network goes to; None if there is none, or more than one."""
+        first, last = int(prefix.network_address), int(prefix.broadcast_address)
+        found: str | None = None
+        for (version, length), row in self._rows.items():
+            if version != prefix.version:
+                continue
+            if length <= prefix.prefixlen:
+                shift = prefix.max_prefixlen - length
+                owner = row.get(first >> shift << shift)
+                if owner is not None:
+                    return owner if found in (None, owner) else None
+            else:
+                inside = {key for start, key in row.items() if first <= start <= last} | ({found} - {None})
+                if len(inside) > 1:
+                    return None
+                found = next(iter(inside), None)
+        return None

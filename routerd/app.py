@@ -18,11 +18,13 @@ from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore, StoreError
 from routerd.events import EventLog
 from routerd.health import ProblemTracker
+from routerd.hosts.known import known_hosts, reserved_addresses
 from routerd.model import Event, Facts, PeersPart, Plan, Problem, Route, WireGuardDevice
 from routerd.observe.service import ObserveService
 from routerd.peers.service import PeersService
 from routerd.plan import plan
 from routerd.plan_peers import changes, peers_part
+from routerd.plan_through import relayed_networks
 from routerd.problems import ERROR, INFO, WARNING
 from routerd.reports import Check, ProblemReport
 from routerd.routes.service import RoutesService
@@ -43,6 +45,7 @@ _UNREADY = frozenset(
         "interface-no-address",
         "no-prefixes",
         "pool-not-on-link",
+        "reservation-not-on-link",
         "router-not-on-link",
     )
 )
@@ -93,6 +96,7 @@ class App:
             peer=self.peers.find,
             routes=lambda: self.plan.routes,
             leases=self.dhcp.report,
+            hosts=lambda: known_hosts(self.dhcp.report(), reserved_addresses(self.plan.dhcp)),
             problems=self._problem_reports,
             checks=self._checks,
             status=self._status,
@@ -143,6 +147,7 @@ class App:
             self.api.bind(self.config.http)
             self._configure_observe()
             self._facts, _ = await asyncio.gather(self.observe.first(), self.dhcp.open())
+            self.dhcp.configure(self.config.leases.sync)
             self._set_plan(plan(self.config, self._facts))
             self.dhcp.apply(self.plan.dhcp, first=True)
         except (BindError, SocketError, StoreError) as error:
@@ -154,7 +159,7 @@ class App:
 
     def _configure_observe(self) -> None:
         vpns = {vpn.name: vpn.interface for vpn in self.config.vpns if vpn.interface is not None}
-        self.observe.configure([lan.interface for lan in self.config.lans], vpns)
+        self.observe.configure([lan.interface for lan in self.config.lans], vpns, relayed_networks(self.config))
 
     # ------------------------------------------------------------ reload
 
@@ -173,7 +178,7 @@ class App:
                 )
             try:
                 config = await asyncio.to_thread(self._read)
-                if config.leases != self.config.leases:
+                if config.leases.store != self.config.leases.store:
                     await self.dhcp.move(LeaseStore(_store_path(config)))
                 await self._take_over(config)
             except ConfigError as error:
@@ -195,6 +200,7 @@ class App:
         if config.log != self.config.log:
             start_log(config.log.level, config.log.format)
         self.config, self._faults, self._loaded = config, (), time.time()
+        self.dhcp.configure(config.leases.sync)
         self._configure_observe()
         # Facts first: a plan from old facts would take new interfaces for missing ones and withdraw what works.
         self._facts = await self.observe.first()

@@ -9,7 +9,7 @@ from importlib import import_module
 from routerd import __version__
 
 DEFAULT_CONFIG = "/etc/routerd/routerd.toml"
-COMMANDS = ("run", "check", "plan", "status", "export", "lab", "clean")
+COMMANDS = ("run", "check", "plan", "status", "leases", "export", "lab", "clean")
 
 
 def parser(only: str | None = None) -> argparse.ArgumentParser:

@@ -22,6 +22,7 @@ from routerd.model import (
     Sysctl,
     VpnFacts,
 )
+from routerd.plan_through import through
 
 UNREACHABLE_METRIC = 0xFFFFFFFF
 _LOOSE = 2
@@ -228,14 +229,18 @@ def _dhcp_part(link: _Link, routes: Iterable[Route], facts: Facts, config: Confi
     assert settings is not None
     handed_out = [r for r in routes if r.state is RouteState.OFFERED and r.lan == link.lan.interface]
     own = [address.ip for address in link.interface.addresses]
-    barred = frozenset([*own, *(gateway for vpn in config.vpns for gateway in vpn.gateways)])
+    reserved = {each.address for part in (settings, *settings.subnets) for each in part.reservations}
+    gateways = {gateway for vpn in config.vpns for gateway in vpn.gateways}
+    barred = frozenset([*own, *(gateways - reserved)])
     scopes = [_scope(link, link.interface.name, link.network, settings, _router(link, facts), barred, problems)]
     for subnet in settings.subnets:
         assert subnet.subnet is not None
         key = f"{link.interface.name} {subnet.subnet}"
         router = subnet.router if isinstance(subnet.router, IPv4Address) else None
         scopes.append(_scope(link, key, subnet.subnet, subnet, router, barred, problems))
-    served = tuple(replace(scope, routes=_handed_out(scope, handed_out, problems)) for scope in scopes)
+    told = [replace(scope, routes=_handed_out(scope, handed_out, problems)) for scope in scopes]
+    vpns = [vpn for vpn in config.vpns if link.lan.vpns is None or vpn.name in link.lan.vpns]
+    served = tuple(replace(scope, through=through(scope, vpns, facts)) for scope in told)
     return DhcpPart(link.interface.name, link.interface.index, link.interface.mac, served[0], served[1:])
 
 
@@ -259,8 +264,15 @@ def _scope(
             pools.append(pool)
         else:
             problems.append(Problem("pool-not-on-link", subject, (("pool", str(pool)), ("network", str(network)))))
+    reservations = []
+    for each in settings.reservations:
+        if each.address in network:
+            reservations.append(each)
+        else:
+            values = (("address", str(each.address)), ("network", str(network)))
+            problems.append(Problem("reservation-not-on-link", subject, values))
     excluded = barred | {router} if router is not None else barred
-    settings = replace(settings, pools=tuple(pools))
+    settings = replace(settings, pools=tuple(pools), reservations=tuple(reservations))
     return DhcpScope(key, link.address, link.interface.mtu, network, router, (), excluded, settings)
 
 

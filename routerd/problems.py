@@ -101,6 +101,12 @@ _DECLARED = (
         "Correct `pools`, or the address of the interface.",
     ),
     Declared(
+        "reservation-not-on-link",
+        ERROR,
+        "{subject}: the reserved address {address} is not inside the LAN's network {network}",
+        "Correct the reservation, or the address of the interface; until then its client gets an address of the pools.",
+    ),
+    Declared(
         "dhcp-socket",
         ERROR,
         "{subject}: DHCP cannot be served: {reason}",
@@ -127,13 +133,28 @@ _DECLARED = (
         "lease-store",
         ERROR,
         "{subject}: {path} cannot be written: {reason}",
-        "Free space or mend the file system; until then new leases are not promised.",
+        "Free space, mend the file system, or set another leases.store and reload. Until then leases that are known are "
+        "renewed from memory, and new ones are not promised.",
+    ),
+    Declared(
+        "lease-store-damaged",
+        WARNING,
+        "{subject}: {damage}; it is set aside as {aside}, and a new file has {kept}",
+        "Look after the disk. Remove the file that was set aside when it is not needed any more; that ends this.",
     ),
     Declared(
         "pool-exhausted",
         WARNING,
         "{subject}: no free address is left in its pools",
         "Widen `pools`, or shorten `lease_time`.",
+        depends_on=("dhcp-socket",),
+    ),
+    Declared(
+        "address-in-use",
+        WARNING,
+        "{subject}: in use without a lease, so not offered: {addresses}",
+        "Give the machine a reservation, or take the address out of `pools`; what is no longer in use is offered again "
+        "within two minutes.",
         depends_on=("dhcp-socket",),
     ),
     Declared(
@@ -262,6 +283,14 @@ _DECLARED = (
         "{hint}",
         depends_on=("interface-missing", "interface-down"),
         patience=1.0,
+    ),
+    Declared(
+        "probe-no-address",
+        WARNING,
+        "{subject}: peers with IPv{version} addresses are not probed, because {interface} has no IPv{version} address",
+        "Give it one: ip address add ADDRESS/PREFIX dev {interface}; or set `probe` of these peers to \"handshake\".",
+        depends_on=("interface-missing", "interface-down"),
+        patience=2.0,
     ),
     Declared(
         "http-socket",

@@ -74,7 +74,11 @@ class PeerReport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LeaseReport:
-    """One lease as `/v1/leases` shows it. MACs and client identifiers are lower case hex with colons."""
+    """One lease as `/v1/leases` shows it. MACs and client identifiers are lower case hex with colons.
+
+    `accepts_routes`: does its client ask for classless routes (options 121 and 249)? None where that is not known.
+    `routes_current`: did its last ACK carry exactly the routes that are handed out now? None unless it is bound.
+    """
 
     address: IPv4Address
     mac: str
@@ -84,6 +88,53 @@ class LeaseReport:
     state: str
     starts: float
     expires: float
+    accepts_routes: bool | None = None
+    routes_current: bool | None = None
+
+
+class ReturnPath(StrEnum):
+    """The way of packets from a host to the VPN, as `/v1/hosts` shows it."""
+
+    DIRECT = "direct"
+    VIA_ROUTER = "via-router"
+    LAN_ONLY = "lan-only"
+    UNKNOWN = "unknown"
+
+
+class HostEvidence(NamedTuple):
+    """What the return path of a host is known by: the kind of evidence, where its packets went, and when."""
+
+    kind: str
+    next_hop_mac: str | None
+    at: float
+
+
+class HostLease(NamedTuple):
+    """The lease of a host: when it ends, and whether its last ACK carried the routes that are handed out now."""
+
+    expires: float
+    routes_current: bool
+
+
+class HostReport(NamedTuple):
+    """One machine of the site as `/v1/hosts` shows it.
+
+    `accepts_routes` is that of its lease, None without one. `strategy` is how it and the VPN talk now; `pinned`: the
+    configuration says so. `since`: the return path has been so since then; while it was never measured, the host has
+    had its lease since then; None where neither is known.
+    """
+
+    address: IPv4Address
+    mac: str | None
+    hostname: str | None
+    lan: str
+    lease: HostLease | None
+    accepts_routes: bool | None
+    return_path: ReturnPath
+    evidence: HostEvidence | None
+    strategy: str
+    pinned: bool
+    since: float | None
 
 
 class Released(Enum):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from routerd.dhcp.counters import zeros
 from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore
 from routerd.model import DefaultGateway, Interface, KernelPart, KernelRoute, Sysctl, WireGuardDevice, WireGuardPeer
@@ -106,7 +107,7 @@ def test_dhcp(tmp_path: Path) -> None:
         status = as_json(service.status())
         await service.abandon()
         assert status == {
-            "counters": {"pkt4-received": 1},
+            "counters": {**zeros(), "pkt4-received": 1},
             "lans": [],
             "store": {"path": str(tmp_path / "leases.db"), "error": None},
         }

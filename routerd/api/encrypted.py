@@ -12,12 +12,17 @@ SHUTDOWN_SECONDS = 2.0
 _BURST = 64
 _PAUSE = 1.0
 
+Tls = Callable[[], ssl.SSLContext | None]
+
 
 class EncryptedServer:
-    """Serves TLS on a socket that listens already and is its own now; `accept` gives a connection, None if refused."""
+    """Serves TLS on a socket that listens already and is its own now; `accept` gives a connection, None if refused.
+
+    `tls` gives the context of the next connection; while it gives None there are none.
+    """
 
     def __init__(
-        self, sock: socket.socket, tls: ssl.SSLContext, house: Connections, accept: Callable[[], Connection | None]
+        self, sock: socket.socket, tls: Tls, house: Connections, accept: Callable[[], Connection | None]
     ) -> None:
         self._sock, self._tls, self._house, self._accept = sock, tls, house, accept
         self._loop = asyncio.get_running_loop()
@@ -55,22 +60,23 @@ class EncryptedServer:
                 self._loop.remove_reader(self._sock.fileno())
                 self._pause = self._loop.call_later(_PAUSE, self._listen)
                 return
-            connection = self._accept()
-            if connection is None:
+            tls = self._tls()
+            connection = None if tls is None else self._accept()
+            if tls is None or connection is None:
                 raw.close()
                 continue
             raw.setblocking(False)
-            task = self._loop.create_task(self._begin(raw, connection), name="http-handshake")
+            task = self._loop.create_task(self._begin(raw, tls, connection), name="http-handshake")
             self._handshakes.add(task)
             task.add_done_callback(self._handshakes.discard)
 
-    async def _begin(self, raw: socket.socket, connection: Connection) -> None:
+    async def _begin(self, raw: socket.socket, tls: ssl.SSLContext, connection: Connection) -> None:
         try:
             with suppress(OSError):
                 await self._loop.connect_accepted_socket(
                     lambda: connection,
                     raw,
-                    ssl=self._tls,
+                    ssl=tls,
                     ssl_handshake_timeout=HANDSHAKE_SECONDS,
                     ssl_shutdown_timeout=SHUTDOWN_SECONDS,
                 )

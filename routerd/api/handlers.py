@@ -65,6 +65,7 @@ class Readers:
             "/v1/peers/{name:.+}": self._peer,
             "/v1/routes": self._list_of("routes", self._sources.routes, views.route, pages.ROUTES),
             "/v1/leases": self._list_of("leases", self._sources.leases, views.lease, pages.LEASES),
+            "/v1/hosts": self._list_of("hosts", self._sources.hosts, views.host, pages.HOSTS),
             "/v1/problems": self._list_of("problems", self._sources.problems, views.problem, pages.PROBLEMS),
             "/v1/status": self._status,
         }

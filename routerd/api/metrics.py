@@ -6,6 +6,7 @@ Imported at the first scrape, because importing prometheus_client takes long.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -16,13 +17,20 @@ from routerd.reports import PeerReport
 
 _MESSAGE = re.compile(r"pkt4-([a-z]+)-(received|sent)")
 _PACKETS = {"pkt4-received": "received", "pkt4-sent": "sent"}
+_CHANGES = ("cumulative-assigned-addresses", "reclaimed-leases", "reclaimed-declined-addresses")
+_CONFLICT = "conflict-"
+_ASKING = {"accepting": "yes", "not_accepting": "no", "unknown": "unknown"}
+_ADDRESSES = {"total-addresses": "total", "assigned-addresses": "assigned", "declined-addresses": "declined"}
 
 Row = tuple[Sequence[str], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What one scrape is made from: values that later changes do not touch. `devices` are by vpn."""
+    """What one scrape is made from: values that later changes do not touch.
+
+    `devices` are by vpn. `lans` are the LANs where DHCP is served, as `/v1/status` shows them.
+    """
 
     version: str
     started: float
@@ -33,6 +41,7 @@ class Snapshot:
     routes: Mapping[str, int] = field(default_factory=dict)
     problems: Mapping[tuple[str, str], int] = field(default_factory=dict)
     dhcp: Mapping[str, int] = field(default_factory=dict)
+    lans: Sequence[Mapping[str, Any]] = ()
     http: Mapping[str, int] = field(default_factory=dict)
     process: Mapping[str, object] = field(default_factory=dict)
 
@@ -49,6 +58,7 @@ class Families(Collector):
         yield from _wireguard(self._snapshot)
         yield from _probes(self._snapshot)
         yield from _dhcp(self._snapshot)
+        yield from _networks(self._snapshot)
         yield from _process(self._snapshot)
 
 
@@ -121,8 +131,16 @@ def _infos(now: Snapshot) -> Iterator[Row]:
 
 
 def _measured(now: Snapshot) -> Iterator[PeerReport]:
-    """The peers that a device of this machine has, which is where counters come from."""
-    return (p for p in now.peers if p.public_key and p.rx_bytes is not None and p.vpn in now.devices)
+    """The peers that a device of this machine has, which is where counters come from: each one once.
+
+    Several configured names may be behind one of them; the first one stands for it.
+    """
+    seen: set[tuple[str, str | None]] = set()
+    for peer in now.peers:
+        key = (peer.vpn, peer.public_key)
+        if peer.public_key and peer.rx_bytes is not None and peer.vpn in now.devices and key not in seen:
+            seen.add(key)
+            yield peer
 
 
 def _of(now: Snapshot, report: PeerReport) -> tuple[str, str]:
@@ -144,6 +162,8 @@ def _probes(now: Snapshot) -> Iterator[Metric]:
 def _dhcp(now: Snapshot) -> Iterator[Metric]:
     messages: list[Row] = []
     packets: list[Row] = []
+    changes: list[Row] = []
+    conflicts: list[Row] = []
     incidents: list[Row] = []
     for name, count in sorted(now.dhcp.items()):
         match = _MESSAGE.fullmatch(name)
@@ -151,11 +171,36 @@ def _dhcp(now: Snapshot) -> Iterator[Metric]:
             messages.append((match.groups(), count))
         elif name in _PACKETS:
             packets.append(((_PACKETS[name],), count))
+        elif name in _CHANGES:
+            changes.append(((name,), count))
+        elif name.startswith(_CONFLICT):
+            conflicts.append(((name.removeprefix(_CONFLICT),), count))
         else:
             incidents.append(((name,), count))
     yield _counter("routerd_dhcp_messages", "DHCP messages by type.", ("type", "direction"), messages)
     yield _counter("routerd_dhcp_packets", "DHCP packets, readable or not.", ("direction",), packets)
     yield _counter("routerd_dhcp_incidents", "What became of packets, named as Kea's statistics.", ("kind",), incidents)
+    text = "Addresses leased anew, and those that were got back, named as Kea's statistics."
+    yield _counter("routerd_dhcp_lease_changes", text, ("kind",), changes)
+    text = "Probes for addresses that are in use without a lease, and what they found."
+    yield _counter("routerd_dhcp_conflicts", text, ("kind",), conflicts)
+
+
+def _networks(now: Snapshot) -> Iterator[Metric]:
+    current = (((lan["lan"],), lan["routes"]["current"]) for lan in now.lans)
+    text = "Bound leases whose last ACK had exactly the routes that are handed out now."
+    yield _gauge("routerd_leases_routes_current", text, ("lan",), current)
+    asking = (((lan["lan"], word), lan["routes"][key]) for lan in now.lans for key, word in _ASKING.items())
+    text = "Bound leases by whether their client asks for routes (option 121 or 249)."
+    yield _gauge("routerd_leases_asking_for_routes", text, ("lan", "asking"), asking)
+    addresses = (
+        ((lan["lan"], subnet["subnet"], word), subnet[key])
+        for lan in now.lans
+        for subnet in lan["subnets"]
+        for key, word in _ADDRESSES.items()
+    )
+    text = "Addresses of a network: those in its pools, those held by clients (declined ones too), and declined ones."
+    yield _gauge("routerd_dhcp_addresses", text, ("lan", "subnet", "kind"), addresses)
 
 
 def _process(now: Snapshot) -> Iterator[Metric]:

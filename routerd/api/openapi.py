@@ -179,6 +179,7 @@ OPERATIONS = (
         errors=(404, *_CHANGE),
     ),
     _list("routes", "Route", "All routes towards the VPN, and what becomes of each."),
+    _list("hosts", "Host", "All hosts of the site that are known, and what is known of their routes."),
     _list("leases", "Lease", "All DHCP leases."),
     Operation(
         "/v1/leases/{address}",

@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
 from routerd.model import Route
-from routerd.reports import LeaseReport, PeerReport, ProblemReport
+from routerd.reports import HostReport, LeaseReport, PeerReport, ProblemReport
 
 MOST_ROWS = 1000
 
@@ -80,7 +80,7 @@ def _parse_peer(text: str) -> Key:
     return (name, vpn if tab else _LAST)
 
 
-def _parse_lease(text: str) -> Key:
+def _parse_address(text: str) -> Key:
     address, tab, lan = text.partition(_TAB)
     return (IPv4Address(address), lan if tab else _LAST)
 
@@ -113,7 +113,10 @@ def _parse_problem(text: str) -> Key:
 
 
 LEASES: Order[LeaseReport] = Order(
-    lambda report: (report.address, report.lan), lambda report: f"{report.address}\t{report.lan}", _parse_lease
+    lambda report: (report.address, report.lan), lambda report: f"{report.address}\t{report.lan}", _parse_address
+)
+HOSTS: Order[HostReport] = Order(
+    lambda report: (report.address, report.lan), lambda report: f"{report.address}\t{report.lan}", _parse_address
 )
 PEERS: Order[PeerReport] = Order(
     lambda report: (report.name, report.vpn), lambda report: f"{report.name}\t{report.vpn}", _parse_peer

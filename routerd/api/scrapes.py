@@ -69,6 +69,7 @@ class Scrapes:
         async for rows in pieces(sources.leases()):
             leases.update((report.lan, report.state) for report in rows)
         services = sources.status()
+        dhcp = _part(services, "dhcp")
         return make(
             version=sources.version,
             started=sources.started,
@@ -78,7 +79,8 @@ class Scrapes:
             leases=leases,
             routes=await count(sources.routes(), lambda route: route.state.value),
             problems=Counter((report.code, report.severity) for report in sources.problems()),
-            dhcp=_part(_part(services, "dhcp"), "counters"),
+            dhcp=_part(dhcp, "counters"),
+            lans=dhcp.get("lans", ()),
             http=dict(self._counters),
             process=_part(services, "process"),
         )

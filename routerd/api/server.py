@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import socket
-import ssl
 from collections import Counter
 from collections.abc import Collection
 from functools import partial
@@ -14,7 +13,7 @@ from routerd.api.access import host_allowed
 from routerd.api.answers import SERVER, client, error_answer, is_unix, not_allowed, tagged
 from routerd.api.commands import Commands, Token
 from routerd.api.connections import LARGEST_HEAD, Connection, Connections, Refused
-from routerd.api.encrypted import EncryptedServer
+from routerd.api.encrypted import EncryptedServer, Tls
 from routerd.api.handlers import Handler, Readers, accepting
 from routerd.api.negotiation import EVENTS
 from routerd.api.scrapes import Scrapes
@@ -58,7 +57,7 @@ class Server:
         await self._runner.setup()
         self._watch = asyncio.create_task(self.connections.watch(), name="http-watch")
 
-    async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server | EncryptedServer:
+    async def listen(self, sock: socket.socket, tls: Tls | None = None) -> asyncio.Server | EncryptedServer:
         """Serve on a socket that listens already; it belongs to the server returned."""
         accept = partial(self._accept, unix=sock.family == socket.AF_UNIX)
         if tls is not None:

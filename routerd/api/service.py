@@ -5,6 +5,7 @@ import errno
 import importlib
 import logging
 import socket
+import ssl
 from typing import TYPE_CHECKING
 
 from routerd.api.auth import LEAST_TOKEN
@@ -78,12 +79,15 @@ class ApiService:
     def _has_tls(self) -> bool:
         return self._certificate is not None
 
+    def _tls(self) -> ssl.SSLContext | None:
+        return None if self._certificate is None else self._certificate.context
+
     def _set_certificate(self, part: Http) -> None:
         files = (part.tls_cert or "", part.tls_key or "")
         if part.tls_cert is None:
             self._certificate = None
         elif self._certificate is None or self._certificate.files != files:
-            # Servers that run keep their context: it takes over the new files if they are good.
+            # Until the new files are good the certificate from before stays in use.
             before, self._certificate = self._certificate, Certificate(*files)
             self._certificate.context = None if before is None else before.context
 
@@ -190,8 +194,9 @@ class ApiService:
         """Open what is to be opened now; when to try again. Nothing is served in plain that should be encrypted."""
         now = asyncio.get_running_loop().time()
         certificate = self._certificate
-        tls = None if certificate is None else certificate.context
-        ready = [site for site in self._sites.values() if certificate is None or tls is not None or not site.is_tcp]
+        tls = None if certificate is None else self._tls
+        plain = certificate is None
+        ready = [site for site in self._sites.values() if plain or self._tls() is not None or not site.is_tcp]
         for site in ready:
             site.close_if_lost()
             if site.server is None and now >= site.retry_at:

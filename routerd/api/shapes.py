@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from routerd.api.health import FAIL, PASS, WARN
 from routerd.api.views import Json
 from routerd.model import RouteState
-from routerd.reports import REACHABLE
+from routerd.reports import REACHABLE, ReturnPath
 
 TEXT: Json = {"type": "string"}
 COUNT: Json = {"type": "integer", "minimum": 0}
@@ -97,6 +97,24 @@ _LEASE = closed(
         "state": one_of(("offered", "bound", "released", "expired", "declined")),
         "starts": maybe(TIME),
         "expires": maybe(TIME),
+        "accepts_routes": maybe(FLAG),
+        "routes_current": maybe(FLAG),
+    }
+)
+
+_HOST = closed(
+    {
+        "address": {"type": "string", "format": "ipv4"},
+        "mac": maybe(TEXT),
+        "hostname": maybe(TEXT),
+        "lan": TEXT,
+        "lease": maybe(closed({"expires": maybe(TIME), "routes_current": FLAG})),
+        "accepts_routes": maybe(FLAG),
+        "return_path": one_of(path.value for path in ReturnPath),
+        "evidence": maybe(closed({"kind": TEXT, "next_hop_mac": maybe(TEXT), "at": maybe(TIME)})),
+        "strategy": one_of(("site-gateway", "masquerade", "none")),
+        "pinned": FLAG,
+        "since": maybe(TIME),
     }
 )
 
@@ -155,6 +173,7 @@ SHAPES: dict[str, Json] = {
     "PeerHealth": closed({"name": TEXT, "state": _STATE, "reachable": maybe(FLAG)}),
     "Route": _ROUTE,
     "Lease": _LEASE,
+    "Host": _HOST,
     "Problem": _PROBLEM,
     "Fault": _FAULT,
     "Status": _STATUS,

@@ -5,7 +5,6 @@ import errno
 import logging
 import os
 import socket
-import ssl
 from typing import TYPE_CHECKING
 
 from routerd.api.access import TcpListen, UnixListen, parse_listen
@@ -13,7 +12,7 @@ from routerd.model import Problem
 from routerd.system.sockets_http import identity, listen_tcp, listen_unix, remove_unix
 
 if TYPE_CHECKING:
-    from routerd.api.encrypted import EncryptedServer
+    from routerd.api.encrypted import EncryptedServer, Tls
     from routerd.api.server import Server
 
 log = logging.getLogger("routerd.api")
@@ -45,7 +44,7 @@ class Site:
         """Whether this is a TCP address."""
         return not self.listen.startswith("unix:")
 
-    async def open(self, server: "Server", now: float, tls: ssl.SSLContext | None) -> None:
+    async def open(self, server: "Server", now: float, tls: "Tls | None") -> None:
         """Try to serve; a failure is kept in `error`, and `retry_at` set."""
         try:
             if self.listener is None:

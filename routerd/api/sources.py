@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from routerd.config.fault import ConfigFault
 from routerd.events import EventLog
 from routerd.model import Route, WireGuardDevice
-from routerd.reports import Check, LeaseReport, PeerReport, ProblemReport, Released
+from routerd.reports import Check, HostReport, LeaseReport, PeerReport, ProblemReport, Released
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Sources:
     peers: Callable[[], Iterable[PeerReport]]
     routes: Callable[[], Iterable[Route]]
     leases: Callable[[], Iterable[LeaseReport]]
+    hosts: Callable[[], Iterable[HostReport]]
     problems: Callable[[], Iterable[ProblemReport]]
     checks: Callable[[], Iterable[Check]]
     status: Callable[[], Mapping[str, object]]

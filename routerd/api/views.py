@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from routerd.api.sources import ConfigReport
 from routerd.model import Route
-from routerd.reports import Check, LeaseReport, PeerReport, ProblemReport
+from routerd.reports import Check, HostReport, LeaseReport, PeerReport, ProblemReport
 
 Json = dict[str, object]
 
@@ -87,6 +87,34 @@ def lease(report: LeaseReport) -> Json:
         "state": report.state,
         "starts": time_text(report.starts),
         "expires": time_text(report.expires),
+        "accepts_routes": report.accepts_routes,
+        "routes_current": report.routes_current,
+    }
+
+
+def host(report: HostReport) -> Json:
+    """One host of `/v1/hosts`."""
+    lease, evidence = report.lease, report.evidence
+    return {
+        "address": str(report.address),
+        "mac": report.mac,
+        "hostname": report.hostname,
+        "lan": report.lan,
+        "lease": None
+        if lease is None
+        else {"expires": time_text(lease.expires), "routes_current": lease.routes_current},
+        "accepts_routes": report.accepts_routes,
+        "return_path": report.return_path.value,
+        "evidence": None
+        if evidence is None
+        else {
+            "kind": evidence.kind,
+            "next_hop_mac": evidence.next_hop_mac,
+            "at": time_text(evidence.at, milliseconds=True),
+        },
+        "strategy": report.strategy,
+        "pinned": report.pinned,
+        "since": time_text(report.since),
     }
 
 

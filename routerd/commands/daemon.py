@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from difflib import get_close_matches
+from ipaddress import IPv4Address
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from routerd.system.secret import SecretError, read_secret
 Answer = tuple[int, Any]
 
 _PROBE_TIMEOUT = 30.0
+_STORE_TIMEOUT = 15.0
 _FAILED = re.compile(r"\[-\](.*?) failed: (.*)")
 
 
@@ -65,6 +67,11 @@ class Daemon:
         path = f"{_peer_path(name)}/probe"
         status, body = self._ask(path, method="POST", token=self._token(), timeout=_PROBE_TIMEOUT)
         return None if status in (404, 405, 501) else self._object(path, status, body)
+
+    def release(self, address: IPv4Address) -> Answer:
+        """Have a lease forgotten: the status of the answer, and what it says."""
+        status, body = self._ask(f"/v1/leases/{address}", method="DELETE", token=self._token(), timeout=_STORE_TIMEOUT)
+        return status, _text(body)
 
     def _ask(self, path: str, *, method: str = "GET", token: bytes | None = None, timeout: float = 5.0) -> Answer:
         certificate = self._http.tls_cert

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from routerd.commands.daemon import nearest
-from routerd.commands.machine import read_facts, read_wireguard
+from routerd.commands.machine import read_facts, read_ipv6, read_wireguard
 from routerd.config.fault import ConfigError, escape
 from routerd.config.model import Config
 from routerd.config.store import read_config
@@ -47,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
         end = nearest(args.name, known)
         print(f"routerd export: no peer has the name or public key {args.name!r}{end}", file=sys.stderr)
         return 1
-    text = wg_quick(peer_side(config, facts, target, devices.get(target.vpn)), args.site_endpoint)
+    own_ipv6 = read_ipv6(target.interface) if target.interface is not None else ()
+    text = wg_quick(peer_side(config, facts, target, devices.get(target.vpn), own_ipv6), args.site_endpoint)
     if args.json:
         print(json.dumps({"system": args.system, "name": target.name, "text": text}, indent=2))
     else:

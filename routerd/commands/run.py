@@ -75,8 +75,9 @@ def places(config: Config) -> Iterator[Place]:
     """The directories that the daemon writes to."""
     yield Place(RUNTIME, "the kernel's original settings", own_files())
     store = Path(config.leases.store.removeprefix("sqlite:"))
-    names = (store.name + suffix for suffix in ("", "-wal", "-shm", "-journal"))
-    yield Place(store.parent, "leases", frozenset(map(escape, names)), mode=0o750)
+    names = {escape(store.name + suffix) for suffix in ("", "-wal", "-shm", "-journal", "-clean")}
+    others = {escape(f"{store.name}.damaged-") + "*", escape(f".{store.name}-clean.") + "*"}
+    yield Place(store.parent, "leases", frozenset(names | others), mode=0o750)
     for listen in config.http.listen:
         if listen.startswith("unix:"):
             path = Path(listen.removeprefix("unix:"))

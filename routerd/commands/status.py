@@ -9,7 +9,8 @@ from typing import Any
 
 from routerd.commands import terminal
 from routerd.commands.daemon import Daemon, find_daemon
-from routerd.commands.status_view import FIRST_LEASES, Document, document_lines, lease_table, peer_lines
+from routerd.commands.leases_view import lease_table
+from routerd.commands.status_view import FIRST_LEASES, Document, document_lines, peer_lines
 from routerd.commands.table import Paper
 from routerd.commands.words import unix
 from routerd.system.http_client import AskError
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--peer", metavar="NAME", help="only this peer; exit 1 unless it is reachable")
     what.add_argument("--probe", metavar="NAME", help="probe this peer now, then as --peer")
-    what.add_argument("--leases", action="store_true", help="only the leases, all of them")
+    what.add_argument("--leases", action="store_true", help="only the leases, all of them, as `routerd leases`")
     parser.add_argument(
         "--watch", metavar="SECONDS", type=_seconds, nargs="?", const=_WATCH, help="draw anew every 2 s, or so often"
     )

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from routerd.commands.leases_view import lease_table, routes_lines
 from routerd.commands.table import Cell, Paper, clean, columns, table, wrap
-from routerd.commands.words import age, ago, amount, count, since, until
+from routerd.commands.words import age, ago, amount, count, since
 
 Row = Mapping[str, Any]
 
@@ -15,7 +16,6 @@ _FACT = 18
 
 _STATES = {"up": "good", "stale": "warning", "down": "error", "idle": "dim", "never": "dim", "unknown": "dim"}
 _ROUTE_STATES = {"offered": "good", "withdrawn": "warning", "not-needed": "dim"}
-_LEASE_STATES = {"bound": "good", "declined": "warning"}
 _SEVERITIES = {"error": "error", "warning": "warning"}
 
 
@@ -39,6 +39,9 @@ def document_lines(document: Document, now: float, paper: Paper, *, problems_fir
     problems = problem_lines(document.problems, now, paper)
     tables = peer_table(document.peers, now, paper) + route_table(document.routes, paper)
     leases = lease_table(document.leases, now, paper, most=FIRST_LEASES, total=_total(document))
+    dhcp = document.status["services"].get("dhcp", {})
+    told = [line for text in routes_lines(dhcp.get("lans", ())) for line in wrap(f"  {text}", paper, "    ")]
+    leases[-1:] = [*told, ""]
     parts = [*problems, *tables, *leases] if problems_first else [*tables, *leases, *problems]
     first, *rest = wrap(summary(document), paper, "  ")
     ready, style = ("not ready", "error") if document.failed else ("ready", "good")
@@ -108,26 +111,6 @@ def route_table(routes: Sequence[Row], paper: Paper) -> list[str]:
         for route in routes
     ]
     return table("Routes", head, rows, "none", paper)
-
-
-def lease_table(
-    leases: Sequence[Row], now: float, paper: Paper, *, most: int | None = None, total: int | None = None
-) -> list[str]:
-    """The table of leases: at most the first `most`, and how many of `total` (default: all these) are left out."""
-    head = columns("ADDRESS", "MAC", "~HOSTNAME", "~LAN", "STATE", "EXPIRES")
-    rows = [
-        (
-            *(lease["address"], lease["mac"], lease["hostname"], lease["lan"]),
-            Cell(lease["state"], _LEASE_STATES.get(lease["state"], "dim")),
-            until(lease["expires"], now) or "never",
-        )
-        for lease in leases[:most]
-    ]
-    lines = table("Leases", head, rows, "none", paper)
-    left = (len(leases) if total is None else total) - len(rows)
-    if left > 0:
-        lines[-1:] = [f"  … and {left} more (routerd status --leases)", ""]
-    return lines
 
 
 def problem_lines(problems: Sequence[Row], now: float, paper: Paper) -> list[str]:

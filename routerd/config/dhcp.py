@@ -31,6 +31,9 @@ def make_reservation(values: dict[str, Any], path: str, faults: Faults) -> Any:
 
 def make_subnet(values: dict[str, Any], path: str, faults: Faults) -> dict[str, Any]:
     """The values of a subnet as they are: what is missing comes from the section around it."""
+    if values.pop("conflict_probe", None) is not None:
+        rule = "cannot be set here: ARP does not reach addresses behind a relay agent, so they are never probed"
+        faults.add(f"{path}.conflict_probe", None, rule, "remove it")
     return values
 
 

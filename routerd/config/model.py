@@ -13,7 +13,7 @@ ROUTES = ("auto", "always", "never")
 DHCP_MODES = ("serve", "off")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
-SYNC = ("always",)
+SYNC = ("always", "bindings")
 OPTION_TYPES = ("ip", "string", "uint8", "uint16", "uint32", "bool", "domains", "hex")
 
 
@@ -108,6 +108,7 @@ class Dhcp:
     reservations: tuple[Reservation, ...] = ()
     options: tuple[Option, ...] = ()
     rapid_commit: bool = False
+    conflict_probe: bool = True
     subnet: IPv4Network | None = None
     subnets: "tuple[Dhcp, ...]" = ()
 

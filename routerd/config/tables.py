@@ -134,6 +134,7 @@ _DHCP_KEYS: Final = (
         "refuse addresses that are wrong on this LAN (NAK); set to true, serve even beside another DHCP server",
         absent="true, but nothing is served for the first time where another DHCP server answers",
     ),
+    Key("conflict_probe", kinds.BOOL, "ask by ARP, ahead of need, whether free addresses are in use", True),
     Key("next_server", kinds.IPV4, "boot server (siaddr)", absent="none is sent"),
     Key("server_name", field_text(63), "name of the boot server (sname)", absent="none is sent"),
     Key("boot_file", field_text(127), "boot file (file)", absent="none is sent"),

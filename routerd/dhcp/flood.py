@@ -90,7 +90,7 @@ class Limits:
     """
 
     def __init__(self, rate: float = RATE, burst: int = BURST, most: int = MOST_CLIENTS) -> None:
-        self._cost, self._allowed, self._most = 1.0 / rate, (burst - 1) / rate, most
+        self._cost, self._allowed, self._most = 1.0 / rate, (burst - 0.5) / rate, most
         # When the bucket of each client is full again; two generations, the older one is forgotten as a whole.
         self._young: dict[bytes, float] = {}
         self._old: dict[bytes, float] = {}

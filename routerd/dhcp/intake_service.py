@@ -14,9 +14,11 @@ log = logging.getLogger("routerd.dhcp")
 _MESSAGES_A_TURN = 64
 _MOST_A_WAKE_UP = 1024
 
-Datagram = tuple[bytes, bytes, str]
+Source = tuple[str, int]
+"""Address and UDP port."""
+Datagram = tuple[bytes, bytes, Source]
 """Payload, the address it was sent to, who sent it."""
-Handle = Callable[[bytes, bytes, str, float], None]
+Handle = Callable[[bytes, bytes, Source, float], None]
 
 
 def clock() -> float:
@@ -113,7 +115,8 @@ class Reader:
         if self._sockets is None:
             return
         dropped = self._sockets.dropped()
-        self._counters["pkt4-queue-full"] += dropped - self._dropped
+        for name in ("pkt4-queue-full", "pkt4-receive-drop"):
+            self._counters[name] += dropped - self._dropped
         self._dropped = dropped
 
     def _tell(self, now: float) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
 
 from routerd.dhcp import options as opt
+from routerd.dhcp.conflict_service import ConflictWatch
 from routerd.dhcp.frame import BROADCAST_ADDRESS, BROADCAST_MAC, udp_frame
-from routerd.dhcp.intake_service import Reader, clock
+from routerd.dhcp.intake_service import Reader, Source, clock
 from routerd.dhcp.leases import BOUND, LeaseTable, Row
 from routerd.dhcp.message import REQUEST, SERVER_PORT, Message, decode_message
-from routerd.dhcp.responder import Reply, Responder
+from routerd.dhcp.reply import Reply
+from routerd.dhcp.responder import Responder
 from routerd.dhcp.rival_service import RivalWatch
 from routerd.dhcp.rival_wire import is_question
 from routerd.dhcp.rivals import Own, Phase
@@ -24,8 +26,8 @@ log = logging.getLogger("routerd.dhcp")
 
 _REQUEST = bytes((REQUEST,))
 
-Keep = Callable[[str, tuple[Row, ...], Reply | None], object]
-"""Takes rows of the leases with this key to be stored, and the reply that leaves when they are."""
+Keep = Callable[[str, tuple[Row, ...], Reply | None], bool]
+"""Takes rows of the leases with this key to be stored, and the reply that leaves when they are. True: it may leave."""
 
 
 class LanService:
@@ -45,9 +47,10 @@ class LanService:
         self.error: SocketError | None = None
         self._own = own
         self._source = str(part.address)
-        self._counters, self._keep = counters, keep
+        self._counters, self._keep, self._pump = counters, keep, pump
         self._sockets: DhcpSockets | None = None
-        self._reader = Reader(part.interface, counters, self._handle, pump, self._failed)
+        self._reader = Reader(part.interface, counters, self._handle, self._after_turn, self._failed)
+        self._conflicts = ConflictWatch(part, table(part.own.key), own.macs, counters, keep, pump)
         # Where leases of ours run, this is the server that the LAN has had all along: a restart neither makes clients
         # wait nor leaves the LAN to a server that was plugged in meanwhile.
         ask = part.settings.authoritative is not True and not any(
@@ -78,6 +81,7 @@ class LanService:
             self.part, self._source = part, str(part.address)
             self.responder.configure(part)
         self._own = own
+        self._conflicts.configure(part, own.macs)
 
     def open(self, *, first: bool = False) -> None:
         """Open what is not open. With `first`, a socket that waiting will not mend raises `SocketError`."""
@@ -109,11 +113,13 @@ class LanService:
     def deafen(self) -> None:
         """Take no more messages; replies can still be sent."""
         self._watch.close()
+        self._conflicts.close()
         self._reader.stop()
 
     def _listen(self) -> None:
         if self._sockets is not None and not self.serving:
             self._reader.start(self._sockets)
+            self._conflicts.open()
             log.info("lan %s: serving DHCP from %s", self.part.interface, self.part.address)
 
     def _failed(self, error: OSError) -> None:
@@ -121,6 +127,7 @@ class LanService:
         self._close_sockets()
 
     def _close_sockets(self) -> None:
+        self._conflicts.close()
         self._reader.stop()
         if self._sockets is not None:
             self._sockets.close()
@@ -147,23 +154,28 @@ class LanService:
 
     # ------------------------------------------------------------ messages
 
-    def _handle(self, payload: bytes, destination: bytes, source: str, now: float) -> None:
+    def _after_turn(self) -> None:
+        self._pump()
+        self._conflicts.poke()
+
+    def _handle(self, payload: bytes, destination: bytes, source: Source, now: float) -> None:
         try:
             self._answer(payload, destination, source, now)
         except Exception:
             # A fault of ours in one message must not cost the other clients their answers.
             self._counters["pkt4-processing-failed"] += 1
-            log.exception("lan %s: a message from %s is not answered: a fault in routerd", self.part.interface, source)
+            text = "lan %s: a message from %s is not answered: a fault in routerd"
+            log.exception(text, self.part.interface, source[0])
 
-    def _answer(self, payload: bytes, destination: bytes, source: str, now: float) -> None:
-        if source == self._source:
+    def _answer(self, payload: bytes, destination: bytes, source: Source, now: float) -> None:
+        if source[0] == self._source:
             self._drop("pkt4-not-for-us")
             return
         try:
             message = decode_message(payload)
         except WireError as error:
             self._drop("pkt4-parse-failed")
-            log.debug("lan %s: message from %s dropped: %s", self.part.interface, source, error)
+            log.debug("lan %s: message from %s dropped: %s", self.part.interface, source[0], error)
             return
         if is_question(message) and message.chaddr in self._own.macs:
             self._drop("pkt4-not-for-us")
@@ -171,14 +183,13 @@ class LanService:
         if not self._reader.intake.admits_client(message, now):
             return
         self._notice(message)
-        reply, key, rows = self.responder.respond(message, destination == self.part.address.packed, now)
+        to_us = destination == self.part.address.packed
+        reply, key, rows = self.responder.respond(message, to_us, now, source[1])
         if rows:
             self._keep(key, rows, None)
         if reply is None:
             return
-        if reply.rows:
-            self._keep(key, reply.rows, reply)
-        else:
+        if not reply.rows or self._keep(key, reply.rows, reply):
             self.send(reply)
 
     def _notice(self, message: Message) -> None:
@@ -230,6 +241,7 @@ class LanService:
             yield Problem(code, subject, (("rivals", rivals),))
         if self.responder.exhausted(clock()):
             yield Problem("pool-exhausted", subject)
+        yield from self._conflicts.problems()
 
 
 def _has_clients(table: LeaseTable, now: float) -> bool:

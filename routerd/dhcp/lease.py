@@ -16,6 +16,8 @@ class Row(NamedTuple):
     """A lease as it is stored and reported. A row with state DELETED removes the address.
 
     `renewal`: nothing but the end of a lease that was known already, and what it was given, has changed.
+    `seconds` is the lease time that was promised last. `covered`: a renewal of a lease that had not ended, and for no
+    longer than it was promised before, so that the row before this one tells how long it may last at most.
     """
 
     address: int
@@ -27,6 +29,8 @@ class Row(NamedTuple):
     expires: float
     renewal: bool = False
     given: Given = UNKNOWN
+    seconds: float = 0.0
+    covered: bool = False
 
 
 class Lease:
@@ -35,11 +39,14 @@ class Lease:
     `queued` is the time of its entry in the queue of ends, 0 if it has none.
     """
 
-    __slots__ = ("address", "client", "expires", "given", "hardware", "hostname", "queued", "starts", "state")
+    __slots__ = (
+        *("address", "client", "expires", "given", "hardware"),
+        *("hostname", "queued", "seconds", "starts", "state"),
+    )
 
     def __init__(self, row: Row) -> None:
         self.address, self.client, self.hardware, self.hostname, self.state, self.starts, self.expires = row[:7]
-        self.given = row.given
+        self.given, self.seconds = row.given, row.seconds
         self.queued = 0.0
 
     @property
@@ -47,10 +54,18 @@ class Lease:
         """Is the address in use by a machine that has no lease?"""
         return self.state == DECLINED and self.client == NOBODY
 
+    def holds(self, now: float) -> bool:
+        """Is the address its client's now?"""
+        return self.state == BOUND and self.expires > now
+
+    def has_ended(self, now: float) -> bool:
+        """Is the address free for others?"""
+        return self.state in (RELEASED, EXPIRED) or (self.state == BOUND and self.expires <= now)
+
     def row(self) -> Row:
         """The lease as it is now."""
         known = (self.address, self.client, self.hardware, self.hostname, self.state, self.starts, self.expires)
-        return Row(*known, False, self.given)
+        return Row(*known, False, self.given, self.seconds)
 
 
 class Offer(NamedTuple):

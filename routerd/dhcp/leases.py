@@ -4,208 +4,145 @@ Pure: `now` is seconds of a clock that never steps; addresses are numbers. A cha
 rows; the table never waits for them. `hardware` is the hardware type's octet and the hardware address.
 """
 
-import heapq
-from collections import OrderedDict
-from collections.abc import Iterable
 from itertools import islice
-from typing import NamedTuple
 
 from routerd.dhcp.client import Client
-from routerd.dhcp.given import UNKNOWN, Given, Tally
-from routerd.dhcp.pools import Pools
+from routerd.dhcp.given import UNKNOWN, Given
+from routerd.dhcp.lease import (
+    BOUND,
+    DECLINED,
+    DELETED,
+    EXPIRED,
+    NOBODY,
+    OFFERED,
+    RELEASED,
+    STATE_NAMES,
+    Lease,
+    Offer,
+    Row,
+)
+from routerd.dhcp.lease_book import DECLINE_SECONDS, OFFER_SECONDS, LeaseBook
+from routerd.dhcp.stock import FRESH
 
-BOUND, RELEASED, EXPIRED, DECLINED, DELETED = range(1, 6)
-OFFERED = 0
-STATE_NAMES = ("offered", "bound", "released", "expired", "declined", "deleted")
+__all__ = [
+    "BOUND",
+    "DECLINED",
+    "DECLINES_PER_CLIENT",
+    "DECLINE_SECONDS",
+    "DELETED",
+    "EXPIRED",
+    "OFFERED",
+    "OFFER_SECONDS",
+    "RELEASED",
+    "STATE_NAMES",
+    "Lease",
+    "LeaseTable",
+    "Row",
+]
 
-OFFER_SECONDS = 10.0
-DECLINE_SECONDS = 3600.0
 DECLINES_PER_CLIENT = 3
+_MOST_DOUBTS = 4
 _SEARCHED = 64
 
 
-class Row(NamedTuple):
-    """A lease as it is stored and reported. A row with state DELETED removes the address.
-
-    `renewal`: nothing but the end of a lease that was known already, and what it was given, has changed.
-    """
-
-    address: int
-    client: bytes
-    hardware: bytes
-    hostname: str | None
-    state: int
-    starts: float
-    expires: float
-    renewal: bool = False
-    given: Given = UNKNOWN
-
-
-class Lease:
-    """An address and the client that holds it, or held it last (then it is offered to that client first).
-
-    `queued` is the time of its entry in the queue of ends, 0 if it has none.
-    """
-
-    __slots__ = ("address", "client", "expires", "given", "hardware", "hostname", "queued", "starts", "state")
-
-    def __init__(self, row: Row) -> None:
-        self.address, self.client, self.hardware, self.hostname, self.state, self.starts, self.expires = row[:7]
-        self.given = row.given
-        self.queued = 0.0
-
-    def row(self) -> Row:
-        """The lease as it is now."""
-        known = (self.address, self.client, self.hardware, self.hostname, self.state, self.starts, self.expires)
-        return Row(*known, False, self.given)
-
-
-class Offer(NamedTuple):
-    """An address held for a client that has not asked for it yet."""
-
-    client: bytes
-    hardware: bytes
-    until: float
-
-
-class LeaseTable:
+class LeaseTable(LeaseBook):
     """All leases of one LAN. An address has at most one lease and one offer; a client has at most one of each."""
 
     def __init__(self) -> None:
-        self._by_address: dict[int, Lease] = {}
-        self._by_client: dict[bytes, Lease] = {}
-        self._offers: OrderedDict[int, Offer] = OrderedDict()
-        self._offer_of: dict[bytes, int] = {}
-        self._ends: list[tuple[float, int]] = []
-        self._reusable: OrderedDict[int, None] = OrderedDict()
-        self._declined: OrderedDict[int, None] = OrderedDict()
-        self.pools = Pools()
-        self.given = Tally()
-        """What the leases that are bound were given."""
-
-    def load(self, rows: Iterable[Row]) -> None:
-        """Take over stored leases. Of several leases of one client, the one that ends last is its own."""
-        for row in sorted(rows, key=lambda row: row.expires):
-            lease = Lease(row)
-            self._by_address[lease.address] = lease
-            if lease.state == DECLINED:
-                self._declined[lease.address] = None
-            else:
-                self._by_client[lease.client] = lease
-            if lease.state == BOUND:
-                self.given.change(None, lease.given)
-            if lease.state in (BOUND, DECLINED):
-                self._queue(lease)
-            else:
-                self._reusable[lease.address] = None
-
-    def adopt(self, rows: Iterable[Row]) -> None:
-        """Take over leases from elsewhere, where neither the address nor the client has one here."""
-        self.load(row for row in rows if row.address not in self._by_address and row.client not in self._by_client)
-
-    def __len__(self) -> int:
-        return len(self._by_address)
-
-    def addresses(self) -> list[int]:
-        """Every address that has a lease or an offer, lowest first; a list of its own."""
-        return sorted(self._by_address.keys() | self._offers.keys())
-
-    def row(self, address: int) -> Row | None:
-        """The lease of an address, else the offer; None if it has neither."""
-        lease = self._by_address.get(address)
-        if lease is not None:
-            return lease.row()
-        offer = self._offers.get(address)
-        if offer is None:
-            return None
-        return Row(address, offer.client, offer.hardware, None, OFFERED, offer.until - OFFER_SECONDS, offer.until)
-
-    def rows(self) -> list[Row]:
-        """Every lease, and every offer of an address without one, lowest address first."""
-        return [row for address in self.addresses() if (row := self.row(address)) is not None]
-
-    def at(self, address: int) -> Lease | None:
-        """The lease of an address."""
-        return self._by_address.get(address)
-
-    def of(self, client: bytes) -> Lease | None:
-        """The lease that a client holds or held last."""
-        return self._by_client.get(client)
+        super().__init__()
+        self.doubts: dict[int, None] = {}
+        """A few addresses that were just given although nobody knows whether they are in use; whoever asks, asks."""
 
     def free_for(self, address: int, client: Client, now: float) -> bool:
         """Could this client be given this address now: usable, and neither held by nor offered to someone else?"""
         if not self.pools.usable(address, client):
             return False
         offer = self._offers.get(address)
-        if offer is not None and offer.client != client.key and offer.until > now:
+        others = offer is not None and offer.client != client.key and offer.until > now
+        # Of all who were offered it, the first to ask gets it: else a flood of DISCOVERs, each of which takes the
+        # oldest offer, would leave nobody the time to ask.
+        if others and not self._offers.was_made(address, client.key, now):
             return False
-        if self._ended(address, now):
+        lease = self._by_address.get(address)
+        if lease is None or lease.has_ended(now):
             return True
-        lease = self._by_address[address]
         if lease.state == DECLINED:
-            return False
+            # Whoever uses it may well be told so: it had it from another server, for example.
+            return lease.occupied and lease.hardware == client.hardware
         return lease.client == client.key or self.pools.takes_over(address, lease.hardware, client)
 
-    # ------------------------------------------------------------ changes
+    # ------------------------------------------------------------ a client asks
+
+    def placed(self, client: Client, now: float) -> Client:
+        """The client with the place that its address is reserved for: who renews says so to no relay agent."""
+        if not self.pools.has_places or client.circuit is not None:
+            return client
+        lease = self._by_client.get(client.key)
+        circuit = None if lease is None or not lease.holds(now) else self.pools.place_of(lease.address)
+        return client if circuit is None else client._replace(circuit=circuit)
 
     def offer(self, client: Client, requested: int, now: float) -> int | None:
         """Choose an address and hold it for a client that asked for `requested` (0: none); None if all are taken.
 
         In this order: its reservation, the address it has or had, the one it was offered, the one it asks for, the
-        lowest that was never leased, the one that has been free for longest, the oldest unanswered offer
-        (RFC 2131 section 4.3.1).
+        one that it uses without a lease, the lowest that was never leased, the one that has been free for longest,
+        the oldest unanswered offer (RFC 2131 section 4.3.1).
         """
         own = self._by_client.get(client.key)
-        wishes = (
+        known = (
             self.pools.reserved_for(client),
             own.address if own is not None else None,
-            self._offer_of.get(client.key),
-            requested,
+            self._offers.of(client.key),
         )
-        for address in wishes:
+        for address in known:
             if address and self.free_for(address, client, now):
-                break
-        else:
-            address = self._choose(client, now)
-        if address:
-            self._hold(address, client, now)
-        return address or None
+                return self._hold(address, client, now, sure=True)
+        if requested and self.free_for(requested, client, now):
+            return self._hold(requested, client, now)
+        used = self._occupied.first_of(client.hardware)
+        if used and self.free_for(used, client, now):
+            return self._hold(used, client, now, sure=True)
+        address = self._choose(client, now)
+        return None if address is None else self._hold(address, client, now)
 
     def bind(
         self, client: Client, address: int, hostname: str | None, seconds: float, now: float, given: Given = UNKNOWN
     ) -> tuple[Row, ...] | None:
         """Give `address` to the client for `seconds`; the rows must be stored before the client is told.
 
-        `given` is what the ACK will say of routes.
-
-        None: it cannot have this address. Another address that the client holds is given up in the same step.
+        `given` is what the ACK will say of routes. None: it cannot have this address, or another one is reserved for
+        it and free. Another address that the client holds is given up in the same step.
         """
         if not self.free_for(address, client, now):
             return None
-        rows: tuple[Row, ...] = ()
+        reserved = self.pools.reserved_for(client)
+        if reserved is not None and reserved != address and self.free_for(reserved, client, now):
+            return None
         key = client.key
         old = self._by_client.get(key)
-        if old is not None and old.address != address:
-            rows = (self._delete(old),)
-        self.withdraw_offer(client)
-        self._drop_offer(address)
+        rows = (self._delete(old),) if old is not None and old.address != address else ()
         lease = self._by_address.get(address)
-        renewal = lease is not None and lease.client == key and lease.state == BOUND
+        bound = lease is not None and lease.client == key and lease.state == BOUND
+        if not bound:
+            self._take(address, client, now, sure=reserved == address or (lease is not None and lease.client == key))
+        if self._offers.of(key) is not None or address in self._offers:
+            self.withdraw_offer(client)
+            self._offers.drop(address)
         if lease is None or lease.client != key:
             if lease is not None:
                 self._forget(lease)
             lease = Lease(Row(address, key, client.hardware, None, BOUND, now, now))
             self._by_address[address] = self._by_client[key] = lease
-        elif lease.state != BOUND:
-            self._reusable.pop(address, None)
+        elif not bound:
             lease.state, lease.starts = BOUND, now
-        self.given.change(lease.given if renewal else None, given)
+        self.given.change(lease.given if bound else None, given)
+        covered = bound and lease.expires > now and seconds <= lease.seconds
         lease.given = given
         lease.hardware = client.hardware
         lease.hostname = hostname or lease.hostname
-        lease.expires = now + seconds
+        lease.expires, lease.seconds = now + seconds, seconds
         self._queue(lease)
-        return (*rows, lease.row()._replace(renewal=renewal))
+        return (*rows, lease.row()._replace(renewal=bound, covered=covered))
 
     def release(self, client: Client, address: int, now: float) -> tuple[Row, ...]:
         """The client gives its address back; it stays its own until someone else needs it. () if it was not its own."""
@@ -222,127 +159,89 @@ class LeaseTable:
         oldest one becomes free again. A client declines after its ACK (RFC 2131 section 3.1), so an offer is no reason.
         """
         lease = self._by_address.get(address)
-        if lease is None or lease.client != client.key or lease.state != BOUND:
+        if lease is None or lease.client != client.key or not lease.holds(now):
             return ()
-        mine = [a for a in self._declined if self._by_address[a].hardware == client.hardware]
+        mine = self._declined.of(client.hardware)
         rows = [self._delete(self._by_address[a]) for a in mine[: max(0, len(mine) + 1 - DECLINES_PER_CLIENT)]]
         most = max(1, self.pools.size() // 4)
         while len(self._declined) >= most:
             rows.append(self._delete(self._by_address[next(iter(self._declined))]))
-        self._drop_offer(address)
-        self._forget(lease)
-        lease = Lease(Row(address, client.key, client.hardware, None, DECLINED, now, now + DECLINE_SECONDS))
-        self._by_address[address] = lease
-        self._declined[address] = None
-        self._queue(lease)
-        return (*rows, lease.row())
+        return (*rows, self._keep_off(Row(address, client.key, client.hardware, None, DECLINED, now, now)))
 
     def withdraw_offer(self, client: Client) -> None:
         """What was held for the client is free at once: it chose another server (RFC 2131 section 4.3.2)."""
-        address = self._offer_of.get(client.key)
+        address = self._offers.of(client.key)
         if address is not None:
             self._drop_offer(address)
+
+    @property
+    def replaced_offers(self) -> int:
+        """How many offers gave way to another client's because no address was free."""
+        return self._offers.replaced
+
+    # ------------------------------------------------------------ others have their say
 
     def remove(self, address: int) -> tuple[Row, ...]:
         """Forget the lease of an address; () if there is none."""
         lease = self._by_address.get(address)
         return () if lease is None else (self._delete(lease),)
 
-    def next_deadline(self) -> float | None:
-        """When `expire` next may have something to do."""
-        deadlines = [self._ends[0][0]] if self._ends else []
-        if self._offers:
-            deadlines.append(next(iter(self._offers.values())).until)
-        return min(deadlines, default=None)
+    def occupy(self, address: int, hardware: bytes, now: float) -> tuple[Row, ...]:
+        """A machine without a lease uses this free address: nobody else gets it for an hour.
 
-    def expire(self, now: float, limit: int = 1000) -> tuple[Row, ...]:
-        """End at most `limit` offers, leases and quarantines whose time is over. The rows of ended leases come back.
-
-        None of it needs storing: who reads a stored lease sees from its end that it is over.
+        () if it is not free, or if half of the pools is said to be so already: more is not believed, or one machine
+        that answers for everything would take all addresses from the clients.
         """
-        while self._offers and limit > 0:
-            address, offer = next(iter(self._offers.items()))
-            if offer.until > now:
-                break
-            self._drop_offer(address)
-            limit -= 1
-        rows: list[Row] = []
-        while self._ends and self._ends[0][0] <= now and limit > 0:
-            when, address = heapq.heappop(self._ends)
-            limit -= 1
-            lease = self._by_address.get(address)
-            if lease is None or lease.queued != when:
-                continue
-            lease.queued = 0.0
-            if lease.expires > now:
-                self._queue(lease)
-            elif lease.state == DECLINED:
-                rows.append(self._delete(lease))
-            elif lease.state == BOUND:
-                self._end(lease, EXPIRED, lease.expires)
-                rows.append(lease.row())
-        return tuple(rows)
+        lease = self._by_address.get(address)
+        if lease is not None and not lease.has_ended(now):
+            return ()
+        if len(self._occupied) >= (self.pools.size() + 1) // 2:
+            return ()
+        return (self._keep_off(Row(address, NOBODY, hardware, None, DECLINED, now, now)),)
+
+    def keep_occupied(self, address: int, now: float) -> None:
+        """The address is still in use without a lease: nobody gets it for another hour. It need not be stored."""
+        lease = self._by_address.get(address)
+        if lease is not None and lease.occupied:
+            lease.expires = now + DECLINE_SECONDS
 
     # ------------------------------------------------------------ inside
 
     def _choose(self, client: Client, now: float) -> int | None:
-        address = self.pools.lowest(lambda a: a in self._by_address or a in self._offers)
+        address = self.free.take()
+        if address is None and self._ends and self._ends[0][0] <= now:
+            address = next((each for _, each in islice(self._ends, _SEARCHED) if self._has_just_ended(each, now)), None)
         if address is not None:
             return address
-        for candidate in islice(self._reusable, _SEARCHED):
-            if self.free_for(candidate, client, now):
-                return candidate
-        for candidate in islice(self._offers, _SEARCHED):
-            # The oldest unanswered offer is the next client's, although its time is not over.
-            if self.pools.usable(candidate, client) and self._ended(candidate, now):
-                return candidate
-        return None
+        # The oldest unanswered offer is the next client's, although its time is not over.
+        return next((each for each in self._offers if self._is_only_offered(each, client, now)), None)
 
-    def declined(self) -> tuple[int, ...]:
-        """The addresses that are kept off because a client found them in use, oldest first."""
-        return tuple(self._declined)
-
-    def _ended(self, address: int, now: float) -> bool:
+    def _has_just_ended(self, address: int, now: float) -> bool:
+        """Has its lease ended, although `expire` has not come to it yet?"""
         lease = self._by_address.get(address)
-        return lease is None or lease.state in (RELEASED, EXPIRED) or (lease.state == BOUND and lease.expires <= now)
+        ended = lease is not None and lease.has_ended(now)
+        return ended and address not in self._offers and self.pools.open_to_all(address)
 
-    def _hold(self, address: int, client: Client, now: float) -> None:
-        self._drop_offer(address)
-        self.withdraw_offer(client)
+    def _is_only_offered(self, address: int, client: Client, now: float) -> bool:
         lease = self._by_address.get(address)
-        if lease is not None and lease.state == BOUND and lease.client == client.key and lease.expires > now:
+        return (lease is None or lease.has_ended(now)) and self.pools.usable(address, client)
+
+    def _hold(self, address: int, client: Client, now: float, *, sure: bool = False) -> int:
+        if self._offers.of(client.key) != address:
+            self.withdraw_offer(client)
+        lease = self._by_address.get(address)
+        if lease is not None and lease.client == client.key and lease.holds(now):
+            self._offers.drop(address)
+            return address
+        self._take(address, client, now, sure=sure)
+        self._offers.give_way(address, client.key, now)
+        self._offers.add(address, Offer(client.key, client.hardware, now + OFFER_SECONDS))
+        return address
+
+    def _take(self, address: int, client: Client, now: float, *, sure: bool) -> None:
+        """The address is the client's; note it if nobody knows whether somebody uses it, and somebody asks."""
+        silent = self.free.claim(address)
+        if sure or not self.free.stock.target or len(self.doubts) >= _MOST_DOUBTS:
             return
-        self._offers[address] = Offer(client.key, client.hardware, now + OFFER_SECONDS)
-        self._offer_of[client.key] = address
-
-    def _drop_offer(self, address: int) -> None:
-        offer = self._offers.pop(address, None)
-        if offer is not None:
-            del self._offer_of[offer.client]
-            if address not in self._by_address:
-                self.pools.give_back(address)
-
-    def _end(self, lease: Lease, state: int, when: float) -> None:
-        self.given.change(lease.given, None)
-        lease.state, lease.expires = state, when
-        self._reusable[lease.address] = None
-
-    def _delete(self, lease: Lease) -> Row:
-        self._forget(lease)
-        self.pools.give_back(lease.address)
-        lease.state = DELETED
-        return lease.row()
-
-    def _forget(self, lease: Lease) -> None:
-        if lease.state == BOUND:
-            self.given.change(lease.given, None)
-        del self._by_address[lease.address]
-        if self._by_client.get(lease.client) is lease:
-            del self._by_client[lease.client]
-        self._reusable.pop(lease.address, None)
-        self._declined.pop(lease.address, None)
-
-    def _queue(self, lease: Lease) -> None:
-        if lease.queued == 0.0 or lease.queued > lease.expires:
-            lease.queued = lease.expires
-            heapq.heappush(self._ends, (lease.expires, lease.address))
+        if (silent is None or now - silent > FRESH) and self._offers.of(client.key) != address:
+            self.doubts[address] = None

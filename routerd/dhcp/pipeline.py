@@ -1,72 +1,200 @@
 """Which replies wait for which rows: one batch is being stored, what arrives meanwhile is the next one.
 
+A reply to a renewal need not wait where the row that is on disk bounds what it promises (`Row.covered`): its own row is
+owed then, and goes with a later batch. That is so with `lazy`, and with any disk that does not take what it is given.
+
 Pure: the service runs the commits and sends what comes back from here.
 """
 
 from collections import deque
-from typing import Generic, TypeVar
+from collections.abc import Iterable
+from enum import Enum
+from typing import Generic, NamedTuple, TypeVar
 
 from routerd.dhcp.leases import BOUND, Row
 
 T = TypeVar("T")
+Key = tuple[str, int]
+
+
+class Fate(Enum):
+    """What becomes of a reply: it waits for the disk, it leaves at once, or it never leaves, for the disk is stuck."""
+
+    WAITS = 1
+    LEAVES = 2
+    REFUSED = 3
+
+
+class Item(NamedTuple, Generic[T]):
+    """Rows of a LAN's leases that are stored together, and who waits for that."""
+
+    lan: str
+    rows: tuple[Row, ...]
+    waiter: T | None
+    number: int = 0
+
+
+class Freed(NamedTuple, Generic[T]):
+    """Who waits no longer: replies that may leave, by LAN, and those whose rows the disk has not taken."""
+
+    leaving: list[tuple[str, T]]
+    refused: list[T]
 
 
 class Pipeline(Generic[T]):
-    """Rows on their way to the disk, in order, each with the reply that may leave when it is there (or None)."""
+    """Rows on their way to the disk, in order, each with the reply that may leave when it is there (or None).
+
+    `lazy`: renewals are written with a later batch. `stuck`: the disk failed and has not taken a batch since.
+    """
 
     def __init__(self, largest: int = 1024, most_waiting: int = 10_000) -> None:
+        self.lazy = False
+        self.stuck = False
         self._largest, self._most_waiting = largest, most_waiting
-        self._waiting: deque[tuple[str, tuple[Row, ...], T | None]] = deque()
-        self._in_flight: list[tuple[str, tuple[Row, ...], T | None]] = []
-        self._unsaved: dict[tuple[str, int], Row] = {}
-        self._retried: dict[tuple[str, int], Row] = {}
+        self._waiting: deque[Item[T]] = deque()
+        self._owed: dict[Key, Row] = {}
+        """Rows for the next batch that nobody waits for; each is newer than any other of its address."""
+        self._in_flight: list[Item[T]] = []
+        self._trying: dict[Key, Row] = {}
+        self._uncovered: dict[Key, tuple[int, bool]] = {}
+        """What no row on disk bounds yet: the number of the change, and whether the binding is new."""
+        self._number = self._taken = 0
 
     @property
     def busy(self) -> bool:
         """Is a batch being stored?"""
-        return bool(self._in_flight)
+        return bool(self._trying)
 
     @property
-    def unsaved(self) -> int:
-        """How many rows a failed commit left behind."""
-        return len(self._unsaved)
+    def urgent(self) -> bool:
+        """Is there more to store than renewals that were answered already?"""
+        return bool(self._waiting or self._uncovered)
 
-    def add(self, lan: str, rows: tuple[Row, ...], reply: T | None) -> bool:
-        """Store `rows`, then let `reply` leave. False: too much waits, and the oldest reply was given up for it."""
-        self._waiting.append((lan, rows, reply))
-        if len(self._waiting) <= self._most_waiting:
-            return True
-        lan, rows, _ = self._waiting.popleft()
-        self._unsaved.update({(lan, row.address): row for row in rows})
-        return False
+    @property
+    def owed(self) -> int:
+        """How many rows nobody waits for are to be stored: answered renewals, and what a failed commit left behind."""
+        return len(self._owed)
 
-    def pending(self) -> set[tuple[str, int]]:
-        """LAN and address of every new or changed binding that is not on disk yet."""
-        waiting = [(lan, row) for lan, rows, _ in (*self._in_flight, *self._waiting) for row in rows]
-        unsaved = [(lan, row) for rows in (self._unsaved, self._retried) for (lan, _), row in rows.items()]
-        return {(lan, row.address) for lan, row in waiting + unsaved if row.state == BOUND and not row.renewal}
+    @property
+    def unstored(self) -> int:
+        """How many rows are not on disk."""
+        return len(self._owed) + len(self._trying) + sum(len(item.rows) for item in self._waiting)
+
+    def pending(self) -> set[Key]:
+        """LAN and address of every binding that is new and not on disk yet."""
+        return {key for key, (_, new) in self._uncovered.items() if new}
+
+    # ------------------------------------------------------------ what comes in
+
+    def add(self, lan: str, rows: tuple[Row, ...], waiter: T | None) -> Fate:
+        """Store `rows`, then let `waiter` go."""
+        if (self.lazy or self.stuck) and self._is_covered(lan, rows):
+            self._owed[lan, rows[0].address] = rows[0]
+            return Fate.LEAVES
+        self._number += 1
+        for row in rows:
+            self._note(lan, row)
+        if self.stuck:
+            self._owe(lan, rows)
+            return Fate.REFUSED
+        self._waiting.append(Item(lan, rows, waiter, self._number))
+        return Fate.WAITS
+
+    def owe(self, rows: Iterable[tuple[str, Row]]) -> None:
+        """Store these rows as well; nobody waits for them."""
+        self._owed.update({(lan, row.address): row for lan, row in rows})
+
+    def overflow(self) -> list[T]:
+        """Give up the oldest replies where too much waits; their rows are stored all the same."""
+        refused = []
+        while len(self._waiting) > self._most_waiting:
+            item = self._waiting.popleft()
+            self._owe(item.lan, item.rows)
+            if item.waiter is not None:
+                refused.append(item.waiter)
+        return refused
+
+    def hurry(self) -> list[tuple[str, T]]:
+        """Write renewals lazily from now on: the replies that need not wait any longer, by LAN."""
+        self.lazy = True
+        waiting, self._waiting = self._waiting, deque()
+        freed = self._free([item for item in waiting if self._is_covered(item.lan, item.rows)])
+        for item in waiting:
+            if self._is_covered(item.lan, item.rows):
+                self._owe(item.lan, item.rows)
+            else:
+                self._waiting.append(item)
+        return freed.leaving
+
+    # ------------------------------------------------------------ batches
 
     def start(self) -> list[tuple[str, Row]]:
-        """The next batch, rows that failed before first; [] if one is under way or nothing waits."""
-        if self._in_flight or not (self._waiting or self._unsaved):
+        """The next batch, with all that is owed; [] if one is under way or there is nothing to store."""
+        if self._trying:
             return []
-        batch = [self._waiting.popleft() for _ in range(min(self._largest, len(self._waiting)))]
-        self._in_flight = batch or [("", (), None)]
-        self._retried, self._unsaved = self._unsaved, {}
-        rows = [(lan, row) for (lan, _), row in self._retried.items()]
-        rows += [(lan, row) for lan, some, _ in self._in_flight for row in some]
-        return rows
+        waiting = self._waiting
+        self._in_flight = [waiting.popleft() for _ in range(min(self._largest, len(waiting)))]
+        self._trying, self._owed = self._owed, {}
+        for lan, rows, _, _ in self._in_flight:
+            for row in rows:
+                self._trying[lan, row.address] = row
+        self._taken = waiting[0].number - 1 if waiting else self._number
+        return [(lan, row) for (lan, _), row in self._trying.items()]
 
-    def done(self) -> list[tuple[str, tuple[Row, ...], T | None]]:
-        """The batch is on disk: what was stored, and the replies that may leave now."""
-        stored, self._in_flight = self._in_flight, []
-        self._retried = {}
+    def done(self) -> list[Item[T]]:
+        """The batch is on disk: what was stored, and who may go now."""
+        self.stuck = False
+        waited = {(item.lan, row.address) for item in self._in_flight for row in item.rows}
+        alone = [Item[T](key[0], (row,), None) for key, row in self._trying.items() if key not in waited]
+        for key in self._trying:
+            known = self._uncovered.get(key)
+            if known is not None and known[0] <= self._taken:
+                del self._uncovered[key]
+        stored = alone + self._in_flight
+        self._in_flight, self._trying = [], {}
         return stored
 
-    def failed(self) -> int:
-        """The batch could not be stored: its replies are dropped (how many comes back), its rows come again."""
-        dropped = sum(reply is not None for _, _, reply in self._in_flight)
-        tried = {(lan, row.address): row for lan, rows, _ in self._in_flight for row in rows}
-        self._unsaved = self._retried | tried | self._unsaved
-        self._in_flight, self._retried = [], {}
-        return dropped
+    def hangs(self) -> Freed[T]:
+        """The disk refuses the batch, or has not taken it for long: nobody waits for it any more."""
+        self.stuck = True
+        waiting, self._waiting = self._waiting, deque()
+        freed = self._free([*self._in_flight, *waiting])
+        self._in_flight = [item._replace(waiter=None) for item in self._in_flight]
+        for item in waiting:
+            self._owe(item.lan, item.rows)
+        return freed
+
+    def failed(self) -> Freed[T]:
+        """The batch could not be stored; its rows come again with the next."""
+        freed = self.hangs()
+        self._owed = self._trying | self._owed
+        self._in_flight, self._trying = [], {}
+        return freed
+
+    # ------------------------------------------------------------ inside
+
+    def _is_covered(self, lan: str, rows: tuple[Row, ...]) -> bool:
+        """Does a row that is on disk bound what these rows promise?"""
+        return rows[0].covered and len(rows) == 1 and (lan, rows[0].address) not in self._uncovered
+
+    def _free(self, items: Iterable[Item[T]]) -> Freed[T]:
+        freed: Freed[T] = Freed([], [])
+        for item in items:
+            if item.waiter is not None and self._is_covered(item.lan, item.rows):
+                freed.leaving.append((item.lan, item.waiter))
+            elif item.waiter is not None:
+                freed.refused.append(item.waiter)
+        return freed
+
+    def _note(self, lan: str, row: Row) -> None:
+        key = (lan, row.address)
+        self._owed.pop(key, None)
+        if row.state != BOUND:
+            self._uncovered.pop(key, None)
+        elif not row.covered:
+            known = self._uncovered.get(key)
+            self._uncovered[key] = (self._number, not row.renewal or (known is not None and known[1]))
+
+    def _owe(self, lan: str, rows: tuple[Row, ...]) -> None:
+        for row in rows:
+            self._owed[lan, row.address] = row

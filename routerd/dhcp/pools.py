@@ -1,90 +1,82 @@
-"""The addresses of one LAN by configuration: pools, reservations, addresses never leased, and the lowest one free."""
+"""The addresses of one LAN by configuration: pools, reservations, and what is never leased. Addresses are numbers."""
 
-import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 
 from routerd.dhcp.client import Client, Token, follows_place
 
 
 class Pools:
-    """Which client may hold which address, and which was never held. Addresses are numbers."""
+    """Which client may hold which address. `version` grows whenever that changes."""
 
     def __init__(self) -> None:
-        self._pools: tuple[tuple[int, int], ...] = ()
-        self._cursor: list[int] = []
-        self._freed: list[int] = []
-        self._freed_members: set[int] = set()
-        self._excluded: frozenset[int] = frozenset()
-        self._reserved: dict[int, Token] = {}
+        self.version = 0
+        self.ranges: tuple[tuple[int, int], ...] = ()
+        """The pools (first, last), lowest first."""
+        self.excluded: frozenset[int] = frozenset()
+        self.reserved: dict[int, Token] = {}
         self._reserved_of: dict[Token, int] = {}
+        self._firsts: list[int] = []
+        self.has_places = False
+        """Is an address reserved for whatever machine is at a place?"""
 
     def configure(
         self, pools: Sequence[tuple[int, int]], excluded: Iterable[int], reserved: Mapping[int, Token]
     ) -> None:
         """Take over pools (first, last), addresses that are never leased, and reserved addresses with their tokens."""
-        self._pools = tuple(sorted(pools))
-        self._excluded = frozenset(excluded)
-        self._reserved = dict(reserved)
+        wanted = (tuple(sorted(pools)), frozenset(excluded), dict(reserved))
+        if wanted == (self.ranges, self.excluded, self.reserved):
+            return
+        self.version += 1
+        self.ranges, self.excluded, self.reserved = wanted
         self._reserved_of = {token: address for address, token in reserved.items()}
-        self._cursor = [first for first, _ in self._pools]
-        self._freed = []
-        self._freed_members = set()
+        self._firsts = [first for first, _ in self.ranges]
+        self.has_places = any(follows_place(token) for token in reserved.values())
 
     def usable(self, address: int, client: Client) -> bool:
         """May this client hold this address?"""
-        if address in self._excluded:
+        if address in self.excluded:
             return False
-        token = self._reserved.get(address)
+        token = self.reserved.get(address)
         if token is not None:
             return client.is_meant(token)
         return self.contains(address)
 
     def contains(self, address: int) -> bool:
         """Is the address in a pool?"""
-        return any(first <= address <= last for first, last in self._pools)
+        return self.index(address) is not None
+
+    def index(self, address: int) -> int | None:
+        """Which of `ranges` the address is in."""
+        index = bisect_right(self._firsts, address) - 1
+        return index if index >= 0 and address <= self.ranges[index][1] else None
+
+    def open_to_all(self, address: int) -> bool:
+        """May any client hold this address?"""
+        return address not in self.excluded and address not in self.reserved and self.contains(address)
 
     def size(self) -> int:
         """How many addresses the pools have."""
-        return sum(last - first + 1 for first, last in self._pools)
+        return sum(last - first + 1 for first, last in self.ranges)
 
     def is_reserved(self, address: int) -> bool:
         """Is the address reserved for somebody?"""
-        return address in self._reserved
+        return address in self.reserved
 
     def takes_over(self, address: int, hardware: bytes, client: Client) -> bool:
         """Does a reserved address go from the machine that holds it to this client, for whom it is reserved?
 
         It follows its machine under whatever client identifier that boots, and a place whatever machine is there.
         """
-        token = self._reserved.get(address)
+        token = self.reserved.get(address)
         return token is not None and (hardware == client.hardware or follows_place(token))
+
+    def place_of(self, address: int) -> bytes | None:
+        """The circuit of the place that the address is reserved for."""
+        token = self.reserved.get(address)
+        return token[1] if token is not None and follows_place(token) else None
 
     def reserved_for(self, client: Client) -> int | None:
         """The address that is reserved for this client."""
         reserved = self._reserved_of
         return next((reserved[token] for token in client.tokens() if token in reserved), None) if reserved else None
-
-    def lowest(self, taken: Callable[[int], bool]) -> int | None:
-        """The lowest address of the pools that nobody has had since it was given back and that is not `taken`."""
-        while self._freed:
-            address = heapq.heappop(self._freed)
-            self._freed_members.discard(address)
-            if self._free(address, taken):
-                return address
-        for index, (_, last) in enumerate(self._pools):
-            cursor = self._cursor[index]
-            while cursor <= last and not self._free(cursor, taken):
-                cursor += 1
-            self._cursor[index] = cursor
-            if cursor <= last:
-                return cursor
-        return None
-
-    def give_back(self, address: int) -> None:
-        """The address has neither lease nor offer any more."""
-        if address not in self._freed_members and self.contains(address):
-            self._freed_members.add(address)
-            heapq.heappush(self._freed, address)
-
-    def _free(self, address: int, taken: Callable[[int], bool]) -> bool:
-        return not (address in self._excluded or address in self._reserved or taken(address))

@@ -14,6 +14,7 @@ _KEPT_BLOCKS = 512
 _MIN_LEASE = 60
 _IP_UDP_HEADERS = 28
 _FIXED_PART = 241  # header, cookie and END
+_ETHERNET_MTU = 1500
 _ESSENTIAL = frozenset((opt.ROUTER, opt.DNS, opt.CLASSLESS_ROUTES, opt.MS_CLASSLESS_ROUTES))
 _ROUTES = (opt.CLASSLESS_ROUTES, opt.MS_CLASSLESS_ROUTES)
 
@@ -98,9 +99,8 @@ class ReplyOptions:
         # RFC 2131 section 2 promises 576 bytes of a client that says nothing. One that asks for more options than fit
         # there reads whole Ethernet frames, and a list of routes that is cut would cost it its way to the VPN.
         size = message.options.get(opt.MAX_SIZE)
-        largest = self._largest
-        if size is not None and len(size) == 2:
-            largest = min(largest, max(576, int.from_bytes(size, "big")))
+        takes = _ETHERNET_MTU if size is None or len(size) != 2 else max(576, int.from_bytes(size, "big"))
+        largest = min(self._largest, takes)
         return largest - _IP_UDP_HEADERS - _FIXED_PART
 
     def _times(self, seconds: int) -> bytes:
@@ -170,23 +170,33 @@ def _fit(wanted: dict[int, tuple[bytes, ...]], room: int) -> bytes:
     routes, of both options alike.
     """
 
-    def encoded() -> dict[int, bytes]:
-        return {code: opt.encode_option(code, value) for code, value in wanted.items()}
-
-    def too_long() -> bool:
-        return sum(map(len, encoded().values())) > room
-
+    sizes = {code: len(opt.encode_option(code, value)) for code, value in wanted.items()}
     for code in [code for code in reversed(wanted) if code not in _ESSENTIAL]:
-        if too_long():
-            del wanted[code]
-    if too_long() and opt.CLASSLESS_ROUTES in wanted:
+        if sum(sizes.values()) > room:
+            del wanted[code], sizes[code]
+    if sum(sizes.values()) > room and opt.CLASSLESS_ROUTES in wanted:
         # Who asks for both takes 121.
         wanted.pop(opt.MS_CLASSLESS_ROUTES, None)
+        sizes.pop(opt.MS_CLASSLESS_ROUTES, None)
     for code in _ROUTES:
-        while too_long() and len(wanted.get(code, ())) > 1:
-            # The default route, which comes last, stays: without it the client loses its way out.
-            wanted[code] = (*wanted[code][:-2], wanted[code][-1])
-    return b"".join(encoded().values())
+        if sum(sizes.values()) > room and len(wanted.get(code, ())) > 1:
+            wanted[code] = _nearest(code, wanted[code], room - sum(sizes.values()) + sizes[code])
+            sizes[code] = len(opt.encode_option(code, wanted[code]))
+    return b"".join(opt.encode_option(code, value) for code, value in wanted.items())
+
+
+def _nearest(code: int, entries: tuple[bytes, ...], room: int) -> tuple[bytes, ...]:
+    """As many of the first entries as fit, and the last one in any case: that is the default route, without which the
+    client loses its way out.
+    """
+    least, most = 0, len(entries) - 1
+    while least < most:
+        count = (least + most + 1) // 2
+        if len(opt.encode_option(code, (*entries[:count], entries[-1]))) <= room:
+            least = count
+        else:
+            most = count - 1
+    return (*entries[:least], entries[-1])
 
 
 def _echo(message: Message) -> bytes:

@@ -9,8 +9,7 @@ from collections.abc import Callable
 
 from routerd.dhcp import options as opt
 from routerd.dhcp.client import Client
-from routerd.dhcp.frame import BROADCAST_ADDRESS
-from routerd.dhcp.leases import LeaseTable, Row
+from routerd.dhcp.leases import BOUND, LeaseTable, Row
 from routerd.dhcp.message import (
     ACK,
     BOOTREQUEST,
@@ -27,11 +26,14 @@ from routerd.dhcp.message import (
     encode_reply,
 )
 from routerd.dhcp.relay import RelayInfo, decode_relay_info
+from routerd.dhcp.reply import ETHERNET, Reply, lease_reply, nak_reply
 from routerd.dhcp.scope import Scope, Voice
 from routerd.model import DhcpPart
 
 _EXHAUSTED_SECONDS = 60.0
 _MOST_HOPS = 16
+_LONGEST_CLIENT_ID = 255
+_LONGEST_RELAY_INFO = 600  # With the longest identifiers and host name it still fits one Ethernet frame.
 _NO_RELAY = RelayInfo()
 _RECEIVED = {
     DISCOVER: "pkt4-discover-received",
@@ -41,21 +43,8 @@ _RECEIVED = {
     INFORM: "pkt4-inform-received",
 }
 
-Answer = tuple["Reply | None", str, tuple[Row, ...]]
+Answer = tuple[Reply | None, str, tuple[Row, ...]]
 """The reply, the key of the leases, and rows that are to be stored beside the reply's own."""
-
-
-class Reply:
-    """A datagram to send. `mac` set: as a frame to that hardware address, because the client has no address yet."""
-
-    __slots__ = ("address", "mac", "payload", "port", "rows")
-
-    def __init__(self, payload: bytes, address: int, port: int, mac: bytes | None, rows: tuple[Row, ...]) -> None:
-        self.payload = payload
-        self.address = address
-        self.port = port
-        self.mac = mac
-        self.rows = rows
 
 
 class _Asked:
@@ -99,26 +88,43 @@ class Responder:
         """Did a client go without an address within the last minute?"""
         return self.exhausted_at is not None and now - self.exhausted_at < _EXHAUSTED_SECONDS
 
-    def respond(self, message: Message, unicast: bool, now: float) -> Answer:
+    def respond(self, message: Message, unicast: bool, now: float, port: int = SERVER_PORT) -> Answer:
         """The reply to a client's message and the rows that it changes; a reply's own rows must be stored first.
 
-        `unicast`: it was sent to this server's own address. Rows beside no reply are to be stored in time.
+        `unicast`: it was sent to this server's own address; `port`: the UDP port that it was sent from. Rows beside
+        no reply are to be stored in time.
         """
         options = message.options
         kind = options.get(opt.MESSAGE_TYPE, b"")
         nameless = not message.hlen and not options.get(opt.CLIENT_ID)
         if message.op != BOOTREQUEST or len(kind) != 1 or kind[0] not in _RECEIVED or nameless:
             return self._drop("pkt4-unknown-received")
-        if message.hops > _MOST_HOPS or message.giaddr == self._address:
+        if message.hops > _MOST_HOPS or message.giaddr == self._address or _is_impossible(message):
             return self._drop("pkt4-rfc-violation")
-        relay = decode_relay_info(options[opt.RELAY_AGENT]) if opt.RELAY_AGENT in options else _NO_RELAY
-        scope = self._scope(message, relay)
+        relay = self._relay(message, port) if opt.RELAY_AGENT in options else _NO_RELAY
+        scope = self._scope(message, relay, kind[0])
         if scope is None:
             return self._drop("pkt4-not-for-us")
         self.counters[_RECEIVED[kind[0]]] += 1
         hardware = bytes((message.htype,)) + message.chaddr
         client = Client(options.get(opt.CLIENT_ID) or hardware, hardware, relay.circuit_id)
+        if not message.giaddr:
+            client = scope.table.placed(client, now)
         return self._answer(_Asked(message, scope, client, relay, now), kind[0], unicast)
+
+    def _relay(self, message: Message, port: int) -> RelayInfo:
+        """What the relay agent says. A client, or a switch that snoops, may add the option to a message that no relay
+        agent forwards; it does not say then where the message comes from.
+        """
+        data = message.options[opt.RELAY_AGENT]
+        if len(data) > _LONGEST_RELAY_INFO:
+            # RFC 3046 section 2.2: what cannot be echoed whole is not echoed at all.
+            self.counters["pkt4-relay-info-left-out"] += 1
+            del message.options[opt.RELAY_AGENT]
+        relay = decode_relay_info(data)
+        if not message.giaddr:
+            return RelayInfo(relay.circuit_id)
+        return relay._replace(port=port) if relay.port else relay
 
     def _answer(self, asked: _Asked, kind: int, unicast: bool) -> Answer:
         server = asked.message.options.get(opt.SERVER_ID)
@@ -140,12 +146,14 @@ class Responder:
         self.counters["pkt4-receive-drop"] += 1
         return None, "", ()
 
-    def _scope(self, message: Message, relay: RelayInfo) -> Scope | None:
+    def _scope(self, message: Message, relay: RelayInfo, kind: int) -> Scope | None:
         """The network that the client is on: its link selection (RFC 3527), else its relay agent's address.
 
         Without a relay agent it is on the LAN, or it renews, through routers, an address behind a relay agent.
         """
-        place = relay.link or message.giaddr or message.ciaddr
+        place = relay.link or message.giaddr
+        if not place and kind != DISCOVER and opt.REQUESTED_ADDRESS not in message.options:
+            place = message.ciaddr
         if not message.giaddr and not (self._subnets and place):
             return self._own
         if self._own.contains(place):
@@ -159,9 +167,11 @@ class Responder:
         message, scope, now = asked.message, asked.scope, asked.now
         if scope.prefers_ipv6(message) and scope.table.of(asked.client.key) is None:
             return self._offer(asked, 0)
+        replaced = scope.table.replaced_offers
         address = scope.table.offer(asked.client, _address_option(message, opt.REQUESTED_ADDRESS), now)
-        if address is None:
+        if address is None or scope.table.replaced_offers > replaced:
             self.exhausted_at = now
+        if address is None:
             self.counters["v4-allocation-fail"] += 1
             return None
         if scope.settings.rapid_commit and opt.RAPID_COMMIT in message.options:
@@ -176,16 +186,24 @@ class Responder:
         if not address:
             self._drop("pkt4-rfc-violation")
             return None
-        lease = scope.table.of(asked.client.key)
-        known = lease is not None and lease.address == address
-        if not selecting and not known and not scope.settings.is_authoritative:
-            # RFC 2131 section 4.3.2: no record of the client, so another server may have one. A client that holds
-            # another address of ours, or asked us in person, is told.
-            if lease is None and not unicast:
-                return None
-            return self._nak(asked)
+        if not selecting and (no := self._objects(asked, address, unicast)) is not None:
+            return self._nak(asked) if no else None
         reply = self._acknowledge(asked, address) if scope.contains(address) else None
         return self._nak(asked) if reply is None else reply
+
+    def _objects(self, asked: _Asked, address: int, unicast: bool) -> bool | None:
+        """Must a client that claims to have this address be refused? None: no; True: tell it; False: stay silent."""
+        scope, lease = asked.scope, asked.scope.table.of(asked.client.key)
+        if lease is not None and lease.address == address:
+            return None
+        if lease is not None and lease.state == BOUND and lease.expires > asked.now:
+            # Its notion of its address is wrong (RFC 2131 section 4.3.2), unless it is the one reserved for it.
+            return True if scope.table.pools.reserved_for(asked.client) != address else None
+        if scope.settings.is_authoritative:
+            return None
+        # RFC 2131 section 4.3.2: no record of the client, so another server may have one. A client that had another
+        # address of ours, or asked us in person, is told.
+        return lease is not None or unicast
 
     def _acknowledge(self, asked: _Asked, address: int, *, rapid: bool = False) -> Reply | None:
         """Bind the address: the ACK with the rows that must be stored first. None where the client cannot have it."""
@@ -199,7 +217,9 @@ class Responder:
         self.counters["pkt4-ack-sent"] += 1
         if not rows[-1].renewal:
             self.counters["cumulative-assigned-addresses"] += 1
-        return self._lease_reply(asked, voice, address, options, rows, 0 if rapid else message.ciaddr)
+        # A ciaddr beside another address that is asked for is not the client's: nothing may go there.
+        ciaddr = message.ciaddr if message.ciaddr == address and not rapid else 0
+        return self._lease_reply(asked, voice, address, options, rows, ciaddr)
 
     def _offer(self, asked: _Asked, address: int) -> Reply:
         message, voice = asked.message, asked.scope.voice(asked.client)
@@ -217,29 +237,21 @@ class Responder:
         payload = encode_reply(
             message, yiaddr=address, options=options, ciaddr=ciaddr, siaddr=siaddr, sname=sname, file=file
         )
-        if message.giaddr:
-            return Reply(payload, message.giaddr, SERVER_PORT, None, rows)
-        if ciaddr and asked.scope.contains(ciaddr):
-            return Reply(payload, ciaddr, CLIENT_PORT, None, rows)
-        if message.flags & BROADCAST_FLAG or message.htype != 1 or message.hlen != 6 or not address:
-            return Reply(payload, BROADCAST_ADDRESS, CLIENT_PORT, None, rows)
-        return Reply(payload, address, CLIENT_PORT, message.chaddr, rows)
+        return lease_reply(message, payload, rows, address=address, ciaddr=ciaddr, relay_port=asked.relay.port)
 
     def _nak(self, asked: _Asked) -> Reply:
         self.counters["pkt4-nak-sent"] += 1
         message, voice = asked.message, asked.scope.voice(asked.client)
         options = voice.options.encode_nak(message, asked.relay.server)
         payload = encode_reply(message, yiaddr=0, options=options, flags=message.flags | BROADCAST_FLAG)
-        if message.giaddr:
-            return Reply(payload, message.giaddr, SERVER_PORT, None, ())
-        return Reply(payload, BROADCAST_ADDRESS, CLIENT_PORT, None, ())
+        return nak_reply(message, payload, on_link=asked.scope is self._own, relay_port=asked.relay.port)
 
     # ------------------------------------------------------------ the rest
 
     def _inform(self, asked: _Asked) -> Reply | None:
         """RFC 2131 section 4.3.5: parameters only, to the address that the client has."""
         message, scope = asked.message, asked.scope
-        if not scope.contains(message.ciaddr):
+        if not scope.contains(message.ciaddr) or message.ciaddr == self._address:
             self._drop("pkt4-not-for-us")
             return None
         self.counters["pkt4-ack-sent"] += 1
@@ -261,6 +273,12 @@ class Responder:
         if not rows:
             self.counters["pkt4-receive-drop"] += 1
         return rows
+
+
+def _is_impossible(message: Message) -> bool:
+    """Is its sender no one machine, or named by more than an option holds?"""
+    group = message.htype == ETHERNET and message.hlen == 6 and message.chaddr[0] & 1
+    return bool(group) or len(message.options.get(opt.CLIENT_ID, b"")) > _LONGEST_CLIENT_ID
 
 
 def _address_option(message: Message, code: int) -> int:

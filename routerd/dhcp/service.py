@@ -1,28 +1,29 @@
-"""The DHCP service: sockets of every LAN, one pipeline of commits, and what is shown of them."""
+"""The DHCP service: the sockets of every LAN, all leases with their way to the disk, and what is shown of them."""
 
 import asyncio
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address
 
+from routerd.dhcp.commit_service import CommitService
+from routerd.dhcp.counters import zeros
 from routerd.dhcp.intake_service import clock
 from routerd.dhcp.lan_service import LanService
-from routerd.dhcp.leases import OFFERED, STATE_NAMES, LeaseTable, Row
-from routerd.dhcp.pipeline import Pipeline
-from routerd.dhcp.responder import Reply
+from routerd.dhcp.leases import DELETED, EXPIRED, OFFERED, LeaseTable, Row
+from routerd.dhcp.reply import Reply
+from routerd.dhcp.report import lan_of, lease_report, routes_status, subnet_status
 from routerd.dhcp.rivals import Own
-from routerd.dhcp.store import CLOCK_STEP, LeaseStore, StoreError
+from routerd.dhcp.scope import Scope
+from routerd.dhcp.store import LeaseStore
+from routerd.dhcp.store_thread import wall_offset
 from routerd.model import DhcpPart, Event, Problem
 from routerd.reports import Check, LeaseReport, Released
 
 log = logging.getLogger("routerd.dhcp")
 
-_RETRY_SECONDS = 1.0
 _LONGEST_NAP = 1.0
-_STORED_WITHIN = 10.0
 
 
 class DhcpService:
@@ -31,27 +32,17 @@ class DhcpService:
     name = "dhcp"
 
     def __init__(self, store: LeaseStore, emit: Callable[[Event], None] = lambda event: None) -> None:
-        self._store = store
         self._emit = emit
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="leases")
-        self._pipeline: Pipeline[Reply] = Pipeline()
         self._lans: dict[str, LanService] = {}
         self._tables: dict[str, LeaseTable] = {}
-        self._commit: asyncio.Future[None] | None = None
-        self._finishing = False
-        self._store_error: str | None = None
-        self._releases: dict[tuple[str, tuple[Row, ...]], asyncio.Future[bool]] = {}
-        self._offset = _wall_offset()
-        self.counters: Counter[str] = Counter()
+        self.counters: Counter[str] = zeros()
+        self._commits = CommitService(store, self._send, self._announce, self._rows, self.counters)
 
     # ------------------------------------------------------------ life
 
     async def open(self) -> None:
         """Open the lease file and take over what is in it. Raises `StoreError`."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._worker, self._store.open)
-        stored = await loop.run_in_executor(self._worker, self._store.load, _wall_offset())
-        for lan, rows in stored.items():
+        for lan, rows in (await self._commits.open()).items():
             self._table(lan).load(rows)
 
     async def move(self, store: LeaseStore) -> None:
@@ -59,23 +50,15 @@ class DhcpService:
 
         What is known here wins. Raises `StoreError`; then nothing moved.
         """
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._worker, store.open)
-        try:
-            for lan, rows in (await loop.run_in_executor(self._worker, store.load, _wall_offset())).items():
-                self._table(lan).adopt(rows)
-            # Commits run one after the other on the worker: from here on they go to the new file, behind the copy.
-            old, self._store = self._store, store
-            try:
-                await loop.run_in_executor(self._worker, store.replace, self._rows(), _wall_offset())
-            except StoreError:
-                self._store = old
-                await loop.run_in_executor(self._worker, old.commit, self._rows(), _wall_offset())
-                raise
-        except StoreError:
-            await loop.run_in_executor(self._worker, store.close)
-            raise
-        await loop.run_in_executor(self._worker, old.close)
+        await self._commits.move(store, self._adopt)
+
+    def configure(self, sync: str) -> None:
+        """Take over what is on disk before a client hears of it (`leases.sync`)."""
+        self._commits.configure(sync)
+
+    def _adopt(self, leases: dict[str, list[Row]]) -> None:
+        for lan, rows in leases.items():
+            self._table(lan).adopt(rows)
 
     def _rows(self) -> list[tuple[str, Row]]:
         return [(lan, row) for lan, table in self._tables.items() for row in table.rows() if row.state != OFFERED]
@@ -92,7 +75,7 @@ class DhcpService:
         for name, part in wanted.items():
             lan = self._lans.get(name)
             if lan is None:
-                lan = LanService(part, own, self._table, self.counters, self._pipeline.add, self._pump)
+                lan = LanService(part, own, self._table, self.counters, self._commits.keep, self._commits.pump)
                 self._lans[name] = lan
             else:
                 lan.configure(part, own)
@@ -107,7 +90,7 @@ class DhcpService:
         finally:
             for lan in self._lans.values():
                 lan.deafen()
-            await self._finish()
+            await self._commits.finish()
             for lan in self._lans.values():
                 lan.close()
 
@@ -115,120 +98,49 @@ class DhcpService:
         """Give everything back without having run; a lease file that was made for this start goes again."""
         for lan in self._lans.values():
             lan.close()
-        await self._finish()
-        self._store.discard()
-
-    async def _finish(self) -> None:
-        """Store all that waits, answer who waits for it, and close the file."""
-        self._finishing = True
-        loop = asyncio.get_running_loop()
-        while self._commit is not None:
-            await asyncio.wait([self._commit])
-            await asyncio.sleep(0)
-        while (rows := self._pipeline.start()) and self._store_error is None:
-            try:
-                await loop.run_in_executor(self._worker, self._store.commit, rows, _wall_offset())
-            except StoreError as error:
-                log.error("leases: %s cannot be written: %s; %d changes are lost", self._store.path, error, len(rows))
-                break
-            self._deliver()
-        await loop.run_in_executor(self._worker, self._store.close)
-        self._worker.shutdown()
+        await self._commits.finish()
+        self._commits.discard()
 
     def _nap(self) -> float:
-        if self._pipeline.unsaved or any(lan.waiting for lan in self._lans.values()):
-            return _RETRY_SECONDS
         deadlines = [table.next_deadline() for table in self._tables.values()]
         nearest = min((d for d in deadlines if d is not None), default=None)
         return _LONGEST_NAP if nearest is None else min(_LONGEST_NAP, max(0.2, nearest - clock()))
 
-    def _watch_clock(self) -> None:
-        """After a step of the wall clock the stored ends of all leases are wrong: no lease must come first."""
-        offset = _wall_offset()
-        if abs(offset - self._offset) > CLOCK_STEP:
-            log.warning("leases: the clock was stepped by %+.0f s; their stored times follow", offset - self._offset)
-            self._offset = offset
-            future = asyncio.get_running_loop().run_in_executor(self._worker, self._store.commit, (), offset)
-            future.add_done_callback(self._followed)
-
-    def _followed(self, future: "asyncio.Future[None]") -> None:
-        if not future.cancelled() and (error := future.exception()) is not None:
-            # The next commit rewrites them as well, whatever it is for.
-            log.error("leases: %s cannot follow the clock: %s; the next commit will", self._store.path, error)
-
     def _tick(self) -> None:
         now = clock()
-        self._watch_clock()
         for name, table in self._tables.items():
-            self._announce(name, table.expire(now))
+            ended = table.expire(now)
+            self.counters["reclaimed-leases"] += sum(row.state == EXPIRED for row in ended)
+            self.counters["reclaimed-declined-addresses"] += sum(row.state == DELETED for row in ended)
+            self._announce(name, ended)
         for lan in self._lans.values():
             lan.open()
-        self._pump()
+        self._commits.tick()
 
-    # ------------------------------------------------------------ commits
-
-    def _pump(self) -> None:
-        rows = self._pipeline.start()
-        if rows:
-            loop = asyncio.get_running_loop()
-            self._commit = loop.run_in_executor(self._worker, self._store.commit, rows, _wall_offset())
-            self._commit.add_done_callback(self._committed)
-
-    def _committed(self, future: "asyncio.Future[None]") -> None:
-        self._commit = None
-        error = None if future.cancelled() else future.exception()
-        if error is None:
-            if self._store_error is not None:
-                log.info("leases: %s can be written again; clients are answered again", self._store.path)
-            self._store_error = None
-            self._deliver()
-            if not self._finishing:
-                self._pump()
-            return
-        dropped = self._pipeline.failed()
-        for stored in self._releases.values():
-            stored.set_result(False)
-        self._releases.clear()
-        self.counters["lease-store-failed"] += 1
-        if self._store_error != str(error):
-            log.error("leases: %s cannot be written: %s; %d clients must ask again", self._store.path, error, dropped)
-        self._store_error = str(error)
-
-    def _deliver(self) -> None:
-        for name, rows, reply in self._pipeline.done():
-            lan = self._lans.get(lan_of(name))
-            if lan is not None and reply is not None:
-                lan.send(reply)
-            self._announce(name, rows)
-            stored = self._releases.pop((name, rows), None)
-            if stored is not None:
-                stored.set_result(True)
+    # ------------------------------------------------------------ leases
 
     async def release(self, address: IPv4Address) -> Released:
         """Forget the lease of an address, here and on disk; what the configuration reserves stays."""
         tables = [(lan, table) for lan, table in self._tables.items() if table.at(int(address)) is not None]
         if any(table.pools.is_reserved(int(address)) for table in self._tables.values()):
             return Released.RESERVED
-        waits = []
-        for lan, table in tables:
-            rows = table.remove(int(address))
-            stored = asyncio.get_running_loop().create_future()
-            self._releases[lan, rows] = stored
-            self._pipeline.add(lan, rows, None)
-            waits.append(stored)
-        if not waits:
+        if not tables:
             return Released.NONE
         log.info("leases: %s is released by an administrator", address)
-        self._pump()
-        done, _ = await asyncio.wait(waits, timeout=_STORED_WITHIN)
-        return Released.DONE if len(done) == len(waits) and all(s.result() for s in done) else Released.UNSTORED
+        gone = [(lan, table.remove(int(address))) for lan, table in tables]
+        return Released.DONE if await self._commits.store(gone) else Released.UNSTORED
+
+    def _send(self, key: str, reply: Reply) -> None:
+        lan = self._lans.get(lan_of(key))
+        if lan is not None:
+            lan.send(reply)
 
     def _announce(self, lan: str, rows: Iterable[Row]) -> None:
         """Events for what changed; a renewal is none."""
-        offset = _wall_offset()
+        offset = wall_offset()
         for row in rows:
             if not row.renewal:
-                report = _lease_report(lan, row, offset)
+                report = lease_report(lan, row, offset, None)
                 data = {"lan": report.lan, "mac": report.mac, "hostname": report.hostname}
                 self._emit(Event("lease", str(report.address), report.state, time.time(), data))
 
@@ -244,17 +156,26 @@ class DhcpService:
 
         A lease that is not on disk yet was promised to nobody: it shows as offered.
         """
-        offset, pending = _wall_offset(), self._pipeline.pending()
+        offset, pending = wall_offset(), self._commits.pending()
         addresses = {lan: table.addresses() for lan, table in self._tables.items()}
+        scopes = self._scopes()
         return (
-            _lease_report(lan, row._replace(state=OFFERED) if (lan, address) in pending else row, offset)
+            lease_report(
+                lan, row._replace(state=OFFERED) if (lan, address) in pending else row, offset, scopes.get(lan)
+            )
             for lan, table in self._tables.items()
             for address in addresses[lan]
             if (row := table.row(address)) is not None
         )
 
+    def _scopes(self) -> dict[str, Scope]:
+        return {scope.part.key: scope for lan in self._lans.values() for scope in lan.responder.scopes}
+
     def status(self) -> dict[str, object]:
-        """Counters, named as Kea's statistics; the LANs that are served, and the file of the leases."""
+        """Counters, named as Kea's statistics; the LANs that are served, and the file of the leases.
+
+        Of every LAN: how many of its leases have the current routes, and the addresses of each of its networks.
+        """
         lans = [
             {
                 "lan": name,
@@ -262,43 +183,18 @@ class DhcpService:
                 "serving": lan.serving,
                 "pools": [str(pool) for scope in lan.part.scopes for pool in scope.settings.pools],
                 "leases": sum(len(self._table(scope.key)) for scope in lan.part.scopes),
+                "routes": routes_status(lan.responder.scopes),
+                "subnets": [subnet_status(scope) for scope in lan.responder.scopes],
             }
             for name, lan in self._lans.items()
         ]
-        store = {"path": self._store.path, "error": self._store_error}
-        return {"counters": dict(self.counters), "lans": lans, "store": store}
+        return {"counters": dict(self.counters), "lans": lans, "store": self._commits.status()}
 
     def checks(self) -> tuple[Check, ...]:
         """Is every LAN served, and can leases be stored?"""
-        checks = [lan.check() for lan in self._lans.values()]
-        return (*checks, Check("leases", self._store_error is None, self._store_error or ""))
+        return (*(lan.check() for lan in self._lans.values()), self._commits.check())
 
     def problems(self) -> tuple[Problem, ...]:
         """What keeps clients from being served."""
         found = [problem for lan in self._lans.values() for problem in lan.problems()]
-        if self._store_error is not None:
-            values = (("path", self._store.path), ("reason", self._store_error))
-            found.append(Problem("lease-store", "leases", values))
-        return tuple(found)
-
-
-def lan_of(key: str) -> str:
-    """The LAN's interface in the key of its leases, or of those of a network behind its relay agents."""
-    return key.partition(" ")[0]
-
-
-def _wall_offset() -> float:
-    return time.time() - clock()
-
-
-def _lease_report(lan: str, row: Row, offset: float) -> LeaseReport:
-    return LeaseReport(
-        address=IPv4Address(row.address),
-        mac=row.hardware[1:].hex(":"),
-        client_id=None if row.client == row.hardware else row.client.hex(":"),
-        hostname=row.hostname,
-        lan=lan_of(lan),
-        state=STATE_NAMES[row.state],
-        starts=row.starts + offset,
-        expires=row.expires + offset,
-    )
+        return (*found, *self._commits.problems())

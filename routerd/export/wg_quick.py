@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, collapse_addresses
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Interface, collapse_addresses
 
 from routerd.config.fault import escape
 from routerd.config.model import Config, Lan, Vpn
@@ -19,48 +19,59 @@ _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 class PeerSide:
     """What is known at the site of one peer and of itself; None and empty where it is not known.
 
-    `behind` are networks besides `address` that the site sends to this peer; `others` are those of the VPN that are
-    not the site's. `unread` are LANs whose network is not known now. `is_known`: the site's WireGuard has the peer.
+    `addresses` are the peer's own in the VPN, `gateways` those of the site's WireGuard, at most one IPv4 address each.
+    `behind` are networks besides `addresses` that the site sends to this peer; `others` are those of the VPN that are
+    not the site's. `networks` are the site's: of its LANs, and behind relay agents. `unread` are LANs whose network is not known now. `is_known`: the site's WireGuard has the peer.
     """
 
     name: str
     public_key: str | None = None
-    address: Address | None = None
+    addresses: tuple[Address, ...] = ()
     behind: tuple[Network, ...] = ()
     site_interface: str | None = None
     site_key: str | None = None
     site_port: int | None = None
-    gateway: IPv4Address | None = None
-    lans: tuple[IPv4Network, ...] = ()
+    gateways: tuple[Address, ...] = ()
+    networks: tuple[IPv4Network, ...] = ()
     unread: tuple[str, ...] = ()
     others: tuple[IPv4Network, ...] = ()
     dns: tuple[IPv4Address, ...] = ()
     is_known: bool = True
 
 
-def peer_side(config: Config, facts: Facts, target: ProbeTarget, device: WireGuardDevice | None) -> PeerSide:
-    """What configuration, facts and the site's WireGuard device (None: it cannot be read) say about a peer."""
+def peer_side(
+    config: Config,
+    facts: Facts,
+    target: ProbeTarget,
+    device: WireGuardDevice | None,
+    own_ipv6: Iterable[IPv6Interface] = (),
+) -> PeerSide:
+    """What configuration, facts and the site's WireGuard device (None: it cannot be read) say about a peer.
+
+    `own_ipv6` are the IPv6 addresses of the site's WireGuard interface.
+    """
     vpn = next(vpn for vpn in config.vpns if vpn.name == target.vpn)
-    address = target.own or single_address(target.allowed_ips)
+    addresses = _addresses(target)
     interface = facts.interfaces.get(vpn.interface) if vpn.interface is not None else None
-    gateway = _gateway(interface, address)
+    gateways = _gateways(interface, addresses, own_ipv6)
     lans = [lan for lan in config.lans if lan.vpns is None or vpn.name in lan.vpns]
     found = {lan.interface: _network(lan, facts.interfaces.get(lan.interface)) for lan in lans}
-    networks = tuple(dict.fromkeys(network for network in found.values() if network is not None))
-    behind = tuple(net for net in target.allowed_ips if net.num_addresses > 1 or net.network_address != address)
+    relayed = [scope.subnet for lan in lans if lan.dhcp is not None for scope in lan.dhcp.subnets]
+    networks = tuple(dict.fromkeys(net for net in (*found.values(), *relayed) if net is not None))
+    behind = tuple(net for net in target.allowed_ips if net.num_addresses > 1 or net.network_address not in addresses)
     known = [known.public_key for known in device.peers] if device is not None else [target.public_key]
     return PeerSide(
         name=target.name,
         public_key=target.public_key,
-        address=address,
+        addresses=addresses,
         behind=behind,
         site_interface=vpn.interface,
         site_key=None if device is None else device.public_key,
         site_port=(device.listen_port or None) if device is not None else None,
-        gateway=gateway,
-        lans=networks,
+        gateways=gateways,
+        networks=networks,
         unread=tuple(name for name, network in found.items() if network is None),
-        others=_others(vpn, facts, interface, networks, (address, gateway), behind),
+        others=_others(vpn, facts, interface, networks, (*addresses, *gateways), behind),
         dns=tuple(dict.fromkeys(server for lan in lans if lan.dhcp is not None for server in lan.dhcp.dns)),
         is_known=target.public_key in known,
     )
@@ -117,19 +128,37 @@ def _network(lan: Lan, interface: Interface | None) -> IPv4Network | None:
     return None
 
 
-def _gateway(interface: Interface | None, address: Address | None) -> IPv4Address | None:
-    """The site's own address in the VPN: the one on the peer's network, else the first."""
-    addresses = interface.addresses if interface is not None else ()
-    beside = [own.ip for own in addresses if address is not None and address in own.network]
-    return next(iter([*beside, *(own.ip for own in addresses)]), None)
+def _addresses(target: ProbeTarget) -> tuple[Address, ...]:
+    """The peer's own addresses in the VPN, one of each family at most: as configured, else its single one."""
+    found = []
+    for version in (4, 6):
+        hosts = [net for net in target.allowed_ips if net.version == version]
+        own = target.own if target.own is not None and target.own.version == version else single_address(hosts)
+        if own is not None:
+            found.append(own)
+    return tuple(found)
+
+
+def _gateways(
+    interface: Interface | None, peer: Iterable[Address], own_ipv6: Iterable[IPv6Interface]
+) -> tuple[Address, ...]:
+    """The site's own addresses in the VPN: of IPv4 the one on the peer's network, else the first.
+
+    Of IPv6 all that are not of one link only, as probes may come from any; none for a peer without IPv6.
+    """
+    own = interface.addresses if interface is not None else ()
+    beside = [each.ip for each in own if any(address in each.network for address in peer)]
+    ipv4 = [*beside, *(each.ip for each in own)][:1]
+    has_ipv6 = any(address.version == 6 for address in peer)
+    return (*ipv4, *(each.ip for each in own_ipv6 if has_ipv6 and not each.ip.is_link_local))
 
 
 def _others(
     vpn: Vpn,
     facts: Facts,
     interface: Interface | None,
-    lans: Iterable[IPv4Network],
-    ends: Iterable[Address | None],
+    site: Iterable[IPv4Network],
+    ends: Iterable[Address],
     behind: Iterable[Network],
 ) -> tuple[IPv4Network, ...]:
     if vpn.prefixes is not None:
@@ -142,7 +171,7 @@ def _others(
         network
         for network in networks
         if network not in behind
-        and not any(network.overlaps(lan) for lan in lans)
+        and not any(network.overlaps(own) for own in site)
         and not (network.num_addresses == 1 and network.network_address in ends)
     ]
     return tuple(collapse_addresses(left))
@@ -155,7 +184,7 @@ def _unknown_peer(side: PeerSide) -> list[str]:
     if side.is_known or side.site_interface is None:
         return []
     key = side.public_key or "PUBLIC-KEY"
-    allowed = ",".join(_hosts([side.address] if side.address is not None else []) + list(map(str, side.behind)))
+    allowed = ",".join(_hosts(side.addresses) + list(map(str, side.behind)))
     command = f"wg set {side.site_interface} peer {key} allowed-ips {allowed or 'ADDRESS/32'}"
     return ["# The site does not know this peer yet. To be run there, and kept in its configuration:", f"# {command}"]
 
@@ -166,10 +195,10 @@ def _interface(side: PeerSide, name: str) -> list[str]:
     else:
         lines = ["# A new private key: wg genkey. The site needs the public key that belongs to it: wg pubkey"]
     lines.append("PrivateKey =")
-    if side.address is None:
+    if not side.addresses:
         lines += ["# The address in the VPN, one that the site's AllowedIPs for this peer hold:", "Address ="]
     else:
-        lines += [f"Address = {_hosts([side.address])[0]}"]
+        lines += [f"Address = {_list(_hosts(side.addresses))}"]
     if side.behind:
         lines.append(f"# The site also sends packets here for: {_list(side.behind)}")
     dns = _list(side.dns) if side.dns else "ADDRESS"
@@ -183,8 +212,8 @@ def _site(side: PeerSide) -> list[str]:
     else:
         lines = [f"# The site's public key; there it is shown by: {where}", "PublicKey ="]
     lines += ["# Only where the site has one for this peer:", "# PresharedKey =", ""]
-    allowed = _hosts([side.gateway] if side.gateway is not None else []) + list(map(str, side.lans))
-    missing = [] if side.gateway is not None else ["the gateway's own address in the VPN"]
+    allowed = _hosts(side.gateways) + list(map(str, side.networks))
+    missing = [] if side.gateways else ["the gateway's own address in the VPN"]
     missing += [f"the network of the LAN {name}" for name in side.unread]
     lines.append("# The gateway of the site, then the networks of the site.")
     if missing:

@@ -1,16 +1,35 @@
 """What decides, taken out of what was read. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from ipaddress import IPv4Network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network
 
 from routerd.model import DefaultGateway, Facts, Interface, Network, VpnFacts, WireGuardDevice
 
 
-def vpn_facts(device: WireGuardDevice) -> VpnFacts:
-    """The peers' keys and networks in one fixed order: userspace devices list them in another one at every answer."""
+def vpn_facts(device: WireGuardDevice, site: Iterable[IPv4Network] = ()) -> VpnFacts:
+    """The peers' keys and networks in one fixed order: userspace devices list them in another one at every answer.
+
+    Endpoints are facts only where they lie in the networks of the `site`: others change whenever a peer roams.
+    """
     peers = {peer.public_key: tuple(sorted(peer.allowed_ips, key=_order)) for peer in device.peers}
-    return VpnFacts(found=True, peers=tuple(sorted(peers.items())))
+    ranges = [(int(network.network_address), int(network.broadcast_address)) for network in site]
+    here = [
+        (IPv4Address(address), peer.public_key)
+        for peer in device.peers
+        if (address := _endpoint_address(peer.endpoint)) and any(first <= address <= last for first, last in ranges)
+    ]
+    return VpnFacts(found=True, peers=tuple(sorted(peers.items())), here=tuple(sorted(here)))
+
+
+@lru_cache(maxsize=16384)
+def _endpoint_address(endpoint: str | None) -> int:
+    """The IPv4 address of an endpoint as a number; 0 where it has none."""
+    try:
+        return int(IPv4Address((endpoint or "").rpartition(":")[0]))
+    except ValueError:
+        return 0
 
 
 def networks_behind(interface: Interface, known: VpnFacts) -> tuple[IPv4Network, ...]:

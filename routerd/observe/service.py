@@ -80,6 +80,7 @@ class ObserveService:
         self._monitor: Watch | None = None
         self._wanted: frozenset[str] = frozenset()
         self._vpns: dict[str, str] = {}
+        self._subnets: tuple[IPv4Network, ...] = ()
         self._interfaces: dict[str, Interface] = {}
         self._gateways: tuple[DefaultGateway, ...] = ()
         self._known: dict[str, VpnFacts] = {}
@@ -93,9 +94,12 @@ class ObserveService:
         self.facts = Facts()
         """The latest facts; read only."""
 
-    def configure(self, interfaces: Collection[str], vpns: Mapping[str, str]) -> None:
+    def configure(
+        self, interfaces: Collection[str], vpns: Mapping[str, str], subnets: Collection[IPv4Network] = ()
+    ) -> None:
         """Observe these interfaces, and these vpns (name to interface; its interface is observed as well).
 
+        `subnets` are networks of the site that are on none of the interfaces.
         May be called again at any time; while `run` runs, new facts follow by themselves.
         """
         kept = {name for name, interface in vpns.items() if self._vpns.get(name) == interface}
@@ -103,6 +107,7 @@ class ObserveService:
         self._unreadable = {name: error for name, error in self._unreadable.items() if name in kept}
         self._unread_times = {name: times for name, times in self._unread_times.items() if name in kept}
         self._vpns = dict(vpns)
+        self._subnets = tuple(subnets)
         self._wanted = frozenset(interfaces) | frozenset(vpns.values())
         self._changed.set()
 
@@ -234,11 +239,14 @@ class ObserveService:
                 device = await self._read(interface)
             except WireGuardError as error:
                 self._unread(name, interface, error)
+                if not error.hung:
+                    # To wait costs nothing. To read a flood of nonsense does.
+                    self._took = max(self._took, asyncio.get_running_loop().time() - begin)
                 return
             self._took = max(self._took, asyncio.get_running_loop().time() - begin)
             if self._vpns.get(name) == interface:
                 devices[name] = device
-                known = replace(vpn_facts(device), last=self._last(name))
+                known = replace(vpn_facts(device, self._site()), last=self._last(name))
                 if known != self._known.get(name):
                     self._known[name] = known
                 if self._unreadable.pop(name, None) is not None:
@@ -247,6 +255,12 @@ class ObserveService:
         await asyncio.gather(*(read(name, interface) for name, interface in vpns.items()))
         self._remember()
         return devices
+
+    def _site(self) -> list[IPv4Network]:
+        """The networks of the site, in which a peer may be now as well."""
+        tunnels = set(self._vpns.values())
+        lans = [found for name, found in self._interfaces.items() if name not in tunnels]
+        return [*self._subnets, *(address.network for lan in lans for address in lan.addresses)]
 
     def _last(self, name: str) -> tuple[IPv4Network, ...]:
         known = self._known.get(name)

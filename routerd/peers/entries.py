@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from routerd.config.probes import probing
-from routerd.model import Network, ProbeTarget, WireGuardPeer
+from routerd.model import Address, Network, ProbeTarget, WireGuardPeer
 from routerd.peers.sends import link_of
 from routerd.peers.status import Status
 from routerd.reports import Evidence, PeerReport
@@ -62,11 +62,23 @@ class Entry:
         return peer.rx_bytes - before.rx_bytes > own
 
 
+def probe_of(target: ProbeTarget) -> tuple[str, Address] | None:
+    """What a state found by probes stands for: their kind and address; None where handshakes decide."""
+    return None if link_of(target) is None or target.address is None else (target.kind, target.address)
+
+
 def renewed(earlier: Entry | None, target: ProbeTarget, now: float) -> Entry:
-    """The entry of a configured target, which goes on with what was known of the same peer."""
+    """The entry of a configured target, which goes on with what was known of the same peer.
+
+    What other probes found says nothing about this one's: then the state is unknown until it is measured.
+    """
     if earlier is None:
         return Entry(target, True, Status(since=now))
-    return replace(earlier, target=target, listed=True, handshake=None, is_out=False)
+    made = replace(earlier, target=target, listed=True, handshake=None, is_out=False)
+    if probe_of(earlier.target) != probe_of(target):
+        made.status = Status(since=now)
+        made.rtt = made.last_success = made.failure = None
+    return made
 
 
 def unlisted(vpn: str, interface: str, peer: WireGuardPeer, now: float) -> Entry:

@@ -12,6 +12,20 @@ _LONGEST_DELAY = 5.0
 GONE = frozenset({errno.ENODEV, errno.ENXIO, errno.EADDRNOTAVAIL})
 """The interface or its address does not exist: then its peers cannot be reached, and their probes fail."""
 
+
+def has_no_address(link: Link, error: int) -> bool:
+    """Whether errno `error` says that the interface has no address of this IP version that a probe could come from.
+
+    It never had to have one, so this says nothing about the peers: they are just not measured.
+    """
+    return error == errno.EADDRNOTAVAIL and link.interface is not None and link.source is None
+
+
+def says_gone(link: Link, error: int) -> bool:
+    """Whether errno `error` says that the peers behind the link cannot be reached."""
+    return error in GONE and not has_no_address(link, error)
+
+
 _HINTS = {
     errno.ENODEV: "Create the interface, or correct `interface`; routerd goes on by itself when it appears.",
     errno.EADDRNOTAVAIL: "Give the interface its address again; routerd goes on by itself.",
@@ -48,6 +62,9 @@ class Backoff:
 
 def problem(vpn: str, link: Link, error: int, reason: str) -> Problem:
     """What is shown for a vpn whose probes cannot be sent; `reason` is errno `error` in words."""
+    if has_no_address(link, error):
+        lack = (("interface", link.interface or "?"), ("version", str(link.version)))
+        return Problem("probe-no-address", f"vpn {vpn}", lack, (f"vpn {vpn}",))
     where = link.interface or "any interface"
     hint = _HINTS.get(error, "routerd tries again by itself; look at the interface and its address.")
     return Problem("probe-socket", f"vpn {vpn}", (("reason", f"{where}: {reason}"), ("hint", hint)), (f"vpn {vpn}",))

@@ -6,8 +6,8 @@ reachable say so: they return True when `reachable` of some peer has changed.
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from routerd.model import PeerChange, PeerKey, PeersPart, ProbeTarget, Problem, WireGuardDevice, WireGuardPeer
-from routerd.peers.entries import NO_ANSWER, Entry, renewed, report, unlisted
+from routerd.model import Address, PeerChange, PeerKey, PeersPart, ProbeTarget, Problem, WireGuardDevice, WireGuardPeer
+from routerd.peers.entries import NO_ANSWER, Entry, probe_of, renewed, report, unlisted
 from routerd.peers.flapping import Flaps
 from routerd.peers.handshakes import Handshakes
 from routerd.peers.matching import match
@@ -19,6 +19,9 @@ from routerd.reports import PeerReport, PeerState
 
 _SETTLED = frozenset((PeerState.UP, PeerState.STALE, PeerState.DOWN, PeerState.IDLE))
 """Coming from and going to the other states says something of the measuring, not of the peer."""
+
+_Identity = tuple[str, str | None, tuple[str, Address] | None]
+"""A vpn, a public key, and what is probed."""
 
 
 class Roster:
@@ -48,24 +51,36 @@ class Roster:
         return changed
 
     def update(self, changes: Iterable[PeerChange], now: float, unix_now: float) -> bool:
-        """Take over single targets: new, changed, or (None) gone; a new name of a known key keeps that one's state."""
+        """Take over single targets: new, changed, or (None) gone; what is renamed keeps the state of its probe."""
         changes = tuple(changes)
         before = self._measured()
         states = {key: self._entries.get(key) for key, _ in changes}
-        gone = {key: self._entries.pop(key) for key, target in changes if target is None and key in self._entries}
-        by_key = {(key[0], entry.public_key): entry for key, entry in (*self._entries.items(), *gone.items())}
+        left = self._left_by(changes)
         for key, target in changes:
             if target is None:
+                self._entries.pop(key, None)
                 self._forget(key)
                 continue
             earlier = self._entries.get(key)
             if earlier is None or not _same_peer(earlier, target):
-                earlier = by_key.get((target.vpn, target.public_key)) if target.public_key else None
+                earlier = left.get((target.vpn, target.public_key, probe_of(target))) if target.public_key else None
             self._entries[key] = renewed(earlier, target, now)
         for key, former in states.items():
             self._compare(key, former)
         self._see_all(self._devices, now, unix_now)
         return self._measured() != before
+
+    def _left_by(self, changes: Iterable[PeerChange]) -> dict[_Identity, Entry]:
+        """The entries whose names go, or come to stand for another peer, by what they stood for.
+
+        Of an entry that stays nobody inherits: several names may be behind one key, and each has its own probe.
+        """
+        left = [(key[0], entry) for key, entry in self._entries.items() if not entry.listed]
+        for key, target in changes:
+            entry = self._entries.get(key)
+            if entry is not None and (target is None or not _same_peer(entry, target)):
+                left.append((key[0], entry))
+        return {(vpn, entry.public_key, probe_of(entry.target)): entry for vpn, entry in left}
 
     def observed(self, devices: Mapping[str, WireGuardDevice], now: float, unix_now: float) -> bool:
         """Take over the devices that can be read now, by vpn."""

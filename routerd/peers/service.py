@@ -13,7 +13,7 @@ from routerd.peers.asking_service import Asking
 from routerd.peers.connect_service import Connects
 from routerd.peers.echo import Reply
 from routerd.peers.icmp_service import IcmpDoors
-from routerd.peers.links import GONE, problem, shown
+from routerd.peers.links import has_no_address, problem, says_gone, shown
 from routerd.peers.moves import event_of, is_notable, text_of
 from routerd.peers.probes import Probes
 from routerd.peers.roster import Roster
@@ -149,9 +149,10 @@ class PeersService:
         }
 
     def checks(self) -> tuple[Check, ...]:
-        """One check: whether every probe socket that is needed is open. Never a peer's state."""
-        closed = (link for link, door in self._doors.doors.items() if door.socket is None)
-        missing = sorted({link.interface or "any interface" for link in (*closed, *self._connects.errors)})
+        """One check: whether every probe socket that is needed and possible is open. Never a peer's state."""
+        closed = [(door.link, door.backoff.error) for door in self._doors.doors.values() if door.socket is None]
+        broken = [link for link, error in (*closed, *self._connects.errors.items()) if not has_no_address(link, error)]
+        missing = sorted({link.interface or "any interface" for link in broken})
         if not self._running:
             return (Check(self.name, False, "not started"),)
         return (Check(self.name, not missing, f"no probe socket on {', '.join(missing)}" if missing else ""),)
@@ -208,7 +209,7 @@ class PeersService:
         except OSError as failed:
             self._failed(send, now, os.strerror(failed.errno or 0))
             return
-        if error in GONE:
+        if says_gone(send.link, error):
             self._failed(send, now, os.strerror(error))
         elif error or not self._is_ready(send):
             self._probes.not_sent(send.key, now)

@@ -1,6 +1,21 @@
-"""The interfaces of this machine and their IPv4 addresses, read once from the kernel."""
+"""The interfaces of this machine and their addresses, read once from the kernel."""
 
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv6Interface
+
+_IF_INET6 = "/proc/net/if_inet6"
+_GLOBAL_SCOPE = "00"
+_UNUSABLE = 0x08 | 0x40  # duplicate, tentative
+
+
+def ipv6_addresses(interface: str) -> tuple[IPv6Interface, ...]:
+    """The usable IPv6 addresses of an interface, global ones before link-local ones; raises OSError."""
+    found = []
+    with open(_IF_INET6, encoding="ascii") as lines:
+        for line in lines:
+            digits, _, prefix, scope, flags, name = line.split()
+            if name == interface and not int(flags, 16) & _UNUSABLE:
+                found.append((scope != _GLOBAL_SCOPE, int(digits, 16), int(prefix, 16)))
+    return tuple(IPv6Interface((number, prefix)) for _, number, prefix in sorted(found))
 
 
 def interface_addresses() -> dict[str, tuple[IPv4Interface, ...]]:

@@ -73,8 +73,8 @@ class DhcpSockets:
         packet.bind((self.interface, _ETH_P_NONE))
         return packet
 
-    def receive(self, descriptor: int) -> tuple[bytes, bytes, str]:
-        """One datagram from one of `filenos`: payload, the address it was sent to, and who sent it.
+    def receive(self, descriptor: int) -> tuple[bytes, bytes, tuple[str, int]]:
+        """One datagram from one of `filenos`: payload, the address it was sent to, address and port that sent it.
 
         Raises OSError, also if there is none.
         """
@@ -84,7 +84,7 @@ class DhcpSockets:
         for level, kind, data in ancillary:
             if level == socket.IPPROTO_IP and kind == _IP_PKTINFO and len(data) >= _PKTINFO.size:
                 destination = data[8:12]
-        return payload, destination, source[0]
+        return payload, destination, source
 
     def send_datagram(self, payload: bytes, address: str, port: int) -> None:
         """Send by UDP from this server's address; the kernel finds the hardware address. Raises OSError."""

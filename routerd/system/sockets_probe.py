@@ -7,12 +7,11 @@ import socket
 import struct
 from ipaddress import IPv4Address, IPv6Address
 
+from routerd.system.addresses import ipv6_addresses
+
 Address = IPv4Address | IPv6Address
 
 _SIOCGIFADDR = 0x8915
-_IF_INET6 = "/proc/net/if_inet6"
-_GLOBAL_SCOPE = "00"
-_UNUSABLE = 0x08 | 0x40  # duplicate, tentative
 
 
 def bind(opened: socket.socket, interface: str | None, source: Address | None) -> Address | None:
@@ -54,12 +53,7 @@ def _own_ipv4(interface: str) -> IPv4Address:
 
 def _own_ipv6(interface: str) -> IPv6Address:
     socket.if_nametoindex(interface)
-    found = []
-    with open(_IF_INET6, encoding="ascii") as lines:
-        for line in lines:
-            digits, _, _, scope, flags, name = line.split()
-            if name == interface and not int(flags, 16) & _UNUSABLE:
-                found.append((scope != _GLOBAL_SCOPE, int(digits, 16)))
+    found = ipv6_addresses(interface)
     if not found:
         raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-    return IPv6Address(min(found)[1])
+    return found[0].ip

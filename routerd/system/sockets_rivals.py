@@ -1,13 +1,12 @@
 """The socket that asks for other DHCP servers on one interface and hears what servers say to clients."""
 
-import ctypes
 import errno
 import os
 import socket
-import struct
+
+from routerd.system.packet_filter import attach_filter
 
 _SO_BINDTODEVICE = getattr(socket, "SO_BINDTODEVICE", 25)
-_SO_ATTACH_FILTER = getattr(socket, "SO_ATTACH_FILTER", 26)
 _ETH_P_IP = 0x0800
 _BROADCAST_MAC = b"\xff" * 6
 
@@ -37,17 +36,11 @@ class RivalSocket:
         try:
             if socket.if_nametoindex(interface) != index:
                 raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
-            self._attach()
+            attach_filter(self._socket, _FILTER)
             self._socket.bind((interface, _ETH_P_IP))
         except BaseException:
             self._socket.close()
             raise
-
-    def _attach(self) -> None:
-        code = b"".join(struct.pack("=HBBI", *instruction) for instruction in _FILTER)
-        buffer = ctypes.create_string_buffer(code, len(code))
-        program = struct.pack("@HP", len(_FILTER), ctypes.addressof(buffer))
-        self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
     def send(self, packet: bytes) -> None:
         """Broadcast a packet on the LAN; this machine's own servers do not hear it."""

@@ -1,4 +1,4 @@
-"""The certificate that HTTP is served with: loaded, watched for changes, and replaced under running servers."""
+"""The certificate that HTTP is served with: loaded, watched for changes, and replaced for new connections."""
 
 import os
 import ssl
@@ -21,7 +21,11 @@ class Certificate:
     def __init__(self, certificate: str, key: str) -> None:
         self.files = (certificate, key)
         self.context: ssl.SSLContext | None = None
-        """What servers use: the last certificate that was good, None while there was none."""
+        """For the next connection: of the last certificate that was good, None while there was none.
+
+        Another one with each certificate: OpenSSL keeps one certificate for each type of key in a context, so that an
+        old one of another type would stay in use beside the new one.
+        """
         self.error: TlsError | None = None
         self._stamp: Stamp | None = None
 
@@ -32,12 +36,7 @@ class Certificate:
             return False
         self._stamp = stamp
         try:
-            # First in a context of its own: half of a bad pair must not get into the one that is in use.
-            fresh = _load(*self.files)
-            if self.context is None:
-                self.context = fresh
-            else:
-                self.context.load_cert_chain(*self.files, password=_no_password)
+            self.context = _load(*self.files)
         except (OSError, ValueError) as error:
             self.error = _explain(error, *self.files)
         else:
@@ -71,7 +70,9 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
 
 def _explain(error: OSError | ValueError, certificate: str, key: str) -> TlsError:
     if isinstance(error, ssl.SSLError):
-        reason = "the key does not belong to it" if "MISMATCH" in (error.reason or "") else "it is no PEM file of both"
+        # A key of another type than the certificate's is put beside it first: then no certificate is found for it.
+        foreign = "MISMATCH" in (error.reason or "") or error.reason == "NO_CERTIFICATE_ASSIGNED"
+        reason = "the key does not belong to it" if foreign else "it is no PEM file of both"
         check = f"openssl x509 -in {certificate} -noout -subject; openssl pkey -in {key} -noout"
         return TlsError(reason, f"Look at both with: {check}.")
     if isinstance(error, OSError):

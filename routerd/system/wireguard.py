@@ -18,7 +18,8 @@ from routerd.system.wireguard_text import TextError, complete, parse_device
 SOCKET_DIRECTORY = "/var/run/wireguard"
 
 _TIMEOUT = 2.0
-_LARGEST = 64 << 20
+_LARGEST = 16 << 20
+"""20,000 peers with a dozen AllowedIPs each; more is no WireGuard but a flood, and a router has little memory."""
 _CHUNK = 256 << 10
 _LONG = 64 << 10
 
@@ -33,15 +34,16 @@ class Kinds(Protocol):
 class WireGuardError(Exception):
     """The device cannot be read. `reason` says why, `hint` what to do; neither holds any part of the answer.
 
-    `missing` is True where the interface does not exist in this network namespace.
+    `missing` is True where the interface does not exist in this network namespace, `hung` where there was no answer.
     """
 
-    def __init__(self, interface: str, reason: str, hint: str, missing: bool = False) -> None:
+    def __init__(self, interface: str, reason: str, hint: str, missing: bool = False, hung: bool = False) -> None:
         super().__init__(f"{interface}: {reason}")
         self.interface = interface
         self.reason = reason
         self.hint = hint
         self.missing = missing
+        self.hung = hung
 
 
 async def read_device(
@@ -88,6 +90,7 @@ async def _read(
             interface,
             f"no answer within {timeout:g} s",
             f"Look at the program that runs {interface} and at its socket {path}: wg show {interface}",
+            hung=True,
         )
     except NetlinkError as error:
         return WireGuardError(interface, error.reason, "routerd tries again by itself.")
@@ -129,7 +132,9 @@ async def _read_userspace(interface: str, path: str) -> WireGuardDevice | WireGu
         return _socket_error(interface, path, error.errno or errno.EIO)
     if answer is None:
         return WireGuardError(
-            interface, f"the answer at {path} is longer than 64 MiB", f"Restart the program that runs {interface}."
+            interface,
+            f"the answer at {path} is longer than {_LARGEST >> 20} MiB",
+            f"Restart the program that runs {interface}.",
         )
     try:
         # Hundreds of peers take tens of milliseconds, in which DHCP must go on.

@@ -1,19 +1,26 @@
 """The answer of a userspace WireGuard to "get=1": lines of key=value, a device's first, then each peer's.
 
-Secret keys are skipped where they stand; no text of a line ever gets into an error.
+Preshared keys are skipped where they stand. Of the private key the public one is made where it stands, because the
+protocol does not tell that, and nothing else is kept. No text of a line ever gets into an error.
 """
 
+import os
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from hashlib import blake2b
 from ipaddress import ip_network
 
 from routerd.model import Network, WireGuardDevice, WireGuardPeer
+from routerd.system.curve25519 import public_key
 
-SECRET = frozenset((b"private_key", b"preshared_key"))
+_PRIVATE, _PRESHARED = b"private_key", b"preshared_key"
+SECRET = frozenset((_PRIVATE, _PRESHARED))
 
 _LONGEST_LINE = 1024
+_MOST_LINES = 1 << 19
+"""20,000 peers with sixteen AllowedIPs each."""
 _LINES_AT_ONCE = 1024
 _UINT64 = (1 << 64) - 1
 
@@ -29,11 +36,12 @@ class TextError(ValueError):
 class _Peer:
     """A peer while its lines are read."""
 
-    __slots__ = ("allowed_ips", "endpoint", "numbers", "public_key")
+    __slots__ = ("allowed_ips", "endpoint", "is_preshared", "numbers", "public_key")
 
     def __init__(self, public_key: str, before: WireGuardPeer | None) -> None:
         """`before` is what was said of the same peer already: its networks are joined, its later numbers hold."""
         self.public_key = public_key
+        self.is_preshared = False
         self.numbers: dict[bytes, int] = {}
         self.endpoint: str | None = None
         self.allowed_ips: dict[Network, None] = {}
@@ -87,7 +95,7 @@ def parse_device(
     Keys that the protocol does not have (yet) are skipped. Numbers must be in their range. `is_given_up` is asked now
     and then: whether nobody waits for the result any more.
     """
-    listen_port, peer, ended = 0, None, False
+    own_key, listen_port, peer, ended = None, 0, None, False
     peers: dict[str, WireGuardPeer] = {}
     for at, key, value in _lines(answer):
         if not at % _LINES_AT_ONCE and is_given_up():
@@ -99,6 +107,10 @@ def parse_device(
             if code:
                 raise TextError(f"the device answered with error {code}", code)
             ended = True
+        elif key == _PRIVATE:
+            if own_key is not None:
+                raise TextError(f"line {at}: private_key comes a second time")
+            own_key = value.decode("ascii")
         elif key == b"public_key":
             if peer is not None:
                 peers[peer.public_key] = peer.value()
@@ -113,13 +125,16 @@ def parse_device(
         raise TextError("the answer was cut: it has no errno line")
     if peer is not None:
         peers[peer.public_key] = peer.value()
-    return WireGuardDevice(interface, None, listen_port, tuple(peers.values()))
+    return WireGuardDevice(interface, own_key or None, listen_port, tuple(peers.values()))
 
 
 def _lines(answer: bytes | bytearray) -> Iterator[tuple[int, bytes, bytes]]:
+    """The number, key and value of each line: of a private key the public one, of a preshared key none."""
     start, number = 0, 0
     while start < len(answer):
         number += 1
+        if number > _MOST_LINES:
+            raise TextError(f"more than {_MOST_LINES} lines")
         end = answer.find(b"\n", start)
         if end < 0:
             raise TextError(f"line {number}: the answer was cut")
@@ -128,15 +143,21 @@ def _lines(answer: bytes | bytearray) -> Iterator[tuple[int, bytes, bytes]]:
         equals = answer.find(b"=", start, end)
         if equals >= 0:
             key = bytes(answer[start:equals])
-            if key not in SECRET:
-                yield number, key, bytes(answer[equals + 1 : end])
+            if key == _PRIVATE:
+                yield number, key, _own_public_key(number, bytes(answer[equals + 1 : end]))
+            else:
+                yield number, key, b"" if key == _PRESHARED else bytes(answer[equals + 1 : end])
         elif end > start:
             raise TextError(f"line {number}: key=value expected")
         start = end + 1
 
 
 def _peer_line(peer: _Peer, at: int, key: bytes, value: bytes) -> None:
-    if key in _PEER_NUMBERS:
+    if key == _PRESHARED:
+        if peer.is_preshared:
+            raise TextError(f"line {at}: preshared_key comes a second time")
+        peer.is_preshared = True
+    elif key in _PEER_NUMBERS:
         peer.numbers[key] = _number(at, key, value, _PEER_NUMBERS[key])
     elif key == b"endpoint":
         peer.endpoint = _text(at, key, value)
@@ -171,7 +192,30 @@ def _text(at: int, key: bytes, value: bytes) -> str:
 
 
 def _key(at: int, value: bytes) -> str:
-    if len(value) != 64 or value.strip(b"0123456789abcdefABCDEF"):
-        raise TextError(f"line {at}: public_key: 64 hexadecimal digits expected")
     # One copy of each key, however often the device is read.
-    return sys.intern(b64encode(bytes.fromhex(value.decode("ascii"))).decode("ascii"))
+    return sys.intern(b64encode(_digits(at, "public_key", value)).decode("ascii"))
+
+
+def _digits(at: int, name: str, value: bytes) -> bytes:
+    if len(value) != 64 or value.strip(b"0123456789abcdefABCDEF"):
+        raise TextError(f"line {at}: {name}: 64 hexadecimal digits expected")
+    return bytes.fromhex(value.decode("ascii"))
+
+
+_MOST_OWN_KEYS = 64
+_pepper = os.urandom(16)
+_own_keys: dict[bytes, bytes] = {}
+"""Public keys by a hash of the private ones, from which nobody gets back: making one takes a millisecond."""
+
+
+def _own_public_key(at: int, value: bytes) -> bytes:
+    """The public key of a private one in base64; empty for no key, which is all zeros."""
+    private = _digits(at, "private_key", value)
+    name = blake2b(private, key=_pepper, digest_size=32).digest()
+    found = _own_keys.get(name)
+    if found is None:
+        found = b64encode(public_key(private)) if any(private) else b""
+        if len(_own_keys) >= _MOST_OWN_KEYS:
+            _own_keys.clear()
+        _own_keys[name] = found
+    return found

@@ -16,7 +16,17 @@ from routerd.api.sources import ConfigReport, ReloadResult, Sources
 from routerd.config.model import Http
 from routerd.events import EventLog
 from routerd.model import Route, RouteState, WireGuardDevice
-from routerd.reports import Check, LeaseReport, PeerReport, PeerState, ProblemReport, Released
+from routerd.reports import (
+    Check,
+    HostLease,
+    HostReport,
+    LeaseReport,
+    PeerReport,
+    PeerState,
+    ProblemReport,
+    Released,
+    ReturnPath,
+)
 
 AT = 1795341600.0
 KEY = "Ab/+d9mV4lKqvA7wU1nq0c5b0hY2m7k3D1Jtq7v9S1E="
@@ -34,12 +44,20 @@ def lease(number: int) -> LeaseReport:
     return LeaseReport(address, "02:00:00:00:00:01", None, None, "eth0", "bound", AT, AT + 3600)
 
 
+def host(report: LeaseReport) -> HostReport:
+    known = (report.address, report.mac, report.hostname, report.lan)
+    lease_of = HostLease(report.expires, routes_current=True)
+    return HostReport(*known, lease_of, True, ReturnPath.UNKNOWN, None, "site-gateway", False, report.starts)
+
+
 @dataclass
 class Daemon:
     """What stands behind the sources."""
 
     peers: tuple[PeerReport, ...] = (peer("endpoint-a", PeerState.UP, KEY), peer("gone", PeerState.DOWN))
     leases: int = 3
+    hosts: tuple[HostReport, ...] = ()
+    """Beside one for each lease."""
     checks: tuple[Check, ...] = (Check("dhcp eth0", True),)
     broken_after: int | None = None
     events: EventLog | None = None
@@ -59,6 +77,7 @@ class Daemon:
             peers=lambda: self.peers,
             routes=lambda: self.routes,
             leases=self._leases,
+            hosts=lambda: (*map(host, self._leases()), *self.hosts),
             problems=lambda: self.problems,
             checks=lambda: self.checks,
             status=lambda: self.services,

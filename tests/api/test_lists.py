@@ -32,7 +32,7 @@ def _daemon() -> Daemon:
     return Daemon(peers=tuple(peers), leases=7, problems=tuple(problems), routes=tuple(routes))
 
 
-@pytest.mark.parametrize("key", ["peers", "routes", "leases", "problems"])
+@pytest.mark.parametrize("key", ["peers", "routes", "leases", "hosts", "problems"])
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
 def test_the_parts_make_the_whole(key: str, limit: int) -> None:
     async def test(client: Client) -> None:
@@ -83,6 +83,7 @@ def test_a_part_goes_on_where_its_last_row_is_gone() -> None:
         "problems?after=1",
         "problems?after=a%09b%09c%09d%09e",
         "leases?after=%00",
+        "hosts?after=nonsense",
         "leases?limit=%31%00",
         "peers?limit=1e1",
         "peers?limit=" + "9" * 5000,
@@ -99,7 +100,7 @@ def test_bad_values_are_400(query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/peers", "/v1/peers?limit=2", "/v1/routes", "/v1/leases", "/v1/problems", "/v1/peers/b"]
+    "path", ["/v1/peers", "/v1/peers?limit=2", "/v1/routes", "/v1/leases", "/v1/hosts", "/v1/problems", "/v1/peers/b"]
 )
 def test_what_is_known_is_304(path: str) -> None:
     daemon = _daemon()

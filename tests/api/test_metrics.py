@@ -1,16 +1,18 @@
 """`/metrics`: names and labels as dashboards use them, clean by promtool, and no burden for the event loop."""
 
 import asyncio
-import re
 import shutil
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from routerd.api import metrics
 from routerd.model import WireGuardDevice, WireGuardPeer
@@ -30,13 +32,16 @@ def _daemon() -> Daemon:
     unknown = peer("far", PeerState.UNKNOWN)._replace(vpn="remote")
     down = peer("gone", PeerState.DOWN)._replace(vpn="remote", failures=4)
     counters = {"pkt4-received": 9, "pkt4-discover-received": 5, "pkt4-offer-sent": 4, "pkt4-parse-failed": 1}
+    counters |= {"reclaimed-leases": 0, "v4-allocation-fail": 0, "conflict-probe-sent": 3}
+    routes = {"handed_out": 1, "leases": 43, "current": 41, "accepting": 40, "not_accepting": 2, "unknown": 1}
+    subnet = {"subnet": "10.0.0.0/24", "total-addresses": 100, "assigned-addresses": 44, "declined-addresses": 1}
     return Daemon(
         peers=(up, unknown, down),
         leases=3,
         devices={"vpn": device},
         problems=(ProblemReport("peer-down", "peer gone", "warning", "t", "m", AT),),
         services={
-            "dhcp": {"counters": counters},
+            "dhcp": {"counters": counters, "lans": [{"lan": "eth0", "routes": routes, "subnets": [subnet]}]},
             "process": {"resident_bytes": 50_000_000, "open_files": 20, "tasks": 12},
         },
     )
@@ -69,6 +74,16 @@ routerd_dhcp_messages_total{{direction="received",type="discover"}} 5.0
 routerd_dhcp_messages_total{{direction="sent",type="offer"}} 4.0
 routerd_dhcp_packets_total{{direction="received"}} 9.0
 routerd_dhcp_incidents_total{{kind="pkt4-parse-failed"}} 1.0
+routerd_dhcp_incidents_total{{kind="v4-allocation-fail"}} 0.0
+routerd_dhcp_lease_changes_total{{kind="reclaimed-leases"}} 0.0
+routerd_dhcp_conflicts_total{{kind="probe-sent"}} 3.0
+routerd_leases_routes_current{{lan="eth0"}} 41.0
+routerd_leases_asking_for_routes{{asking="yes",lan="eth0"}} 40.0
+routerd_leases_asking_for_routes{{asking="no",lan="eth0"}} 2.0
+routerd_leases_asking_for_routes{{asking="unknown",lan="eth0"}} 1.0
+routerd_dhcp_addresses{{kind="total",lan="eth0",subnet="10.0.0.0/24"}} 100.0
+routerd_dhcp_addresses{{kind="assigned",lan="eth0",subnet="10.0.0.0/24"}} 44.0
+routerd_dhcp_addresses{{kind="declined",lan="eth0",subnet="10.0.0.0/24"}} 1.0
 process_start_time_seconds 1.7953416e+09
 process_resident_memory_bytes 5e+07
 process_open_fds 20.0
@@ -119,12 +134,23 @@ def test_promtool_has_no_complaint() -> None:
 
 
 def test_every_series_is_there_once() -> None:
+    daemon = _daemon()
+    # Several names behind one peer of a device, and the same key on another device.
+    named = [daemon.peers[0]._replace(name=name) for name in ("b", "c")]
+    daemon.peers = (*daemon.peers, *named, daemon.peers[0]._replace(vpn="vpn2"))
+    daemon.devices = {**daemon.devices, "vpn2": replace(daemon.devices["vpn"], interface="wg1")}
+
     async def test(client: Client) -> None:
         text = (await client.ask("/metrics")).body.decode()
-        series = re.findall(r"^([^#].*) \S+$", text, re.MULTILINE)
-        assert len(series) == len(set(series)) > 20
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        series = [(sample.name, *sorted(sample.labels.items())) for sample in samples]
+        assert sorted(set(series)) == sorted(series)
+        names = Counter(sample.name for sample in samples)
+        assert names["wireguard_peer_receive_bytes_total"] == names["wireguard_peer_info"] == 2
+        assert [s.labels["name"] for s in samples if s.name == "wireguard_peer_info"] == ['a "b"', 'a "b"']
+        assert names["wireguard_peer_up"] == 5
 
-    with_client(test, _daemon())
+    with_client(test, daemon)
 
 
 def test_at_most_a_few_scrapes_at_once() -> None:

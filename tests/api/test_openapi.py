@@ -23,13 +23,36 @@ from routerd.api.sources import ConfigReport, ReloadResult
 from routerd.config.fault import ConfigFault
 from routerd.events import EventLog
 from routerd.model import Event
-from routerd.reports import Check, Evidence, PeerReport, PeerState, ProblemReport, Released
+from routerd.reports import (
+    Check,
+    Evidence,
+    HostEvidence,
+    HostReport,
+    PeerReport,
+    PeerState,
+    ProblemReport,
+    Released,
+    ReturnPath,
+)
 from tests.api.scene import ANY, AT, KEY, Client, Daemon, peer, serving
 
 EXAMPLES = 12
 SKIPPED = ("/v1/events",)
 """Endless answers."""
 
+HOST = HostReport(
+    IPv4Address("10.0.1.1"),
+    None,
+    None,
+    "eth0",
+    None,
+    None,
+    ReturnPath.VIA_ROUTER,
+    HostEvidence("tcp", "02:00:00:00:00:01", AT),
+    "masquerade",
+    True,
+    None,
+)
 FAULT = ConfigFault("lan[0].interface", '"no such"', "must be an interface name", "correct it")
 
 
@@ -64,6 +87,7 @@ def populated(changes: _Changes) -> Daemon:
     return Daemon(
         peers=(*changes.peers.values(), peer("c/d é", PeerState.UNKNOWN)),
         leases=20,
+        hosts=(HOST,),
         checks=(Check("dhcp eth0", True), Check("api", True)),
         problems=(ProblemReport("peer-down", "peer gone", "warning", "text", "mend", AT, "x (y)"),),
         events=log,
@@ -164,6 +188,9 @@ ASKED = [
         ("/v1/peers/gone/health", "/v1/peers/{name}/health", 503),
         ("/v1/routes", "/v1/routes", 200),
         ("/v1/leases", "/v1/leases", 200),
+        ("/v1/hosts", "/v1/hosts", 200),
+        ("/v1/hosts?after=10.0.0.19", "/v1/hosts", 200),
+        ("/v1/hosts?limit=0", "/v1/hosts", 400),
         ("/v1/leases?after=x", "/v1/leases", 400),
         ("/v1/problems", "/v1/problems", 200),
         ("/v1/status", "/v1/status", 200),

@@ -342,7 +342,7 @@ def test_a_unix_socket_that_was_removed_is_made_anew(tmp_path: Path, monkeypatch
     async def main() -> None:
         async with serving(Daemon(), f"unix:{path}") as service:
             path.unlink()
-            await until(path.exists)
+            await until(lambda: path.exists() and bool(service.addresses()))
             assert (await Client(service, f"unix:{path}").ask("/livez")).status == 200
         assert not path.exists()
 

@@ -19,10 +19,14 @@ from tests.api.scene import ANY, AT, Client, Daemon, serving, until
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
 
 
-def make(directory: Path, name: str) -> tuple[str, str]:
+EC = ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+RSA = ("rsa:2048",)
+
+
+def make(directory: Path, name: str, key_type: tuple[str, ...] = EC) -> tuple[str, str]:
     """A self-signed certificate for 127.0.0.1 with this common name, and its key."""
     certificate, key = str(directory / f"{name}.crt"), str(directory / f"{name}.key")
-    argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    argv = ["openssl", "req", "-x509", "-newkey", *key_type, "-nodes"]
     argv += ["-keyout", key, "-out", certificate, "-days", "2", "-subj", f"/CN={name}"]
     argv += ["-addext", "subjectAltName=IP:127.0.0.1"]
     subprocess.run(argv, check=True, capture_output=True, timeout=30)
@@ -42,6 +46,12 @@ async def ask(client: Client, authority: str, settle: ssl.TLSVersion | None = No
     writer.close()
     await writer.wait_closed()
     return version, answer
+
+
+async def kept(client: Client, authority: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """An encrypted connection that stays open."""
+    assert isinstance(client.address, tuple)
+    return await asyncio.open_connection(*client.address[:2], ssl=ssl.create_default_context(cafile=authority))
 
 
 def shown(service: ApiService) -> list[str]:
@@ -83,9 +93,12 @@ def test_old_versions_are_refused(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_renewed_certificate_is_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("key_types", [(EC, EC), (EC, RSA), (RSA, EC), (RSA, RSA)])
+def test_a_renewed_certificate_is_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key_types: tuple[tuple[str, ...], tuple[str, ...]]
+) -> None:
     monkeypatch.setattr(service_module, "_LOOK_EVERY", 0.05)
-    first, second = make(tmp_path, "one"), make(tmp_path, "two")
+    first, second = make(tmp_path, "one", key_types[0]), make(tmp_path, "two", key_types[1])
     used = (str(tmp_path / "used.crt"), str(tmp_path / "used.key"))
 
     def install(pair: tuple[str, str]) -> None:
@@ -98,6 +111,7 @@ def test_a_renewed_certificate_is_taken_over(tmp_path: Path, monkeypatch: pytest
         async with serving(Daemon(), ANY, tls=used) as service:
             client = Client(service, ANY)
             await ask(client, first[0])
+            reader, writer = await kept(client, first[0])
             shutil.copy(second[0], used[0])
             await until(lambda: bool(service.problems()))
             assert "the key does not belong to it; the one from before is in use" in shown(service)[0]
@@ -107,6 +121,10 @@ def test_a_renewed_certificate_is_taken_over(tmp_path: Path, monkeypatch: pytest
             await ask(client, second[0])
             with pytest.raises(ssl.SSLError):
                 await ask(client, first[0])
+            # Connections from before go on.
+            writer.write(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 200")
+            writer.transport.abort()
             os.unlink(used[1])
             await until(lambda: bool(service.problems()))
             await ask(client, second[0])

@@ -1,13 +1,25 @@
 """Each report becomes exactly the JSON that the interface promises."""
 
 import math
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
 from routerd.api import views
 from routerd.model import Route, RouteState
-from routerd.reports import Check, Evidence, LeaseReport, PeerReport, PeerState, ProblemReport
+from routerd.reports import (
+    Check,
+    Evidence,
+    HostEvidence,
+    HostLease,
+    HostReport,
+    LeaseReport,
+    PeerReport,
+    PeerState,
+    ProblemReport,
+    ReturnPath,
+)
 
 AT = 1795341600.0  # 2026-11-22T10:00:00Z
 KEY = "Ab/+d9mV4lKqvA7wU1nq0c5b0hY2m7k3D1Jtq7v9S1E="
@@ -94,7 +106,36 @@ def test_lease() -> None:
         "state": "bound",
         "starts": "2026-11-22T10:00:00Z",
         "expires": None,
+        "accepts_routes": None,
+        "routes_current": None,
     }
+    known = views.lease(replace(report, accepts_routes=False, routes_current=True))
+    assert (known["accepts_routes"], known["routes_current"]) == (False, True)
+
+
+def test_host() -> None:
+    known = (IPv4Address("192.168.200.22"), "02:00:00:00:00:aa", "b", "eth0")
+    lease = HostLease(AT + 3600, routes_current=False)
+    report = HostReport(*known, lease, False, ReturnPath.UNKNOWN, None, "site-gateway", False, AT)
+    assert views.host(report) == {
+        "address": "192.168.200.22",
+        "mac": "02:00:00:00:00:aa",
+        "hostname": "b",
+        "lan": "eth0",
+        "lease": {"expires": "2026-11-22T11:00:00Z", "routes_current": False},
+        "accepts_routes": False,
+        "return_path": "unknown",
+        "evidence": None,
+        "strategy": "site-gateway",
+        "pinned": False,
+        "since": "2026-11-22T10:00:00Z",
+    }
+    measured = HostEvidence("tcp", "02:00:00:00:00:01", AT)
+    shown = views.host(report._replace(lease=None, evidence=measured, return_path=ReturnPath.LAN_ONLY, since=None))
+    assert shown["lease"] is shown["since"] is None
+    assert shown["return_path"] == "lan-only"
+    evidence = {"kind": "tcp", "next_hop_mac": "02:00:00:00:00:01", "at": "2026-11-22T10:00:00.000Z"}
+    assert shown["evidence"] == evidence
 
 
 def test_problem() -> None:

@@ -6,11 +6,11 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import http, peers, start
+from tests.bench import dhcp, http, peers, start
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
-SECTIONS = {"start": start.measure, "http": http.measure, "peers": peers.measure}
+SECTIONS = {"start": start.measure, "dhcp": dhcp.measure, "http": http.measure, "peers": peers.measure}
 
 
 def machine() -> str:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +21,7 @@ FIRST, LAST = "10.77.1.0", "10.77.250.255"
 ADDRESSES = 64_000
 LEASE_SECONDS = 36_000
 _PORT_67 = ":0043 "
+_IDLE = 0.003
 
 _ROUTERD = """
 [[vpn]]
@@ -47,6 +49,11 @@ store = "sqlite:{leases}/leases.db"
 [log]
 level = "warning"
 """
+
+
+def address(number: int) -> IPv4Address:
+    """The address of the lease of a client that holds one from the start."""
+    return IPv4Address(FIRST) + number
 
 
 class Wire:
@@ -105,10 +112,29 @@ class Server:
         assert self._process is not None
         return self._process.pid
 
+    def settle(self, limit: float = 5.0) -> None:
+        """Wait until the program has nothing to do any more; what it does beside serving when it starts is over."""
+        end, before = time.monotonic() + limit, self.cpu()
+        while time.monotonic() < end:
+            time.sleep(0.1)
+            now = self.cpu()
+            if now - before < _IDLE:
+                break
+            before = now
+
     def cpu(self) -> float:
         """Seconds that all its threads have computed so far, in the kernel too."""
+        return sum(self._threads().values())
+
+    def times(self) -> dict[str, float]:
+        """Seconds that its main thread ("loop") and its other threads ("threads") have computed so far."""
+        threads = self._threads()
+        main = threads.pop(str(self.pid), 0.0)
+        return {"loop": main, "threads": sum(threads.values())}
+
+    def _threads(self) -> dict[str, float]:
         tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
-        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+        return {task.parent.name: int(task.read_text().split()[0]) / 1e9 for task in tasks}
 
 
 def _routerd(run: Path, leases: Path) -> tuple[list[str], dict[str, str]]:
@@ -153,11 +179,3 @@ _COMMANDS: dict[str, Callable[[Path, Path], tuple[list[str], dict[str, str]]]] =
     "dnsmasq": _dnsmasq,
     "routerd": _routerd,
 }
-
-
-def wait_until_idle(server: Server, limit: float = 5.0) -> None:
-    """Returns when the server has computed nothing for a while."""
-    last, end = -1.0, time.monotonic() + limit
-    while (now := server.cpu()) != last and time.monotonic() < end:
-        last = now
-        time.sleep(0.1)

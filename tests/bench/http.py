@@ -22,6 +22,7 @@ from routerd.config.model import Http
 from routerd.dhcp.leases import BOUND, Row
 from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore
+from routerd.hosts.known import known_hosts
 from routerd.lab.lab import Lab
 from routerd.lab.wireguard import Peer, add_peers
 from routerd.model import WireGuardDevice, WireGuardPeer
@@ -118,6 +119,7 @@ def _service(directory: str) -> ApiService:
         peers=lambda: iter(peers),
         routes=lambda: (),
         leases=dhcp.report,
+        hosts=lambda: known_hosts(dhcp.report(), ()),
         problems=lambda: (),
         checks=lambda: (),
         status=dict,
@@ -151,7 +153,15 @@ async def _longest(path: str, target: str) -> float:
 async def _holds() -> dict[str, float]:
     """For each target the median of several runs."""
     sys.setswitchinterval(0.0005)
-    targets = ("/v1/leases", "/v1/leases?limit=100", "/v1/status", "/v1/peers", "/metrics")
+    targets = (
+        "/v1/leases",
+        "/v1/leases?limit=100",
+        "/v1/hosts",
+        "/v1/hosts?limit=100",
+        "/v1/status",
+        "/v1/peers",
+        "/metrics",
+    )
     with TemporaryDirectory() as directory:
         path = f"{directory}/routerd.sock"
         service = _service(directory)

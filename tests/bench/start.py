@@ -15,7 +15,7 @@ from tests.net.site import Site
 RUNS = 7
 MINUTE = 60.0
 
-_ASK = """
+ASK = """
 import select, socket, sys, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
@@ -38,7 +38,7 @@ def first_offer() -> float:
         site = Site(lab)
         site.write()
         site.example.b.ip("route add default dev lan0 scope link")
-        argv = [sys.executable, "-c", _ASK, message(1, flags=0x8000).hex()]
+        argv = [sys.executable, "-c", ASK, message(1, flags=0x8000).hex()]
         asker = site.example.b.popen(argv, name="asker", stdout=subprocess.PIPE)
         assert asker.stdout is not None
         assert asker.stdout.readline() == "asking\n"

@@ -42,6 +42,8 @@ def lease(number: int, **values: object) -> dict[str, Any]:
         "state": "bound",
         "starts": "2026-11-22T11:30:00Z",
         "expires": "2026-11-22T12:30:01Z",
+        "accepts_routes": True,
+        "routes_current": True if values.get("state", "bound") == "bound" else None,
         **values,
     }
 
@@ -63,18 +65,26 @@ ROUTE = {
 }
 
 
+def lan(name: str, leases: int = 43, current: int = 41, not_accepting: int = 2, handed_out: int = 1) -> dict[str, Any]:
+    """A LAN of `services.dhcp.lans`, as far as it is shown."""
+    counts = {"handed_out": handed_out, "leases": leases, "current": current}
+    rest = {"accepting": leases - not_accepting, "not_accepting": not_accepting, "unknown": 0}
+    return {"lan": name, "routes": {**counts, **rest}}
+
+
 def answers(
     peers: list[dict[str, Any]] | None = None,
     leases: list[dict[str, Any]] | None = None,
     problems: list[dict[str, Any]] | None = None,
     total: int | None = None,
+    lans: list[dict[str, Any]] | None = None,
 ) -> dict[str, tuple[int, Any]]:
     """The answers of a daemon that is well, by method and path."""
     peers, leases, problems = peers or [], leases or [], problems or []
     counts = {"peers": {}, "routes": {}, "problems": {}, "leases": {"bound": len(leases) if total is None else total}}
     status = {"version": "0.1.0", "started": "2026-11-22T07:00:00Z", "now": NOW, "uptime_s": 18000.5}
     return {
-        "GET /v1/status": (200, {**status, "counts": counts, "services": {}}),
+        "GET /v1/status": (200, {**status, "counts": counts, "services": {"dhcp": {"lans": lans or []}}}),
         "GET /readyz": (200, "ok\n"),
         "GET /v1/peers": (200, {"peers": peers}),
         "GET /v1/routes": (200, {"routes": [ROUTE]}),
@@ -119,7 +129,7 @@ def played(directory: Path, known: Answers) -> Iterator[Played]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = answer  # noqa: N815
+        do_GET = do_POST = do_DELETE = answer  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing is logged."""

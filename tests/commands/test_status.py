@@ -10,7 +10,7 @@ import pytest
 
 from routerd import cli
 from routerd.commands.words import unix
-from tests.commands.played import NOW, Answers, answers, lease, peer, played, problem
+from tests.commands.played import NOW, Answers, answers, lan, lease, peer, played, problem
 
 WHOLE = """\
 routerd 0.1.0, up 5 h, ready, 1 of 3 peers reachable (1 idle), 2 problems
@@ -26,10 +26,11 @@ Routes:
   10.0.0.0/24  192.168.200.2  lan0  dhcp      offered  vpn is behind 192.168.200.2
 
 Leases:
-  ADDRESS         MAC                HOSTNAME   LAN   STATE     EXPIRES
-  192.168.200.22  02:00:00:00:00:22  -          lan0  bound     in 30 min
-  192.168.200.23  02:00:00:00:00:23  bad�[31m�  lan0  released  5 s ago
-  192.168.200.24  02:00:00:00:00:24  host-24    lan0  bound     never
+  ADDRESS         MAC                HOSTNAME   LAN   STATE     EXPIRES    ROUTES
+  192.168.200.22  02:00:00:00:00:22  -          lan0  bound     in 30 min  current
+  192.168.200.23  02:00:00:00:00:23  bad�[31m�  lan0  released  5 s ago    -
+  192.168.200.24  02:00:00:00:00:24  host-24    lan0  bound     never      not asked
+  lan0: 1 of 2 leases have the current routes; 1 does not ask for routes (option 121)
 
 Problems:
   error: vpn vpn: the interface is missing (for 2 d)
@@ -48,13 +49,13 @@ def whole() -> dict[str, tuple[int, Any]]:
         lease(
             23, mac="02:00:00:00:00:23", hostname="bad\x1b[31m\u202e", state="released", expires="2026-11-22T11:59:55Z"
         ),
-        lease(24, mac="02:00:00:00:00:24", expires=None),
+        lease(24, mac="02:00:00:00:00:24", expires=None, accepts_routes=False, routes_current=False),
     ]
     problems = [
         problem("error", "vpn vpn", "vpn vpn: the interface is missing"),
         problem("warning", "peer gone", "peer gone: does not answer", "interface-missing (vpn vpn)"),
     ]
-    return answers([peer("endpoint-a"), down, idle], leases, problems)
+    return answers([peer("endpoint-a"), down, idle], leases, problems, lans=[lan("lan0", 2, 1, 1)])
 
 
 Run = Callable[..., tuple[int, str, str]]
@@ -106,7 +107,7 @@ def test_many_leases_are_cut_and_shown_whole_on_demand(run: Run) -> None:
     lines = run(known)[1].splitlines()
     table = lines[lines.index("Leases:") + 2 : lines.index("Problems: none") - 1]
     assert len(table) == 21
-    assert table[-1] == "  … and 30 more (routerd status --leases)"
+    assert table[-1] == "  … and 30 more (routerd leases)"
     assert len(run(known, "--leases")[1].splitlines()) == 52
     assert len(json.loads(run(known, "--leases", "--json")[1])["leases"]) == 50
 

@@ -250,7 +250,7 @@ ONE_FAULT = [
     (VPN + LAN + '[http]\ntls_key = "k"\ntls_cert = "/c"\n', "http.tls_key", "absolute path"),
     (VPN + LAN + '[leases]\nstore = "postgres:/x"\n', "leases.store", "must begin with sqlite:"),
     (VPN + LAN + '[leases]\nstore = "sqlite:leases.db"\n', "leases.store", "absolute path"),
-    (VPN + LAN + '[leases]\nsync = "bindings"\n', "leases.sync", 'use "always"'),
+    (VPN + LAN + '[leases]\nsync = "never"\n', "leases.sync", '"always", "bindings"'),
     (VPN + LAN + '[log]\nlevel = "trace"\n', "log.level", '"debug", "info"'),
     (VPN + LAN + "[log]\nformat = 1979-05-27\n", "log.format", "1979-05-27: must be one of"),
     # TOML itself
@@ -531,6 +531,7 @@ def test_a_subnet_takes_what_it_does_not_set_from_its_lan() -> None:
             'circuit_id = "70:31"\nmac = "02:00:00:00:00:01"',
             "lan[0].dhcp.subnet[0].reservation[0].circuit_id",
         ),
+        ('lease_time = "1h"', "conflict_probe = true", "lan[0].dhcp.subnet[0].conflict_probe"),
     ],
 )
 def test_faults_of_a_subnet(old: str, new: str, path: str) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from routerd.config.model import AddressRange, Dhcp
 from routerd.dhcp.leases import LeaseTable, Row
 from routerd.dhcp.message import Message, decode_message
-from routerd.dhcp.responder import Reply, Responder
+from routerd.dhcp.reply import Reply
+from routerd.dhcp.responder import Responder
 from routerd.model import DhcpPart, DhcpScope
 
 SERVER = IPv4Address("192.168.200.2")

@@ -64,8 +64,29 @@ def test_the_oldest_unanswered_offer_goes_to_the_next_client() -> None:
     t.offer(cl(A), 0, 0.0)
     t.offer(cl(B), 0, 1.0)
     assert t.offer(cl(C), 0, 2.0) == 50
-    assert t.bind(cl(A), 50, None, LEASE, 2.5) is None
+    assert t.bind(cl(D), 50, None, LEASE, 2.5) is None
     assert t.bind(cl(C), 50, None, LEASE, 2.5)
+    assert t.bind(cl(A), 50, None, LEASE, 2.5) is None
+
+
+def test_of_all_who_were_offered_an_address_the_first_to_ask_gets_it() -> None:
+    t = table(50, 50)
+    for number, client in enumerate((A, B, C)):
+        assert t.offer(cl(client), 0, float(number)) == 50
+    assert t.replaced_offers == 2
+    assert t.bind(cl(A), 50, None, LEASE, OFFER_SECONDS) is None  # its own offer is over by now
+    assert t.bind(cl(B), 50, None, LEASE, OFFER_SECONDS)
+    assert t.bind(cl(C), 50, None, LEASE, OFFER_SECONDS) is None
+
+
+def test_a_flood_of_discovers_leaves_a_client_the_time_to_ask() -> None:
+    t = table(50, 53)
+    honest = t.offer(cl(A), 0, 0.0)
+    assert honest is not None
+    for number in range(3000):
+        assert t.offer(cl(b"\1\2\2" + number.to_bytes(4, "big")), 0, number / 1000) is not None
+    assert t.bind(cl(A), honest, None, LEASE, 3.0)
+    assert t.bind(cl(A), honest, None, LEASE, 4.0)
 
 
 def test_a_full_pool_offers_nothing() -> None:

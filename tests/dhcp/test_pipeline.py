@@ -1,37 +1,51 @@
-"""Replies leave only when their rows are on disk, in order, and a failed batch comes again without its replies."""
+"""Replies leave only when what they promise is on disk, or is bounded by what is; nothing that failed is lost."""
 
 from typing import TypeVar
 
-from routerd.dhcp.leases import BOUND, Row
-from routerd.dhcp.pipeline import Pipeline
+from routerd.dhcp.leases import BOUND, RELEASED, Row
+from routerd.dhcp.pipeline import Fate, Item, Pipeline
 
 T = TypeVar("T")
 
 
-def rows(*addresses: int) -> tuple[Row, ...]:
-    return tuple(Row(address, b"c", b"h", None, BOUND, 0.0, 1.0) for address in addresses)
+def rows(*addresses: int, state: int = BOUND) -> tuple[Row, ...]:
+    return tuple(Row(address, b"c", b"h", None, state, 0.0, 1.0) for address in addresses)
 
 
-def replies(pipeline: "Pipeline[T]") -> list[T]:
-    return [reply for _, _, reply in pipeline.done() if reply is not None]
+def renewal(address: int, expires: float = 2.0, *, covered: bool = True) -> tuple[Row, ...]:
+    return (Row(address, b"c", b"h", None, BOUND, 0.0, expires, renewal=True, covered=covered),)
+
+
+def replies(stored: "list[Item[T]]") -> list[T]:
+    return [item.waiter for item in stored if item.waiter is not None]
 
 
 def named(batch: list[tuple[str, Row]]) -> list[tuple[str, int]]:
     return [(lan, row.address) for lan, row in batch]
 
 
+def stored(*addresses: int) -> "Pipeline[str]":
+    """A pipeline that has stored the leases of these addresses."""
+    pipeline: Pipeline[str] = Pipeline()
+    pipeline.add("lan0", rows(*addresses), None)
+    pipeline.start()
+    pipeline.done()
+    return pipeline
+
+
 def test_one_batch_in_flight() -> None:
     pipeline: Pipeline[str] = Pipeline()
     assert pipeline.start() == []
-    pipeline.add("lan0", rows(1), "one")
+    assert pipeline.add("lan0", rows(1), "one") is Fate.WAITS
     assert named(pipeline.start()) == [("lan0", 1)]
     pipeline.add("lan0", rows(2, 3), "two")
     pipeline.add("lan1", rows(2), None)
     assert pipeline.start() == []
-    assert replies(pipeline) == ["one"]
+    assert replies(pipeline.done()) == ["one"]
     assert named(pipeline.start()) == [("lan0", 2), ("lan0", 3), ("lan1", 2)]
-    assert replies(pipeline) == ["two"]
+    assert replies(pipeline.done()) == ["two"]
     assert not pipeline.busy
+    assert not pipeline.urgent
 
 
 def test_batches_are_bounded() -> None:
@@ -40,7 +54,7 @@ def test_batches_are_bounded() -> None:
         pipeline.add("lan0", rows(n), n)
     sent = []
     while pipeline.start():
-        sent.append(replies(pipeline))
+        sent.append(replies(pipeline.done()))
     assert sent == [[0, 1], [2, 3], [4]]
 
 
@@ -48,24 +62,124 @@ def test_a_failed_batch_keeps_its_rows_and_drops_its_replies() -> None:
     pipeline: Pipeline[str] = Pipeline()
     pipeline.add("lan0", rows(1), "one")
     pipeline.start()
-    assert pipeline.failed() == 1
-    assert pipeline.unsaved == 1
+    assert pipeline.failed() == ([], ["one"])
+    assert pipeline.stuck
     assert named(pipeline.start()) == [("lan0", 1)]
-    assert pipeline.failed() == 0
-    pipeline.add("lan0", rows(2), "two")
+    assert pipeline.failed() == ([], [])
+    assert pipeline.add("lan0", rows(2), "two") is Fate.REFUSED
+    assert pipeline.unstored == 2
     assert named(pipeline.start()) == [("lan0", 1), ("lan0", 2)]
-    assert replies(pipeline) == ["two"]
-    assert pipeline.unsaved == 0
+    assert [(item.rows, item.waiter) for item in pipeline.done()] == [(rows(1), None), (rows(2), None)]
+    assert not pipeline.stuck
+    assert pipeline.unstored == 0
     assert pipeline.start() == []
+    assert pipeline.add("lan0", rows(3), "three") is Fate.WAITS
 
 
 def test_what_waits_is_bounded_and_loses_no_row() -> None:
     pipeline: Pipeline[int] = Pipeline(largest=2, most_waiting=2)
-    pipeline.add("lan0", rows(0), 0)
+    pipeline.add("lan0", rows(9), 0)
     pipeline.start()
-    assert [pipeline.add("lan0", rows(n), n) for n in (1, 2, 3)] == [True, True, False]
-    assert pipeline.pending() == {("lan0", n) for n in range(4)}
-    assert replies(pipeline) == [0]
+    for n in (1, 2, 3):
+        pipeline.add("lan0", rows(n), n)
+    assert pipeline.overflow() == [1]
+    assert pipeline.pending() == {("lan0", n) for n in (9, 1, 2, 3)}
+    assert replies(pipeline.done()) == [0]
     assert named(pipeline.start()) == [("lan0", 1), ("lan0", 2), ("lan0", 3)]
-    assert replies(pipeline) == [2, 3]
+    assert replies(pipeline.done()) == [2, 3]
     assert pipeline.pending() == set()
+
+
+# ---------------------------------------------------------------- renewals
+
+
+def test_renewals_wait_unless_they_are_lazy() -> None:
+    pipeline = stored(1, 2)
+    assert pipeline.add("lan0", renewal(1), "one") is Fate.WAITS
+    assert pipeline.add("lan0", renewal(2, covered=False), "two") is Fate.WAITS
+    assert pipeline.hurry() == [("lan0", "one")]
+    assert pipeline.add("lan0", renewal(1, 3.0), "again") is Fate.LEAVES
+    assert pipeline.urgent
+    assert pipeline.start() == [("lan0", renewal(1, 3.0)[0]), ("lan0", renewal(2, covered=False)[0])]
+    assert replies(pipeline.done()) == ["two"]
+    assert pipeline.add("lan0", renewal(2), "two") is Fate.LEAVES
+    assert not pipeline.urgent
+    assert pipeline.owed == 1
+
+
+def test_a_renewal_waits_while_its_lease_is_not_on_disk() -> None:
+    pipeline: Pipeline[str] = Pipeline()
+    pipeline.lazy = True
+    pipeline.add("lan0", rows(1), "first")
+    assert pipeline.add("lan0", renewal(1), "asked twice") is Fate.WAITS
+    pipeline.start()
+    assert pipeline.add("lan0", renewal(1), "asked again") is Fate.WAITS
+    assert replies(pipeline.done()) == ["first", "asked twice"]
+    # What it promises is bounded by the row that is on disk now.
+    assert pipeline.add("lan0", renewal(1), "later") is Fate.LEAVES
+    assert named(pipeline.start()) == [("lan0", 1)]
+    assert replies(pipeline.done()) == ["asked again"]
+
+
+def test_a_longer_promise_is_stored_first_and_so_are_those_behind_it() -> None:
+    pipeline = stored(1)
+    pipeline.lazy = True
+    assert pipeline.add("lan0", renewal(1, covered=False), "longer") is Fate.WAITS
+    assert pipeline.pending() == set()
+    assert pipeline.add("lan0", renewal(1), "as long") is Fate.WAITS
+
+
+def test_a_new_client_at_an_address_is_not_covered_by_the_old_one() -> None:
+    pipeline = stored(1)
+    pipeline.lazy = True
+    assert pipeline.add("lan0", renewal(1), "old") is Fate.LEAVES
+    pipeline.add("lan0", rows(1, state=RELEASED), None)
+    assert pipeline.add("lan0", rows(1), "new") is Fate.WAITS
+    assert pipeline.add("lan0", renewal(1), "new again") is Fate.WAITS
+    assert pipeline.start() == [("lan0", renewal(1)[0])]
+
+
+def test_a_disk_that_fails_stops_no_renewal() -> None:
+    pipeline = stored(1, 2)
+    pipeline.add("lan0", renewal(1), "known")
+    pipeline.add("lan0", rows(3), "new")
+    pipeline.start()
+    pipeline.add("lan0", renewal(2), "known as well")
+    pipeline.add("lan0", renewal(3), "new again")
+    assert pipeline.failed() == ([("lan0", "known"), ("lan0", "known as well")], ["new", "new again"])
+    assert pipeline.add("lan0", renewal(1, 9.0), "known") is Fate.LEAVES
+    assert pipeline.add("lan0", renewal(3), "new again") is Fate.REFUSED
+    assert pipeline.pending() == {("lan0", 3)}
+    assert {row.address: row.expires for _, row in pipeline.start()} == {1: 9.0, 2: 2.0, 3: 2.0}
+    pipeline.done()
+    assert pipeline.add("lan0", renewal(3), "known now") is Fate.WAITS
+
+
+def test_a_disk_that_hangs_stops_no_renewal_and_may_come_back() -> None:
+    pipeline = stored(1)
+    pipeline.add("lan0", renewal(1), "known")
+    pipeline.add("lan0", rows(2), "new")
+    pipeline.start()
+    assert pipeline.hangs() == ([("lan0", "known")], ["new"])
+    assert pipeline.add("lan0", renewal(1), "known") is Fate.LEAVES
+    assert pipeline.add("lan0", rows(3), "newer") is Fate.REFUSED
+    assert pipeline.start() == []
+    assert replies(pipeline.done()) == []
+    assert pipeline.urgent
+    assert pipeline.pending() == {("lan0", 3)}
+    assert named(pipeline.start()) == [("lan0", 1), ("lan0", 3)]
+    assert pipeline.hangs() == ([], [])
+    assert pipeline.failed() == ([], [])
+    assert named(pipeline.start()) == [("lan0", 1), ("lan0", 3)]
+
+
+def test_a_failed_row_does_not_replace_a_newer_one() -> None:
+    pipeline = stored(1)
+    pipeline.lazy = True
+    pipeline.add("lan0", renewal(1, 5.0), None)
+    pipeline.start()
+    pipeline.add("lan0", renewal(1, 6.0), None)
+    pipeline.failed()
+    assert pipeline.start() == [("lan0", renewal(1, 6.0)[0])]
+    pipeline.done()
+    assert pipeline.start() == []

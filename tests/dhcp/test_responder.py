@@ -241,7 +241,7 @@ STATES = [
     ("192.168.200.51", False, True, True, ACK),
     ("192.168.200.51", False, False, True, None),
     ("192.168.200.50", True, False, True, ACK),
-    ("192.168.200.51", True, True, True, ACK),
+    ("192.168.200.51", True, True, True, NAK),  # its notion of its address is wrong
     ("192.168.200.51", True, False, True, NAK),
     ("192.168.200.59", False, True, True, NAK),  # held by somebody else
     ("192.168.200.99", False, True, True, NAK),  # in no pool

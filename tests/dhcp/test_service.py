@@ -15,10 +15,10 @@ from routerd.reports import Released
 class SlowStore(LeaseStore):
     """A disk that takes its time."""
 
-    def commit(self, changes: object, offset: float) -> None:
+    def commit(self, changes: object, offset: float, now: float | None = None) -> None:
         """Sleep, then store."""
         time.sleep(0.1)
-        super().commit(changes, offset)  # type: ignore[arg-type]
+        super().commit(changes, offset, now)  # type: ignore[arg-type]
 
 
 def row(address: int, state: int = BOUND) -> Row:
@@ -33,11 +33,12 @@ def test_what_waits_behind_a_commit_is_stored_at_stop(tmp_path: Path) -> None:
         await service.open()
         task = asyncio.create_task(service.run())
         await asyncio.sleep(0)
-        service._pipeline.add("lan0", (row(1),), None)
-        service._pump()
+        commits = service._commits
+        commits.keep("lan0", (row(1),), None)
+        commits.pump()
         for address in range(2, 3000):
-            service._pipeline.add("lan0", (row(address),), None)
-        service._pipeline.add("lan0", (row(1, RELEASED),), None)
+            commits.keep("lan0", (row(address),), None)
+        commits.keep("lan0", (row(1, RELEASED),), None)
         task.cancel()
         await asyncio.wait([task])
 
@@ -55,11 +56,11 @@ class BrokenStore(LeaseStore):
 
     broken = False
 
-    def commit(self, changes: object, offset: float) -> None:
+    def commit(self, changes: object, offset: float, now: float | None = None) -> None:
         """Fail, or store."""
         if self.broken:
             raise StoreError("disk full")
-        super().commit(changes, offset)  # type: ignore[arg-type]
+        super().commit(changes, offset, now)  # type: ignore[arg-type]
 
 
 def test_a_released_lease_is_gone_from_table_and_disk(tmp_path: Path) -> None:

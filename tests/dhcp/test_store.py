@@ -1,10 +1,11 @@
-"""Leases on disk: what was committed is there again, and foreign files are refused."""
+"""Leases on disk: what was committed is there again, whatever the clocks do, and a crash is told from a stop."""
 
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from routerd.dhcp.given import Given
 from routerd.dhcp.leases import BOUND, DELETED, RELEASED, Row
 from routerd.dhcp.store import LeaseStore, StoreError
 
@@ -103,6 +104,25 @@ def test_time_passes_while_the_machine_is_off(machine: Machine) -> None:
     assert machine.remaining(machine.start(boot=True, wall=machine.wall + 120.0)) == 80.0
 
 
+@pytest.mark.parametrize(
+    ("version", "lacks"), [(1, ("accepts_routes", "routes", "seconds")), (2, ("seconds",))], ids=["1", "2"]
+)
+def test_a_file_of_an_older_version_is_taken_over(machine: Machine, version: int, lacks: tuple[str, ...]) -> None:
+    database = sqlite3.connect(machine.path)
+    for column in lacks:
+        database.execute(f"ALTER TABLE lease DROP COLUMN {column}")
+    database.execute(f"PRAGMA user_version = {version}")
+    database.commit()
+    database.close()
+    store = machine.start()
+    assert store.load(machine.offset) == {"lan0": [row(expires=200.0)]}
+    store.commit([("lan0", row()._replace(given=Given(True, 5), seconds=60.0))], machine.offset)
+    store.close()
+    store = machine.start()
+    (found,) = store.load(machine.offset)["lan0"]
+    assert (found.given, found.seconds) == (Given(True, 5), 60.0)
+
+
 def test_a_file_from_before_the_clock_was_kept_is_taken_over(machine: Machine) -> None:
     database = sqlite3.connect(machine.path)
     database.execute("DROP TABLE clock")
@@ -133,21 +153,6 @@ def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
     opened(tmp_path / "leases.db").close()
 
 
-def test_foreign_files_are_refused_and_untouched(tmp_path: Path) -> None:
-    junk = tmp_path / "junk.db"
-    junk.write_bytes(b"not a database at all" * 100)
-    with pytest.raises(StoreError, match="no lease file"):
-        LeaseStore(str(junk)).open()
-    assert junk.read_bytes() == b"not a database at all" * 100
-    foreign = tmp_path / "foreign.db"
-    database = sqlite3.connect(foreign)
-    database.execute("CREATE TABLE something (x)")
-    database.commit()
-    database.close()
-    with pytest.raises(StoreError, match="not a lease file of this version"):
-        LeaseStore(str(foreign)).open()
-
-
 def test_a_path_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"leases\.store"):
@@ -159,44 +164,67 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
         LeaseStore(str(tmp_path / "leases.db")).load(0.0)
 
 
-@pytest.mark.parametrize(
-    "change", ["starts = 'yesterday'", "client = 'text'", "state = 99", "address = -5", "hostname = x'00'"]
-)
-def test_rows_that_no_routerd_wrote_are_refused(tmp_path: Path, change: str) -> None:
-    store = opened(tmp_path / "leases.db")
-    store.commit([("lan0", row())], 0.0)
-    store.close()
-    database = sqlite3.connect(tmp_path / "leases.db")
-    database.execute(f"UPDATE lease SET {change}")
-    database.commit()
-    database.close()
-    store = opened(tmp_path / "leases.db")
-    with pytest.raises(StoreError, match=r"is damaged .* move it away"):
-        store.load(0.0)
-    store.close()
+# ---------------------------------------------------------------- stopped, or crashed
 
 
-def test_a_file_with_torn_pages_is_refused(tmp_path: Path) -> None:
-    store = opened(tmp_path / "leases.db")
-    store.commit([("lan0", row(address)) for address in range(1, 2000)], 0.0)
+def test_only_a_stop_in_order_leaves_the_mark(machine: Machine, tmp_path: Path) -> None:
+    store = machine.start()
+    store.load(machine.offset)
+    assert (store.clean, store.saved) == (False, 0.0)
+    store.close(clean=True)
+    store = machine.start()
+    store.load(machine.offset)
+    assert store.clean
+    # From then on a crash is one.
+    assert not list(tmp_path.glob("*-clean"))
+    store.commit([], machine.offset, 500.0)
     store.close()
-    with (tmp_path / "leases.db").open("r+b") as file:
-        file.seek(8192)
-        file.write(b"\xa5" * 16384)
-    store = LeaseStore(str(tmp_path / "leases.db"))
-    with pytest.raises(StoreError, match="damaged"):
-        _open_and_load(store)
-    store.close()
+    store = machine.start()
+    store.load(machine.offset)
+    assert (store.clean, store.saved) == (False, 500.0)
 
 
-def _open_and_load(store: LeaseStore) -> None:
-    store.open()
-    store.load(0.0)
+def test_the_mark_does_not_vouch_for_another_file(machine: Machine, tmp_path: Path) -> None:
+    older = Path(machine.path).read_bytes()
+    store = machine.start()
+    store.commit([], machine.offset, 500.0)
+    store.close(clean=True)
+    Path(machine.path).write_bytes(older)
+    store = machine.start()
+    store.load(machine.offset)
+    assert not store.clean
+
+
+def test_what_is_saved_is_said_in_the_time_of_this_start(machine: Machine) -> None:
+    store = machine.start()
+    store.commit([], machine.offset, 500.0)
+    store.close()
+    store = machine.start(boot=True, wall=machine.offset + 800.0)
+    store.load(machine.offset)
+    assert store.saved == -300.0
+    store.close()
+    # A clock without a battery: no time has passed, as far as anyone knows.
+    store = machine.start(boot=True, wall=0.0)
+    store.load(machine.offset)
+    assert store.saved == 0.0
+
+
+@pytest.mark.parametrize("step", [YEARS, -YEARS])
+def test_a_step_of_the_clock_does_not_hide_what_a_crash_left(machine: Machine, step: float) -> None:
+    store = machine.start()
+    store.commit([], machine.offset, 500.0)
+    machine.wall, machine.offset = machine.wall + step, machine.offset + step
+    store.follow(machine.offset)
+    store.close()
+    store = machine.start()
+    store.load(machine.offset)
+    assert (store.clean, store.saved) == (False, 500.0)
+    assert machine.remaining(store) == 200.0
 
 
 def test_a_file_that_nobody_used_goes_again(tmp_path: Path) -> None:
     store = opened(tmp_path / "a" / "b" / "leases.db")
-    store.close()
+    store.close(clean=True)
     store.discard()
     assert list(tmp_path.iterdir()) == []
     kept = tmp_path / "leases.db"

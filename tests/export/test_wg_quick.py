@@ -1,7 +1,7 @@
 """The wg-quick configuration of a peer's side: golden texts, and what it is made from."""
 
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 
 import pytest
 
@@ -104,11 +104,15 @@ DEVICE = WireGuardDevice("wg0", SITE, 51822, tuple(WireGuardPeer(key, nets) for 
 
 
 def side(
-    text: str = CONFIG, facts: Facts = FACTS, device: WireGuardDevice | None = DEVICE, name: str = "endpoint-a"
+    text: str = CONFIG,
+    facts: Facts = FACTS,
+    device: WireGuardDevice | None = DEVICE,
+    name: str = "endpoint-a",
+    own_ipv6: tuple[IPv6Interface, ...] = (),
 ) -> PeerSide:
     config = parse(text)
     target = next(target for target in peers_part(config, facts).targets if target.name == name)
-    return peer_side(config, facts, target, device)
+    return peer_side(config, facts, target, device, own_ipv6)
 
 
 def test_all_is_known() -> None:
@@ -131,21 +135,54 @@ def test_a_device_that_is_not_read_leaves_the_key_and_the_port_open() -> None:
 def test_a_peer_that_the_device_lacks_is_told_to_the_site() -> None:
     text = CONFIG.replace(f'public_key = "{KEY}"', f'public_key = "{SITE}"\n  address = "10.0.0.44"')
     found = side(text)
-    assert (found.is_known, found.address, found.behind) == (False, IPv4Address("10.0.0.44"), ())
+    assert (found.is_known, found.addresses, found.behind) == (False, (IPv4Address("10.0.0.44"),), ())
     assert f"\n# wg set wg0 peer {SITE} allowed-ips 10.0.0.44/32\n" in wg_quick(found)
 
 
 def test_an_unlisted_peer_has_its_key_for_a_name() -> None:
     found = side(name=OTHER)
-    assert (found.public_key, found.address) == (OTHER, IPv4Address("10.0.0.9"))
+    assert (found.public_key, found.addresses) == (OTHER, (IPv4Address("10.0.0.9"),))
     assert found.others == (IPv4Network("10.0.0.0/24"), IPv4Network("10.77.0.0/24"))
 
 
 def test_an_ipv6_peer() -> None:
     facts = replace(FACTS, vpns={"vpn": VpnFacts(True, ((KEY, (IPv6Network("fd00::1/128"),)),))})
     found = side(facts=facts)
-    assert found.address == IPv6Address("fd00::1")
+    assert found.addresses == (IPv6Address("fd00::1"),)
     assert "\nAddress = fd00::1/128\n" in wg_quick(found)
+    assert "\nAllowedIPs = 10.0.0.2/32, 192.168.200.0/24\n" in wg_quick(found)
+
+
+OWN_IPV6 = (IPv6Interface("fd00::2/64"), IPv6Interface("fe80::2/64"))
+
+
+def test_a_peer_with_ipv6_takes_the_site_s_own_ipv6_address() -> None:
+    for networks, address in (
+        ((IPv6Network("fd00::1/128"),), "fd00::1/128"),
+        ((IPv6Network("fd00::1/128"), IPv4Network("10.0.0.1/32")), "10.0.0.1/32, fd00::1/128"),
+    ):
+        facts = replace(FACTS, vpns={"vpn": VpnFacts(True, ((KEY, networks),))})
+        found = side(facts=facts, own_ipv6=OWN_IPV6)
+        assert found.behind == ()
+        text = wg_quick(found)
+        assert f"\nAddress = {address}\n" in text
+        assert "\nAllowedIPs = 10.0.0.2/32, fd00::2/128, 192.168.200.0/24\n" in text
+    # A peer without IPv6 would only get a route that it cannot use.
+    assert "fd00::2" not in wg_quick(side(own_ipv6=OWN_IPV6))
+
+
+def test_an_address_that_is_configured_goes_before_what_allowed_ips_say() -> None:
+    text = CONFIG.replace(f'public_key = "{KEY}"', f'public_key = "{KEY}"\n  address = "10.0.0.5"')
+    networks = (IPv4Network("10.0.0.5/32"), IPv4Network("10.0.0.6/32"), IPv6Network("fd00::1/128"))
+    found = side(text, replace(FACTS, vpns={"vpn": VpnFacts(True, ((KEY, networks),))}))
+    assert found.addresses == (IPv4Address("10.0.0.5"), IPv6Address("fd00::1"))
+    assert found.behind == (IPv4Network("10.0.0.6/32"),)
+
+
+def test_networks_behind_relay_agents_are_of_the_site() -> None:
+    relayed = '[[lan.dhcp.subnet]]\nsubnet = "192.168.201.0/24"\nrouter = "192.168.201.1"\n'
+    relayed += 'pools = ["192.168.201.50-192.168.201.60"]\n'
+    assert "\nAllowedIPs = 10.0.0.2/32, 192.168.200.0/24, 192.168.201.0/24\n" in wg_quick(side(CONFIG + relayed))
 
 
 def test_only_lans_that_take_part_in_this_vpn() -> None:
@@ -154,14 +191,14 @@ def test_only_lans_that_take_part_in_this_vpn() -> None:
     shared = Interface("lan1", 4, True, b"", 1500, (IPv4Interface("10.5.0.9/32"), IPv4Interface("10.5.0.1/16")))
     hidden = replace(LAN, name="lan2", addresses=(IPv4Interface("10.6.0.1/16"),))
     found = side(text, replace(FACTS, interfaces={**FACTS.interfaces, "lan1": shared, "lan2": hidden}))
-    assert found.lans == (IPv4Network("192.168.200.0/24"), IPv4Network("10.5.0.0/16"))
+    assert found.networks == (IPv4Network("192.168.200.0/24"), IPv4Network("10.5.0.0/16"))
     assert side(text).unread == ("lan1",)
 
 
 def test_wireguard_on_another_machine() -> None:
     text = CONFIG.replace('interface = "wg0"', 'gateways = ["192.168.200.3"]\nprefixes = ["10.0.0.0/24"]')
     found = side(text.replace("public_key", 'address = "10.0.0.1"\n  public_key'), device=None)
-    assert (found.site_interface, found.gateway, found.address) == (None, None, IPv4Address("10.0.0.1"))
+    assert (found.site_interface, found.gateways, found.addresses) == (None, (), (IPv4Address("10.0.0.1"),))
     text = wg_quick(found)
     assert "wg show wg0 public-key" in text
     assert "\nAllowedIPs = 192.168.200.0/24\n# To reach the site's other peers as well, add: 10.0.0.0/24\n" in text

@@ -103,6 +103,10 @@ def _works(own: Own, daemon: Daemon) -> None:
     unreachable = "unreachable 10.0.0.0/24 metric 4294967295"
     soon("the route is there", lambda: unreachable in own.beta.run(routes).stdout)
     assert tcp_talk(own.site.example.a, own.site.example.b, "192.168.200.22").source == "10.0.0.1"
+    soon(
+        "free addresses are probed",
+        lambda: daemon.get("/v1/status")[1]["services"]["dhcp"]["counters"]["conflict-probe-sent"],
+    )
     problems = daemon.get("/v1/problems")[1]["problems"]
     assert [problem["text"] for problem in problems if problem["severity"] == "error"] == []
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from routerd.config.probes import probing
+from routerd.health import ProblemTracker
 from routerd.model import PeersPart, ProbeTarget
 from routerd.peers.service import PeersService
 from routerd.reports import PeerReport
@@ -162,16 +163,40 @@ async def _own_addresses(near: str) -> None:
     targets = (target("four", "icmp", source=None), target("six", "icmp", "fd00::1", None))
     async with running(*targets) as service:
         await become(service, {"four": ("up", ""), "six": ("up", "")})
-        # Another interface's address would lead there as well: without one of its own, nothing is sent.
+        # Another interface's address would lead there as well: without one of its own, nothing is sent or known.
         sh(near, "addr flush dev p0", "addr add 10.0.0.8/32 dev lo", "addr add fd00::8/128 dev lo")
         sh(near, "route add 10.0.0.0/24 dev p0", "-6 route add fd00::/64 dev p0")
-        gone = ("down", "Cannot assign requested address")
-        await become(service, {"four": gone, "six": gone})
+        await become(service, {"four": ("unknown", ""), "six": ("unknown", "")})
+        assert service.checks()[0].ok
+        sh(near, "addr add fd00::2/64 dev p0 nodad")
+        await become(service, {"four": ("unknown", ""), "six": ("up", "")})
 
 
 def test_probes_come_from_the_interface_s_own_address_or_not_at_all() -> None:
     with pair() as (near, _):
         run_inside(near, _own_addresses, near)
+
+
+async def _one_family(near: str) -> None:
+    sh(near, "-6 addr flush dev p0")
+    kinds = ("icmp", "tcp:8001", "http://[fd00::1]:8001/")
+    sixes = [target(kind, kind, "fd00::1", None) for kind in kinds]
+    async with running(target("four", "icmp"), *sixes) as service:
+        await become(service, {"four": ("up", "")})
+        # Each of them had its turns by then: the last probe of a round comes before the second of the first.
+        await until(lambda: (peer(service, "four").last_success or 0) - peer(service, "four").since > 1.5)
+        assert {peer(service, kind).state.value for kind in kinds} == {"unknown"}
+        assert service.checks()[0].ok
+        tracker = ProblemTracker()
+        tracker.update(service.problems(), 0.0)
+        (row,) = tracker.report(10.0)
+        assert row.text == "vpn vpn: peers with IPv6 addresses are not probed, because p0 has no IPv6 address"
+        assert 'ip address add ADDRESS/PREFIX dev p0; or set `probe` of these peers to "handshake"' in row.mend
+
+
+def test_peers_of_a_family_that_the_interface_lacks_are_unknown_and_keep_nothing_from_being_ready() -> None:
+    with pair() as (near, far), far_services(far):
+        run_inside(near, _one_family, near)
 
 
 async def _from_elsewhere(far: str) -> None:

@@ -68,6 +68,15 @@ class Scene:
         reply = ask(self.site.example.b, message(1, (80, b""), mac=bytes.fromhex("0200000000ab"), flags=0x8000))
         return 0 if reply is None else reply.options[53][0]
 
+    def asks_nobody(self) -> bool:
+        """A client gets an address that it asks for, and nobody is asked whether it is in use."""
+        before = self.get("/v1/status")["services"]["dhcp"]["counters"]["conflict-probe-sent"]
+        mac = b"\2\1" + (time.monotonic_ns() & 0xFFFFFFFF).to_bytes(4, "big")
+        wish = bytes((192, 168, 200, 190))
+        reply = ask(self.site.example.b, message(1, (50, wish), mac=mac, flags=0x8000))
+        after = self.get("/v1/status")["services"]["dhcp"]["counters"]["conflict-probe-sent"]
+        return reply is not None and reply.yiaddr.to_bytes(4, "big") == wish and before == after
+
     def option(self, code: int) -> str:
         return self.offer().options.get(code, b"").hex()
 
@@ -183,6 +192,7 @@ CASES: dict[str, tuple[dict[str, str], Look]] = {
     "lan.dhcp.reservation.next_server": (_own('next_server = "192.168.200.5"'), lambda s: s.offer().siaddr & 0xFF == 5),
     "lan.dhcp.reservation.server_name": (_own('server_name = "own"'), lambda s: s.option(66) == b"own".hex()),
     "lan.dhcp.reservation.boot_file": (_own('boot_file = "own.0"'), lambda s: s.option(67) == b"own.0".hex()),
+    "lan.dhcp.conflict_probe": (_dhcp("conflict_probe = false"), lambda s: s.asks_nobody()),
     "lan.dhcp.rapid_commit": (_dhcp("rapid_commit = true"), lambda s: s.rapid() == 5),
     "lan.dhcp.subnet.subnet": (
         {
@@ -219,7 +229,10 @@ CASES: dict[str, tuple[dict[str, str], Look]] = {
     "http.tls_cert": (_NO_TLS, lambda s: not _tcp_answers(s, 8121)),
     "http.tls_key": (_NO_TLS, lambda s: not _tcp_answers(s, 8121)),
     "leases.store": ({"leases.db": "moved.db"}, lambda s: (s.site.lab.directory / "moved.db").exists()),
-    "leases.sync": ({"[leases]": '[leases]\nsync = "always"'}, ALWAYS),
+    "leases.sync": (
+        {"[leases]": '[leases]\nsync = "bindings"'},
+        lambda s: s.get("/v1/status")["services"]["dhcp"]["store"]["sync"] == "bindings",
+    ),
     "log.level": ({"[leases]": '[log]\nlevel = "debug"\n[leases]'}, ALWAYS),
     "log.format": ({"[leases]": '[log]\nformat = "json"\n[leases]'}, lambda s: '{"' in s.site.log()),
 }

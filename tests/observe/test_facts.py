@@ -1,6 +1,7 @@
 """What is taken out of devices and interfaces."""
 
-from ipaddress import IPv4Address, ip_network
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network, ip_network
 
 from routerd.model import DefaultGateway, Facts, Interface, VpnFacts, WireGuardDevice, WireGuardPeer
 from routerd.observe.facts import assemble, vpn_facts
@@ -37,3 +38,23 @@ def test_only_what_was_asked_for_and_what_exists():
         {"vpn": VpnFacts(True), "gone": VpnFacts(False), "new": VpnFacts(False)},
     )
     assert facts.all_down == frozenset()
+
+
+def test_an_endpoint_is_a_fact_where_it_is_at_the_site():
+    site = [IPv4Network("192.168.200.0/24"), IPv4Network("192.168.201.0/24")]
+    endpoints = {
+        "a": "192.168.200.50:51820",
+        "b": "203.0.113.1:51820",
+        "c": "192.168.201.50:1",
+        "d": None,
+        "e": "[fd00::1]:51820",
+        "f": "192.168.202.1:51820",
+    }
+    device = WireGuardDevice("wg0", None, 1, tuple(peer(key, endpoint=at) for key, at in endpoints.items()))
+    assert vpn_facts(device, site).here == (
+        (IPv4Address("192.168.200.50"), "a"),
+        (IPv4Address("192.168.201.50"), "c"),
+    )
+    assert vpn_facts(device).here == ()
+    roamed = replace(device, peers=(replace(device.peers[0], endpoint="192.168.200.50:9"), *device.peers[1:]))
+    assert vpn_facts(roamed, site) == vpn_facts(device, site)

@@ -294,3 +294,22 @@ def test_a_device_that_takes_long_to_read_is_read_less_often():
         assert reads[3] - reads[2] >= 1.0
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("hung", "fewest", "most"), [(False, 2, 5), (True, 8, 30)])
+def test_what_takes_long_to_be_refused_is_read_less_often(hung, fewest, most):
+    reads = []
+
+    async def read(interface):
+        reads.append(interface)
+        await asyncio.sleep(0.02)
+        raise WireGuardError(interface, "a flood", "hint", hung=hung)
+
+    async def scenario():
+        world = World(poll=0.01)
+        world.service._read = read
+        async with world.running():
+            await asyncio.sleep(0.9)
+
+    asyncio.run(scenario())
+    assert fewest <= len(reads) <= most

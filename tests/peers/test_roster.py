@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
+from typing import Any
 
-from routerd.health import REGISTRY, ProblemTracker
+import pytest
+
+from routerd.health import ProblemTracker
 from routerd.model import PeersPart, ProbeTarget, WireGuardDevice, WireGuardPeer
 from routerd.peers.entries import report
 from routerd.peers.roster import Roster
 from routerd.peers.sends import Outcome
+from routerd.problems import REGISTRY
 from routerd.reports import Evidence, PeerReport, PeerState
 
 A = ProbeTarget("endpoint-a", "vpn", "KEY-A", ip_address("10.0.0.1"), "icmp", 10.0, "wg0")
@@ -150,14 +154,61 @@ def test_apply_keeps_the_state_of_what_stays() -> None:
 
 
 def test_apply_keeps_the_state_of_a_renamed_peer() -> None:
+    made = roster(A)
+    made.observed(device(PEER_A), 101.0, 1001.0)
+    answered(made, A, 102.0)
+    made.apply(PeersPart((replace(A, name="new"),)), 103.0, 1003.0)
+    assert states(made) == {"new": "up"}
+    assert made.entries()[0].status.since == 102.0
+
+
+def test_a_name_for_a_peer_that_only_its_handshakes_speak_for_keeps_its_state() -> None:
     made = roster()
     made.observed(device(replace(PEER_A, last_handshake=1000.0)), 101.0, 1001.0)
     assert states(made) == {"KEY-A": "up"}
-    made.apply(PeersPart((A,)), 102.0, 1002.0)
+    made.apply(PeersPart((replace(A, kind="handshake"),)), 102.0, 1002.0)
     assert states(made) == {"endpoint-a": "up"}
-    made.apply(PeersPart((replace(A, name="new"),)), 103.0, 1003.0)
-    assert states(made) == {"new": "up"}
     assert made.entries()[0].status.since == 101.0
+    made.apply(PeersPart((A,)), 103.0, 1003.0)
+    assert states(made) == {"endpoint-a": "unknown"}
+
+
+def test_names_that_swap_their_peers_swap_their_states() -> None:
+    b = replace(A, name="b", public_key="KEY-B", address=ip_address("10.0.0.9"))
+    made = roster(A, b)
+    answered(made, A, 101.0)
+    lost(made, b, 102.0)
+    made.apply(PeersPart((replace(A, name="b"), replace(b, name="endpoint-a"))), 103.0, 1003.0)
+    assert states(made) == {"b": "up", "endpoint-a": "down"}
+
+
+def test_a_new_name_behind_a_key_that_has_one_already_is_measured_on_its_own() -> None:
+    beside = replace(A, name="behind", address=ip_address("192.0.2.9"))
+    made = roster(A)
+    made.observed(device(PEER_A), 101.0, 1001.0)
+    answered(made, A, 102.0)
+    made.apply(PeersPart((A, beside)), 103.0, 1003.0)
+    assert states(made) == {"endpoint-a": "up", "behind": "unknown"}
+    assert (made.entries()[1].rtt, made.entries()[1].last_success) == (None, None)
+    # A second one of the same address, while the first stays; and the first one goes, but was another probe.
+    made.apply(PeersPart((A, replace(beside, address=A.address))), 104.0, 1004.0)
+    assert states(made) == {"endpoint-a": "up", "behind": "unknown"}
+    made.apply(PeersPart((replace(beside, name="third"),)), 105.0, 1005.0)
+    assert states(made) == {"third": "unknown"}
+
+
+@pytest.mark.parametrize("changed", [{"kind": "tcp:22"}, {"address": ip_address("192.0.2.9")}])
+def test_another_probe_of_the_same_peer_has_found_nothing_yet(changed: dict[str, Any]) -> None:
+    made = roster(A)
+    made.observed(device(PEER_A), 101.0, 1001.0)
+    answered(made, A, 102.0)
+    made.outcome(Outcome(("vpn", "endpoint-a"), None, "why"), 103.0)
+    made.moves()
+    assert made.apply(PeersPart((replace(A, **changed),)), 104.0, 1004.0)
+    (entry,) = made.entries()
+    assert (entry.status.state, entry.status.since, entry.status.failures) == ("unknown", 104.0, 0)
+    assert (entry.rtt, entry.last_success, entry.failure) == (None, None, None)
+    assert [move.state for move in made.moves()] == ["unknown"]
 
 
 def test_apply_of_another_key_under_the_same_name_is_another_peer() -> None:

@@ -1,15 +1,18 @@
 """The userspace protocol's answer: what is read, what is refused, and that secrets go nowhere."""
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from ipaddress import ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routerd.system import wireguard_text
+from routerd.system.curve25519 import public_key
 from routerd.system.wireguard_text import TextError, complete, parse_device
 
 PRIVATE, PRESHARED, PUBLIC = "e8" * 32, "18" * 32, "b8" * 32
+OWN = b64encode(public_key(bytes.fromhex(PRIVATE))).decode()
 ANSWER = f"""private_key={PRIVATE}
 listen_port=51822
 fwmark=0
@@ -35,7 +38,7 @@ errno=0
 
 def test_reads_everything_but_secrets():
     device = parse_device("wg0", ANSWER)
-    assert (device.interface, device.listen_port, device.public_key) == ("wg0", 51822, None)
+    assert (device.interface, device.listen_port, device.public_key) == ("wg0", 51822, OWN)
     first, second = device.peers
     assert b64decode(first.public_key).hex() == PUBLIC
     assert first.allowed_ips == (ip_network("10.0.0.1/32"), ip_network("fd00::/64"))
@@ -89,6 +92,9 @@ def swap(old, new):
         (swap(b"errno=0", b"errno=x"), "errno"),
         (ANSWER + b"a=b\n", "nothing is expected after errno"),
         (swap(b"tomorrow=", b"x" * 2000 + b"="), "longer than"),
+        (swap(PRIVATE.encode(), b"e8"), "line 1: private_key: 64 hexadecimal digits"),
+        (f"private_key={PRIVATE}\n".encode() + ANSWER, "line 2: private_key comes a second time"),
+        (swap(b"protocol_version=1", f"preshared_key={PRESHARED}".encode()), "line 6: preshared_key comes a second"),
         (b"no equals sign\nerrno=0\n\n", "key=value expected"),
         (b"", "cut"),
     ],
@@ -97,6 +103,41 @@ def test_lies_and_garbage(answer, text):
     with pytest.raises(TextError, match=text) as refused:
         parse_device("wg0", answer)
     assert refused.value.code is None
+
+
+def test_a_device_without_a_private_key_has_no_public_one():
+    assert parse_device("wg0", swap(PRIVATE.encode(), b"0" * 64)).public_key is None
+    assert parse_device("wg0", b"errno=0\n\n").public_key is None
+
+
+def test_the_own_key_is_made_once_and_the_private_one_is_kept_nowhere(monkeypatch):
+    made = []
+    monkeypatch.setattr(wireguard_text, "_own_keys", {})
+    monkeypatch.setattr(wireguard_text, "public_key", lambda key: made.append(0) or public_key(key))
+    for _ in range(3):
+        assert parse_device("wg0", ANSWER).public_key == OWN
+    assert len(made) == 1
+    kept = repr(wireguard_text._own_keys)
+    assert PRIVATE not in kept
+    assert repr(bytes.fromhex(PRIVATE))[2:-1] not in kept
+    for number in range(200):
+        parse_device("wg0", swap(PRIVATE.encode(), f"{number:064x}".encode()))
+    assert len(wireguard_text._own_keys) <= 64
+
+
+@pytest.mark.parametrize("line", [b"private_key=\n", b"preshared_key=\n", b"fwmark=0\n", b"x=y\n", b"\n"])
+def test_a_flood_of_lines_is_given_up_soon(line, monkeypatch):
+    monkeypatch.setattr(wireguard_text, "_MOST_LINES", 5000)
+    read = []
+    given_up = lambda: bool(read.append(0))  # noqa: E731
+    with pytest.raises(TextError):
+        parse_device("wg0", line * 1_000_000, given_up)
+    assert len(read) <= 5
+
+
+def test_a_device_that_nobody_waits_for_is_given_up():
+    with pytest.raises(TextError, match="given up"):
+        parse_device("wg0", b"preshared_key=\n" * 5000 + b"errno=0\n\n", lambda: True)
 
 
 @pytest.mark.parametrize("code", [b"-2", b"2"])

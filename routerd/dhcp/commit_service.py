@@ -1,0 +1,271 @@
+"""Keeps leases on disk: one batch is being stored while the next one gathers, and replies leave as that goes on.
+
+A disk that fails, or does not answer, stops no renewal of a lease that it holds already: `pipeline.py` says which.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from routerd.dhcp.intake_service import clock
+from routerd.dhcp.leases import Row
+from routerd.dhcp.pipeline import Fate, Freed, Pipeline
+from routerd.dhcp.reply import Reply
+from routerd.dhcp.store import CLOCK_STEP, LeaseStore
+from routerd.dhcp.store_damaged import Aside
+from routerd.dhcp.store_file import DamagedError, StoreError
+from routerd.dhcp.store_health import StoreHealth
+from routerd.dhcp.store_thread import Rows, StoreThread, wall_offset
+from routerd.model import Problem
+from routerd.reports import Check
+
+log = logging.getLogger("routerd.dhcp")
+
+PATIENCE = 5.0
+"""Seconds after which a disk that does not answer counts as one that fails."""
+LAZY_SECONDS = 60.0
+"""How long a renewal that was answered is not stored at most."""
+_MOST_OWED = 4096
+_FINISH_SECONDS = 8.0
+_STORED_WITHIN = 10.0
+
+Waiter = Reply | asyncio.Future[bool]
+
+
+class CommitService:
+    """The way of leases to their file.
+
+    `send` sends a reply of a LAN, `announce` tells of rows that are stored, `known` gives all leases there are.
+    """
+
+    def __init__(
+        self,
+        store: LeaseStore,
+        send: Callable[[str, Reply], None],
+        announce: Callable[[str, Iterable[Row]], None],
+        known: Callable[[], Rows],
+        counters: Counter[str],
+    ) -> None:
+        self._disk = StoreThread(store)
+        self._send, self._announce, self._known, self._counters = send, announce, known, counters
+        self._pipeline: Pipeline[Waiter] = Pipeline()
+        self._commit: asyncio.Future[None] | asyncio.Future[Aside] | None = None
+        self._began = 0.0
+        self._owed_since: float | None = None
+        self._held = self._torn = False
+        self._health = StoreHealth(store.path)
+        self._offset = wall_offset()
+
+    # ------------------------------------------------------------ life
+
+    async def open(self) -> dict[str, list[Row]]:
+        """Open the lease file, or a new one in its place if it is damaged: the leases by LAN. Raises `StoreError`."""
+        taken = await self._disk.take_over()
+        self._health.taken(taken)
+        if taken.longer:
+            self._owe(taken.longer)
+        return taken.leases
+
+    def configure(self, sync: str) -> None:
+        """Store renewals before they are answered ("always"), or lazily ("bindings")."""
+        if sync == "bindings":
+            for lan, waiter in self._pipeline.hurry():
+                self._free(lan, waiter)
+        elif self._pipeline.lazy:
+            self._pipeline.lazy = False
+            self._begin()
+
+    async def move(self, store: LeaseStore, adopt: Callable[[dict[str, list[Row]]], None]) -> None:
+        """Keep leases in another file from now on, with all that are known and those that it holds already.
+
+        `adopt` takes the latter over; what is known wins. Raises `StoreError`; then nothing moved. Until it is done
+        nothing is stored, so that all that was acknowledged is in the one file or in the other.
+        """
+        disk, self._held = StoreThread(store), True
+        try:
+            await self._wait(PATIENCE)
+            taken = await disk.open()
+            adopt(taken.leases)
+            try:
+                await disk.replace(self._known(), clock())
+            except StoreError:
+                self._owe(self._known())
+                raise
+        except StoreError:
+            await disk.close(0.0)
+            raise
+        else:
+            await self._leave(disk)
+            self._health.taken(taken)
+        finally:
+            self._held = False
+            self._begin()
+
+    async def _leave(self, disk: StoreThread) -> None:
+        """All is on another disk now; nobody waits for the old one any more."""
+        if self._commit is not None:
+            self._commit = None
+            self._give_up("its disk has not answered", self._pipeline.failed())
+        old, self._disk = self._disk, disk
+        self._health = StoreHealth(disk.path)
+        self._torn = self._pipeline.stuck = False
+        await old.close(0.0)
+
+    async def finish(self) -> None:
+        """Store all that waits, answer who waits for it, and close the file; within a few seconds."""
+        end = clock() + _FINISH_SECONDS
+        self._begin()
+        while self._commit is not None and clock() < end:
+            await self._wait(end - clock())
+            if self._health.error is None:
+                self._begin()
+        lost = self._pipeline.unstored
+        if lost:
+            self._health.lost(lost)
+        await self._disk.close(max(0.1, end - clock()), clean=not lost)
+
+    def discard(self) -> None:
+        """Remove a lease file that was made for nothing; after `finish`."""
+        self._disk.discard()
+
+    # ------------------------------------------------------------ rows and replies
+
+    def keep(self, lan: str, rows: tuple[Row, ...], reply: Reply | None) -> bool:
+        """Store rows. True: the reply may leave now. Otherwise it is sent when they are stored, or never."""
+        if self._pipeline.add(lan, rows, reply) is not Fate.LEAVES:
+            return False
+        if self._owed_since is None:
+            self._owed_since = clock()
+        return True
+
+    async def store(self, changes: Iterable[tuple[str, tuple[Row, ...]]]) -> bool:
+        """Store rows of LANs. Were all of them stored, within some seconds?"""
+        if self._pipeline.stuck:
+            self._begin()
+            await self._wait(_STORED_WITHIN)
+        waits: list[asyncio.Future[bool]] = []
+        for lan, rows in changes:
+            stored = asyncio.get_running_loop().create_future()
+            waits.append(stored)
+            if self._pipeline.add(lan, rows, stored) is Fate.REFUSED:
+                stored.set_result(False)
+        self.pump()
+        done, _ = await asyncio.wait(waits, timeout=_STORED_WITHIN)
+        return len(done) == len(waits) and all(each.result() for each in done)
+
+    def pump(self) -> None:
+        """Begin to store what was kept, if nothing is being stored."""
+        for waiter in self._pipeline.overflow():
+            _refuse(waiter)
+        if not self._pipeline.stuck and (self._pipeline.urgent or self._pipeline.owed >= _MOST_OWED):
+            self._begin()
+
+    def tick(self) -> None:
+        """Once a second: try again what failed, write what is owed, and wait no longer for a disk that hangs."""
+        now = clock()
+        self._watch_clock()
+        if self._commit is not None:
+            if now - self._began > PATIENCE and not self._pipeline.stuck:
+                self._give_up(f"its disk has not answered for {PATIENCE:g} s", self._pipeline.hangs())
+        elif self._pipeline.stuck or self._pipeline.urgent:
+            self._begin()
+        elif self._pipeline.owed and self._owed_since is None:
+            self._owed_since = now
+        elif self._owed_since is not None and now - self._owed_since >= LAZY_SECONDS:
+            self._begin()
+
+    def _owe(self, rows: Rows) -> None:
+        """Store these with the next tick."""
+        self._pipeline.owe(rows)
+        self._owed_since = clock() - LAZY_SECONDS
+
+    def _free(self, lan: str, waiter: Waiter | None) -> None:
+        if isinstance(waiter, Reply):
+            self._send(lan, waiter)
+        elif waiter is not None and not waiter.done():
+            waiter.set_result(True)
+
+    # ------------------------------------------------------------ commits
+
+    def _begin(self) -> None:
+        """Begin to store the next batch, unless there is none, or another one is under way."""
+        if self._held or self._commit is not None or not (batch := self._pipeline.start()):
+            return
+        self._owed_since, self._began = None, clock()
+        if self._torn:
+            self._commit = self._disk.renew(self._known(), self._began)
+        else:
+            self._commit = self._disk.commit(batch, self._began)
+        self._commit.add_done_callback(self._committed)
+
+    async def _wait(self, seconds: float) -> None:
+        """Until the commit that is under way came back and was dealt with, or for so long."""
+        if self._commit is not None:
+            await asyncio.wait([self._commit], timeout=max(0.0, seconds))
+
+    def _committed(self, future: "asyncio.Future[Any]") -> None:
+        error = None if future.cancelled() else future.exception()
+        if future is not self._commit:
+            return
+        self._commit = None
+        if error is None:
+            self._succeeded(future.result())
+            return
+        self._counters["lease-store-failed"] += 1
+        self._give_up(str(error), self._pipeline.failed())
+        if isinstance(error, DamagedError) and not self._torn:
+            self._torn = True
+            self._begin()
+
+    def _succeeded(self, renewed: Aside | None) -> None:
+        if renewed is not None:
+            self._health.renewed(renewed.path, renewed.kept)
+        self._health.works()
+        self._torn = False
+        for item in self._pipeline.done():
+            self._free(item.lan, item.waiter)
+            self._announce(item.lan, item.rows)
+        self.pump()
+
+    def _give_up(self, reason: str, freed: Freed[Waiter]) -> None:
+        """The disk has not taken a batch: whoever can do without it is answered, the others ask again."""
+        for lan, waiter in freed.leaving:
+            self._free(lan, waiter)
+        for waiter in freed.refused:
+            _refuse(waiter)
+        self._health.failed(reason, len(freed.refused))
+
+    def _watch_clock(self) -> None:
+        """After a step of the wall clock the stored ends of all leases are wrong: no lease must come first."""
+        offset = wall_offset()
+        if abs(offset - self._offset) > CLOCK_STEP:
+            log.warning("leases: the clock was stepped by %+.0f s; their stored times follow", offset - self._offset)
+            self._offset = offset
+            self._disk.follow_clock()
+
+    # ------------------------------------------------------------ what is shown
+
+    def pending(self) -> set[tuple[str, int]]:
+        """LAN and address of every new binding that is not on disk yet, so that nobody was promised it."""
+        return self._pipeline.pending()
+
+    def status(self) -> dict[str, object]:
+        """The file, what is wrong with it, and how many changes it lacks."""
+        sync = "bindings" if self._pipeline.lazy else "always"
+        error, unwritten = self._health.error, self._pipeline.unstored
+        return {"path": self._disk.path, "error": error, "sync": sync, "unwritten": unwritten}
+
+    def check(self) -> Check:
+        """Can leases be stored?"""
+        return self._health.check()
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with the lease file."""
+        return self._health.problems()
+
+
+def _refuse(waiter: Waiter) -> None:
+    if not isinstance(waiter, Reply) and not waiter.done():
+        waiter.set_result(False)

@@ -1,0 +1,180 @@
+"""The books of a lease table: every lease by address and by client, offers, ends, and what is kept off.
+
+Pure: `now` is seconds of a clock that never steps; addresses are numbers.
+"""
+
+import heapq
+from collections.abc import Iterable
+
+from routerd.dhcp.free import FreeAddresses
+from routerd.dhcp.given import Tally
+from routerd.dhcp.lease import BOUND, DECLINED, DELETED, EXPIRED, OFFERED, Lease, Offer, Row
+from routerd.dhcp.offers import KeptOff, Offers
+from routerd.dhcp.pools import Pools
+
+OFFER_SECONDS = 10.0
+DECLINE_SECONDS = 3600.0
+
+
+class LeaseBook:
+    """What is written down of every address, and what becomes of it as time goes by."""
+
+    def __init__(self) -> None:
+        self.pools = Pools()
+        self.given = Tally()
+        """What the leases that are bound were given."""
+        self._by_address: dict[int, Lease] = {}
+        self._by_client: dict[bytes, Lease] = {}
+        self._offers = Offers()
+        self._declined, self._occupied = KeptOff(), KeptOff()
+        self._ends: list[tuple[float, int]] = []
+        self.free = FreeAddresses(self.pools, self._by_address, self._offers)
+        """The addresses that no lease and no offer holds."""
+
+    def load(self, rows: Iterable[Row]) -> None:
+        """Take over stored leases. Of several leases of one client, the one that ends last is its own."""
+        for row in sorted(rows, key=lambda row: row.expires):
+            lease = Lease(row)
+            self.free.claim(lease.address)
+            self._by_address[lease.address] = lease
+            if lease.state == DECLINED:
+                self._kept_off(lease).add(lease.address, lease.hardware)
+            else:
+                self._by_client[lease.client] = lease
+            if lease.state == BOUND:
+                self.given.change(None, lease.given)
+            if lease.state in (BOUND, DECLINED):
+                self._queue(lease)
+            else:
+                self.free.end(lease.address)
+
+    def adopt(self, rows: Iterable[Row]) -> None:
+        """Take over leases from elsewhere, where neither the address nor the client has one here."""
+        self.load(row for row in rows if row.address not in self._by_address and row.client not in self._by_client)
+
+    # ------------------------------------------------------------ what there is
+
+    def __len__(self) -> int:
+        return len(self._by_address)
+
+    def addresses(self) -> list[int]:
+        """Every address that has a lease or an offer, lowest first; a list of its own."""
+        return sorted({*self._by_address, *self._offers})
+
+    def row(self, address: int) -> Row | None:
+        """The lease of an address, else the offer; None if it has neither."""
+        lease = self._by_address.get(address)
+        if lease is not None:
+            return lease.row()
+        offer = self._offers.get(address)
+        if offer is None:
+            return None
+        return Row(address, offer.client, offer.hardware, None, OFFERED, offer.until - OFFER_SECONDS, offer.until)
+
+    def rows(self) -> list[Row]:
+        """Every lease, and every offer of an address without one, lowest address first."""
+        return [row for address in self.addresses() if (row := self.row(address)) is not None]
+
+    def at(self, address: int) -> Lease | None:
+        """The lease of an address."""
+        return self._by_address.get(address)
+
+    def of(self, client: bytes) -> Lease | None:
+        """The lease that a client holds or held last."""
+        return self._by_client.get(client)
+
+    def offered(self, address: int) -> Offer | None:
+        """The offer of an address."""
+        return self._offers.get(address)
+
+    def declined(self) -> tuple[int, ...]:
+        """The addresses that are kept off because a client found them in use, oldest first."""
+        return tuple(self._declined)
+
+    def occupied(self) -> tuple[tuple[int, bytes], ...]:
+        """The addresses that are kept off because a machine without a lease uses them, with its hardware address."""
+        return tuple(self._occupied.items())
+
+    # ------------------------------------------------------------ time
+
+    def next_deadline(self) -> float | None:
+        """When `expire` next may have something to do."""
+        deadlines = [self._ends[0][0]] if self._ends else []
+        oldest = self._offers.oldest()
+        if oldest is not None:
+            deadlines.append(oldest[1].until)
+        return min(deadlines, default=None)
+
+    def expire(self, now: float, limit: int = 1000) -> tuple[Row, ...]:
+        """End at most `limit` offers, leases and quarantines whose time is over. The rows of ended leases come back.
+
+        None of it needs storing: who reads a stored lease sees from its end that it is over.
+        """
+        while limit > 0 and (oldest := self._offers.oldest()) is not None and oldest[1].until <= now:
+            self._drop_offer(oldest[0])
+            limit -= 1
+        rows: list[Row] = []
+        while self._ends and self._ends[0][0] <= now and limit > 0:
+            when, address = heapq.heappop(self._ends)
+            limit -= 1
+            lease = self._by_address.get(address)
+            if lease is None or lease.queued != when:
+                continue
+            lease.queued = 0.0
+            if lease.expires > now:
+                self._queue(lease)
+            elif lease.state == DECLINED:
+                rows.append(self._delete(lease))
+            elif lease.state == BOUND:
+                self._end(lease, EXPIRED, lease.expires)
+                rows.append(lease.row())
+        return tuple(rows)
+
+    # ------------------------------------------------------------ entries
+
+    def _drop_offer(self, address: int) -> None:
+        if self._offers.drop(address):
+            self.free.give_back(address)
+
+    def _end(self, lease: Lease, state: int, when: float) -> None:
+        self.given.change(lease.given, None)
+        lease.state, lease.expires = state, when
+        if lease.address not in self._offers:
+            self.free.end(lease.address)
+
+    def _keep_off(self, row: Row) -> Row:
+        """Nobody gets this address for a time, whatever it was used for."""
+        self._offers.drop(row.address)
+        old = self._by_address.get(row.address)
+        if old is not None:
+            self._forget(old)
+        self.free.claim(row.address)
+        lease = Lease(row._replace(expires=row.starts + DECLINE_SECONDS))
+        self._by_address[row.address] = lease
+        self._kept_off(lease).add(row.address, row.hardware)
+        self._queue(lease)
+        return lease.row()
+
+    def _kept_off(self, lease: Lease) -> KeptOff:
+        return self._occupied if lease.occupied else self._declined
+
+    def _delete(self, lease: Lease) -> Row:
+        self._forget(lease)
+        self.free.give_back(lease.address)
+        lease.state = DELETED
+        return lease.row()
+
+    def _forget(self, lease: Lease) -> None:
+        if lease.state == BOUND:
+            self.given.change(lease.given, None)
+        elif lease.state == DECLINED:
+            self._kept_off(lease).discard(lease.address)
+        del self._by_address[lease.address]
+        if self._by_client.get(lease.client) is lease:
+            del self._by_client[lease.client]
+        self.free.forget_ended(lease.address)
+
+    def _queue(self, lease: Lease) -> None:
+        if lease.queued == 0.0 or lease.queued > lease.expires:
+            lease.queued = lease.expires
+            heapq.heappush(self._ends, (lease.expires, lease.address))

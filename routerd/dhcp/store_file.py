@@ -1,0 +1,107 @@
+"""The lease file as a file: whether it can be one, what lies beside it, and the mark that it was closed in order."""
+
+import os
+import stat
+from pathlib import Path
+
+from routerd.system.files import sync_directory, write_synced
+
+LARGEST = 1 << 30
+_SMALLEST = 512
+_HINT = "or set another leases.store"
+
+
+class StoreError(Exception):
+    """The lease file cannot be used; the text says why and what to do."""
+
+
+class DamagedError(StoreError):
+    """The lease file is torn, or another program's: nothing can be stored in it."""
+
+
+def inspect(path: str) -> bool:
+    """Is there a file that may be a lease file? Raises `StoreError` where there is something that never can be one."""
+    try:
+        if os.path.islink(path) and not os.path.exists(path):
+            target = os.readlink(path)
+            raise StoreError(f"{path}: is a symbolic link to {target}, which is not there; mount its disk, {_HINT}")
+        info = os.stat(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be opened ({error.strerror}); create its directory {_HINT}") from None
+    if stat.S_ISDIR(info.st_mode):
+        raise StoreError(f"{path}: is a directory; leases.store must name a file")
+    if not stat.S_ISREG(info.st_mode):
+        raise StoreError(f"{path}: is no regular file; remove it, {_HINT}")
+    # Not by opening it: to close it again would give up the lock of whoever has it open in this process.
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StoreError(f"{path}: {_refusal(path, info)}")
+    if info.st_size > LARGEST:
+        raise DamagedError(f"{path}: is {info.st_size / LARGEST:.1f} GiB large, which no lease file is")
+    if 0 < info.st_size < _SMALLEST:
+        raise DamagedError(f"{path}: is damaged (it has {info.st_size} bytes only)")
+    if info.st_size == 0 and _size(f"{path}-wal"):
+        raise DamagedError(f"{path}: is empty, but {path}-wal is not")
+    return True
+
+
+def _refusal(path: str, info: os.stat_result) -> str:
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        return f"its file system is read-only; mend or remount it, {_HINT} (sqlite:/run/routerd/leases.db until then)"
+    who = f"user {os.geteuid()}"
+    return f"{who} may not read and write it (owner {info.st_uid}, mode {info.st_mode & 0o777:04o}); chown it, {_HINT}"
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def make_directories(path: str) -> tuple[str, ...]:
+    """Create the directories above the file; it and those that were missing come back, innermost first.
+
+    What is created lasts over a crash. Raises OSError.
+    """
+    missing, upper = [], path
+    while upper and not os.path.lexists(upper):
+        missing.append(upper)
+        upper = os.path.dirname(upper)
+    for directory in reversed(missing[1:]):
+        os.mkdir(directory, mode=0o750)
+        sync_directory(Path(directory).parent)
+    return tuple(missing)
+
+
+class Mark:
+    """A small file beside the lease file that is there only while all that was promised is in the lease file.
+
+    It holds what the lease file says of its newest change, so that it does not vouch for another file put in its place.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(f"{path}-clean")
+
+    def take(self, newest: float | None) -> bool:
+        """Was the file closed in order? From now on nothing vouches for it, not even after a crash. Raises OSError."""
+        try:
+            said = self._path.read_bytes()
+        except FileNotFoundError:
+            return False
+        self.remove()
+        sync_directory(self._path.parent)
+        return said == _said(newest)
+
+    def put(self, newest: float | None) -> None:
+        """The file is whole and closed. Raises OSError."""
+        write_synced(self._path, _said(newest), 0o640)
+
+    def remove(self) -> None:
+        """Remove it. Raises OSError."""
+        self._path.unlink(missing_ok=True)
+
+
+def _said(newest: float | None) -> bytes:
+    return f"{newest!r}\n".encode()

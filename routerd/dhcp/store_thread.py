@@ -1,0 +1,119 @@
+"""A lease file and the thread that waits for its disk, which may fail, or never come back."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Sequence
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from routerd.dhcp.intake_service import clock
+from routerd.dhcp.leases import Row
+from routerd.dhcp.promises import after_crash
+from routerd.dhcp.store import LeaseStore
+from routerd.dhcp.store_damaged import Aside, begin_anew
+from routerd.dhcp.store_file import DamagedError, StoreError
+from routerd.system.worker import Worker, forget
+
+T = TypeVar("T")
+Rows = list[tuple[str, Row]]
+
+_LONGEST = 60.0
+"""Seconds that opening or copying a whole file may take."""
+
+
+class Taken(NamedTuple):
+    """What a lease file held: all leases by LAN, those that last longer than it says, and what was wrong with it."""
+
+    leases: dict[str, list[Row]]
+    longer: Rows
+    notes: Sequence[str] = ()
+    damage: str = ""
+    aside: Aside | None = None
+
+
+class StoreThread:
+    """Runs the calls to one lease file, one after the other. Nothing that its disk does stops the event loop."""
+
+    def __init__(self, store: LeaseStore) -> None:
+        self._store, self._worker = store, Worker("leases")
+
+    @property
+    def path(self) -> str:
+        """The lease file."""
+        return self._store.path
+
+    async def take_over(self) -> Taken:
+        """Open the file; where it is damaged, a new one in its place. Raises `StoreError`."""
+        return await self._soon(self._worker.run(_take_over, self._store, wall_offset()))
+
+    async def open(self) -> Taken:
+        """Open the file. Raises `StoreError`, also where it is damaged."""
+        return await self._soon(self._worker.run(_open, self._store, wall_offset()))
+
+    async def replace(self, rows: Rows, now: float) -> None:
+        """Store these leases, as they were at `now`, instead of all others. Raises `StoreError`."""
+        await self._soon(self._worker.run(self._store.replace, rows, wall_offset(), now))
+
+    def commit(self, rows: Rows, now: float) -> "asyncio.Future[None]":
+        """Store a batch; all that was promised before `now` is in it, or was stored before."""
+        return self._worker.run(self._store.commit, rows, wall_offset(), now)
+
+    def renew(self, rows: Rows, now: float) -> "asyncio.Future[Aside]":
+        """Set the file aside, for it was found damaged, and store all leases, as they were at `now`, in a new one."""
+        return self._worker.run(_renew, self._store, rows, wall_offset(), now)
+
+    def follow_clock(self) -> None:
+        """Rewrite the stored times after a step of the wall clock. Where that fails, the next commit does it."""
+        self._worker.run(self._store.follow, wall_offset()).add_done_callback(forget)
+
+    async def close(self, within: float, *, clean: bool = False) -> None:
+        """Close the file, and wait for that at most so many seconds; `clean`: all that was promised is in it."""
+        closing = self._worker.run(partial(self._store.close, clean=clean))
+        closing.add_done_callback(forget)
+        self._worker.end()
+        await asyncio.wait([closing], timeout=within)
+
+    def discard(self) -> None:
+        """Remove a file that was made for nothing; after `close`."""
+        self._store.discard()
+
+    async def _soon(self, awaited: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(_LONGEST):
+                return await awaited
+        except TimeoutError:
+            text = f"its disk has not answered for {_LONGEST:g} s; mend it, or set another leases.store"
+            raise StoreError(f"{self.path}: {text}") from None
+
+
+def wall_offset() -> float:
+    """The wall clock less the clock that leases are kept by, in seconds."""
+    return time.time() - clock()
+
+
+def _take_over(store: LeaseStore, offset: float) -> Taken:
+    try:
+        return _open(store, offset)
+    except DamagedError as error:
+        aside = begin_anew(store, time.time())
+        return _loaded(store, offset)._replace(damage=str(error), aside=aside)
+
+
+def _open(store: LeaseStore, offset: float) -> Taken:
+    store.open()
+    return _loaded(store, offset)
+
+
+def _loaded(store: LeaseStore, offset: float) -> Taken:
+    leases, longer = store.load(offset), []
+    if not store.clean:
+        for lan, rows in leases.items():
+            leases[lan], changed = after_crash(rows, store.saved, time.time() - offset)
+            longer += [(lan, row) for row in changed]
+    return Taken(leases, longer, tuple(store.notes))
+
+
+def _renew(store: LeaseStore, rows: Rows, offset: float, now: float) -> Aside:
+    aside = begin_anew(store, time.time(), rescue=False)
+    store.replace(rows, offset, now)
+    return aside._replace(kept=len(rows))

@@ -1,0 +1,1 @@
+"""Which hosts the site has, and what is known of each."""

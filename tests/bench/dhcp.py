@@ -1,0 +1,165 @@
+"""DHCP beside Kea and dnsmasq in one run: whole exchanges a second, with many leases, on the link; delay and memory."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from routerd.lab.lab import Lab
+from tests.bench.dhcp_clients import LINK, RELAYED, RENEWING, Work, mac_of
+from tests.bench.dhcp_leases import fill
+from tests.bench.dhcp_report import Figures, text
+from tests.bench.dhcp_servers import ADDRESSES, CLIENTS, FIRST, SERVER, SERVER_MAC, Server, Wire, address
+from tests.bench.disk import disk
+from tests.bench.perfdhcp import Result, climb, perfdhcp
+from tests.bench.start import ASK, resident
+from tests.dhcp.scene import message
+
+CHECKOUT = Path(__file__).parents[2]
+ROUNDS = 3
+HELD = 50_000
+FULL = ADDRESSES * 95 // 100
+RATE = 500
+"""Exchanges a second at which the delay is measured."""
+
+_MANY, _FEW, _RENEWED = 12_000, 500, 20_000
+_TURNS = 12
+_WARM = 200
+_COARSE, _FINE = 1.4, 1.08
+_BEGIN = {"Kea": 2000.0, "routerd": 2000.0, "dnsmasq": 100.0}
+_NEW = 100_000
+"""The number of the first client that has no lease from before."""
+
+
+class Bench:
+    """Runs servers on one wire, each from a lease file of its own in `place`, a directory on a real disk."""
+
+    def __init__(self, wire: Wire, place: Path) -> None:
+        self.wire = wire
+        self.found = Figures()
+        self._place = place
+        self._clients = _NEW
+
+    @contextmanager
+    def server(self, name: str = "routerd", leases: int = 0) -> Iterator[Server]:
+        """A server that has started with so many leases and has nothing else to do."""
+        with TemporaryDirectory(dir=self._place) as directory:
+            if leases:
+                fill(name, Path(directory), leases)
+            server = Server(name, self.wire, Path(directory))
+            try:
+                server.start()
+                server.settle()
+                yield server
+            finally:
+                server.stop()
+
+    # ------------------------------------------------------------ perfdhcp
+
+    def _at(self, name: str, seconds: int) -> Callable[[float], Result]:
+        """Runs perfdhcp at a rate against a server that starts without leases."""
+
+        def run(rate: float) -> Result:
+            with self.server(name):
+                result = perfdhcp(self.wire, rate, seconds)
+            self.found.add("double", result.double)
+            self.found.add("unread", result.unread)
+            return result
+
+        return run
+
+    def climbs(self) -> None:
+        """Exchanges a second of each server, in rounds: one after the other, so that they see the same machine."""
+        begin = {name: climb(self._at(name, 2), rate, _COARSE).rate * 0.9 for name, rate in _BEGIN.items()}
+        for _ in range(ROUNDS):
+            for name, rate in begin.items():
+                best = climb(self._at(name, 3), rate, _FINE).rate
+                self.found.add(name, best)
+                begin[name] = (best or rate) * 0.93
+
+    # ------------------------------------------------------------ clients of our own
+
+    def drive(
+        self, how: str, clients: int, *, rate: float = 0.0, turns: int = 1, held: bool = False
+    ) -> dict[str, float]:
+        """What came of so many clients: new ones, or those that hold leases from the start."""
+        first = 0 if held else self._clients
+        work = Work(how, SERVER, SERVER_MAC, clients, relay=CLIENTS, first_client=first, rate=rate, turns=turns)
+        if how == RENEWING:
+            work = Work(how, SERVER, SERVER_MAC, clients, first_address=FIRST)
+        self._clients += clients * turns
+        argv = [sys.executable, "-m", "tests.bench.dhcp_clients", json.dumps(asdict(work))]
+        found: dict[str, float] = json.loads(self.wire.load.run(argv, timeout=90).stdout)
+        return found
+
+    def round(self) -> None:
+        """One of each figure that the clients of our own find."""
+        add = self.found.add
+        with self.server() as server:
+            self._same_work("", RELAYED, server)
+            add("few", self.drive(RELAYED, _FEW, turns=_TURNS)["rate"])
+        with self.server() as server:
+            self._same_work("link", LINK, server)
+        with self.server(leases=HELD) as server:
+            self._same_work("held", RELAYED, server)
+            self._meet(_RENEWED)
+            add("renewals", self.drive(RENEWING, _RENEWED, held=True)["rate"])
+        with self.server(leases=FULL) as server:
+            self.drive(RELAYED, _WARM)
+            add("delay full", self.drive(RELAYED, 2 * RATE, rate=RATE)["p99_ms"])
+            add("full", self.drive(RELAYED, _FEW, turns=_TURNS)["rate"])
+        add("ready", self.ready())
+
+    def _same_work(self, name: str, how: str, server: Server) -> None:
+        """Delay, speed and, after that, memory and processor time, of a server that was just started."""
+        add = self.found.add
+        self.drive(how, _WARM)
+        add(f"delay {name}".strip(), self.drive(how, 2 * RATE, rate=RATE)["p99_ms"])
+        before = server.times()
+        found = self.drive(how, _MANY)
+        add(name or "empty", found["rate"])
+        for part, seconds in server.times().items():
+            add(f"{name} {part}".strip(), (seconds - before.get(part, 0.0)) / _MANY * 1e6)
+        add(f"memory {name}".strip(), resident(server.pid))
+        add("share", found["share"])
+
+    def _meet(self, clients: int) -> None:
+        """Let the server's machine know the clients' hardware addresses, as one does that they talk to every day."""
+        lines = (
+            f"neigh replace {address(n)} lladdr {mac_of(n).hex(':')} dev lan0 nud permanent" for n in range(clients)
+        )
+        self.wire.server.ip(*lines)
+
+    def ready(self) -> float:
+        """Seconds from exec of routerd with many leases on disk to its first OFFER; a client asks every 2 ms."""
+        with TemporaryDirectory(dir=self._place) as directory:
+            fill("routerd", Path(directory), HELD)
+            server = Server("routerd", self.wire, Path(directory))
+            argv = [sys.executable, "-c", ASK, message(1, flags=0x8000).hex()]
+            asker = self.wire.load.popen(argv, name="asker", stdout=subprocess.PIPE)
+            assert asker.stdout is not None
+            assert asker.stdout.readline() == "asking\n"
+            begin = time.monotonic()
+            try:
+                server.start()
+                return float(asker.stdout.readline()) - begin
+            finally:
+                server.stop()
+
+
+def measure() -> str:
+    """The table, and where the time goes."""
+    cache = CHECKOUT / ".cache"
+    cache.mkdir(exist_ok=True)
+    with Lab() as lab, TemporaryDirectory(dir=cache) as place:
+        before = disk(Path(place))
+        bench = Bench(Wire(lab), Path(place))
+        bench.climbs()
+        for _ in range(ROUNDS):
+            bench.round()
+        return text(bench.found, before)
