@@ -153,8 +153,8 @@ _DECLARED = (
         "address-in-use",
         WARNING,
         "{subject}: in use without a lease, so not offered: {addresses}",
-        "Give the machine a reservation, or take the address out of `pools`; what is no longer in use is offered again "
-        "within two minutes.",
+        "Give the machine a reservation, or take the address out of `pools`; what is no longer in use is offered again by "
+        "itself.",
         depends_on=("dhcp-socket",),
     ),
     Declared(

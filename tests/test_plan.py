@@ -19,7 +19,8 @@ from routerd.model import (
     Sysctl,
     VpnFacts,
 )
-from routerd.plan import UNREACHABLE_METRIC, plan
+from routerd.plan import plan
+from routerd.plan_kernel import UNREACHABLE_METRIC
 from routerd.plan_peers import changes, peers_part
 
 KEY_A = "A" * 43 + "="

@@ -6,7 +6,8 @@ from ipaddress import ip_network
 import pytest
 
 from routerd.model import Interface, KernelRoute, RouteState, VpnFacts
-from routerd.plan import UNREACHABLE_METRIC, plan
+from routerd.plan import plan
+from routerd.plan_kernel import UNREACHABLE_METRIC
 from tests.test_plan import KEY_A, NET, PLACE_1, config, facts, interface
 
 MORE = ip_network("10.7.0.0/24")

@@ -109,7 +109,7 @@ def test_dhcp(tmp_path: Path) -> None:
         assert status == {
             "counters": {**zeros(), "pkt4-received": 1},
             "lans": [],
-            "store": {"path": str(tmp_path / "leases.db"), "error": None},
+            "store": {"path": str(tmp_path / "leases.db"), "error": None, "sync": "always", "unwritten": 0},
         }
 
     asyncio.run(main())

@@ -1,5 +1,6 @@
 """Where HTTP is served, and to which Host names it answers. Pure."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -39,6 +40,15 @@ def parse_listen(text: str) -> TcpListen | UnixListen:
     if not host:
         raise ValueError(f"{text!r}: the address is missing; 0.0.0.0 listens on all")
     return TcpListen(host, int(port))
+
+
+_ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE | re.ASCII)
+
+
+def target_host(target: str) -> str | None:
+    """Host and port of a request target in absolute form (`http://host:port/path`); None for any other form."""
+    match = _ABSOLUTE.match(target)
+    return None if match is None else match[1]
 
 
 def host_allowed(header: str, names: Collection[str]) -> bool:

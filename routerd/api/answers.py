@@ -1,4 +1,4 @@
-"""Answers of the HTTP service: JSON, errors as JSON, long lists in pieces; and who asks."""
+"""Answers of the HTTP service: JSON, errors as JSON, rows in pieces; and who asks."""
 
 import asyncio
 import json
@@ -9,36 +9,14 @@ from typing import TypeVar
 
 from aiohttp import hdrs, web
 
-from routerd.api import pages, views
+from routerd.api import views
 from routerd.api.negotiation import etag, is_known
 
 SERVER = "routerd"
-_ETAG = "ETag"
-_ROWS = 200
-_TAGGED_ROWS = 1000
-"""Answers of more rows go out while they are made, which leaves no time to name their content."""
+ETAG = "ETag"
+ROWS_AT_ONCE = 200
 
 T = TypeVar("T")
-
-
-async def part_answer(
-    request: web.Request, key: str, rows: Iterable[T], view: Callable[[T], views.Json], order: pages.Order[T]
-) -> web.StreamResponse:
-    """The part of a list that the request asks for, with the way to the next one, or the whole list."""
-    try:
-        page = pages.parse_page(order, request.query)
-    except ValueError as error:
-        return error_answer(400, str(error))
-    if page is None:
-        return await list_answer(request, key, rows, view)
-    best: list[T] = []
-    async for piece in pieces(rows):
-        best = page.merge(best, piece)
-    best, target = page.split(best, request.path)
-    answer = await list_answer(request, key, best, view)
-    if target is not None:
-        answer.headers[hdrs.LINK] = f'<{target}>; rel="next"'
-    return answer
 
 
 async def pieces(rows: Iterable[T]) -> AsyncIterator[list[T]]:
@@ -46,45 +24,9 @@ async def pieces(rows: Iterable[T]) -> AsyncIterator[list[T]]:
     rows = iter(rows)
     # Making the copy that the rows come from takes its time, too.
     await asyncio.sleep(0)
-    while piece := list(islice(rows, _ROWS)):
+    while piece := list(islice(rows, ROWS_AT_ONCE)):
         yield piece
         await asyncio.sleep(0)
-
-
-async def list_answer(
-    request: web.Request, key: str, rows: Iterable[T], view: Callable[[T], views.Json]
-) -> web.StreamResponse:
-    """`{key: rows}`, made in pieces, so that a long list never holds the event loop for long."""
-    rows = iter(rows)
-    await asyncio.sleep(0)
-    texts: list[str] = []
-    while piece := list(islice(rows, _ROWS)):
-        texts.append(_rows(piece, view))
-        if len(texts) * _ROWS > _TAGGED_ROWS:
-            return await _stream(request, f'{{"{key}": [' + ", ".join(texts), rows, view)
-        if len(piece) < _ROWS:
-            break
-        await asyncio.sleep(0)
-    return web.Response(text=f'{{"{key}": [{", ".join(texts)}]}}\n', content_type="application/json")
-
-
-async def _stream(
-    request: web.Request, head: str, rows: Iterable[T], view: Callable[[T], views.Json]
-) -> web.StreamResponse:
-    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/json; charset=utf-8"})
-    await response.prepare(request)
-    if request.method == hdrs.METH_HEAD:
-        return response
-    await response.write(head.encode())
-    async for piece in pieces(rows):
-        await response.write(f", {_rows(piece, view)}".encode())
-    await response.write(b"]}\n")
-    await response.write_eof()
-    return response
-
-
-def _rows(piece: list[T], view: Callable[[T], views.Json]) -> str:
-    return json.dumps([view(row) for row in piece])[1:-1]
 
 
 async def count(rows: Iterable[T], state: Callable[[T], str]) -> dict[str, int]:
@@ -104,7 +46,7 @@ def tagged(request: web.Request, response: web.StreamResponse) -> web.StreamResp
     tag = etag(response.body)
     if is_known(request.headers.getall(hdrs.IF_NONE_MATCH, []), tag):
         response = web.Response(status=304, headers={key: response.headers[key] for key in _kept(response)})
-    response.headers[_ETAG] = tag
+    response.headers[ETAG] = tag
     return response
 
 

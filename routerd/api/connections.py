@@ -3,12 +3,13 @@
 import asyncio
 import json
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
+from aiohttp.http_exceptions import BadHttpMessage, BadHttpMethod, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from routerd.api.answers import SERVER, error_answer
@@ -27,13 +28,19 @@ _LONGEST_FIELD = 8190
 _MOST_HEADERS = 64
 _LOOK = 1.0
 
+_WHOLE_LINE = re.compile(r"b'[!#$%&*+.^_`|~0-9A-Za-z-]+ \S+ HTTP/1\.[01]'")
+"""A request line in the error of aiohttp's parser, which refuses methods that it does not know as no HTTP at all."""
+_UNEXPECTED = "the header Expect may only say 100-continue"
 _TOO_LARGE = f"the headers are larger than {LARGEST_HEAD} bytes"
 
 
 class Connection(RequestHandler):
     """aiohttp's connection, whose own error pages are like ours and which logs no stranger's bad bytes as errors."""
 
-    __slots__ = ("_head_until", "_house", "_unparsed", "_unread", "_unread_until", "_wire")
+    __slots__ = (
+        *("_answered", "_has_ended", "_head_until", "_house", "_unparsed", "_unread", "_unread_until", "_wire"),
+        "is_endless",
+    )
 
     def __init__(self, server: web.Server, house: "Connections") -> None:
         settings: dict[str, Any] = {"keepalive_timeout": KEEPALIVE_SECONDS, "lingering_time": 1.0, "access_log": None}
@@ -41,6 +48,10 @@ class Connection(RequestHandler):
         settings |= {"max_line_size": _LONGEST_LINE, "max_field_size": _LONGEST_FIELD, "auto_decompress": False}
         super().__init__(server, loop=asyncio.get_running_loop(), max_headers=_MOST_HEADERS, **settings)
         self._house = house
+        self.is_endless = False
+        """The answer goes on for as long as the client is there."""
+        self._has_ended = False
+        self._answered = 0
         self._wire: asyncio.Transport | None = None
         self._unparsed = 0
         self._unread = 0
@@ -75,6 +86,38 @@ class Connection(RequestHandler):
                 self._wire.write(_raw_error(431, _TOO_LARGE))
                 self.force_close()
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp's returns None always
+        """The client sends no more: what it has asked for is answered, and then the connection ends.
+
+        An endless answer ends at once, because nothing else says that its client is gone. TLS has no half closing.
+        """
+        is_idle = self._answered == self._request_count
+        if is_idle or self.is_endless or self._wire is None or self._wire.get_extra_info("ssl_object") is not None:
+            return False
+        self._has_ended = True
+        self._close_after_last()
+        return True
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer; aiohttp's own errors are made like ours."""
+        if isinstance(resp, web.HTTPException):
+            self._house.counters["bad-requests"] += 1
+            resp = error_answer(resp.status, _UNEXPECTED if resp.status == 417 else resp.reason)
+        if self._has_ended and self._close_after_last() and not resp.prepared:
+            resp.force_close()
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self._answered += 1
+
+    def _close_after_last(self) -> bool:
+        if self._messages:
+            return False
+        self.close()
+        return True
+
     def look(self, now: float) -> None:
         """Give the connection up where nothing was asked in time, or where an answer is not read."""
         wire = self._wire
@@ -103,6 +146,8 @@ class Connection(RequestHandler):
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """Answer bytes that are no HTTP request, and close the connection."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # The client is gone, or was dropped as it does not read.
         log.debug("http %s: bad request: %s", request.remote, exc)
         self._house.counters["bad-requests"] += 1
         if request.writer.output_size > 0:
@@ -120,6 +165,8 @@ def _judge(status: int, error: BaseException | None) -> tuple[int, str]:
         return 431, f"a header is longer than {_LONGEST_FIELD} bytes"
     if isinstance(error, BadHttpMessage) and "Too many headers" in error.message:
         return 431, f"there are more than {_MOST_HEADERS} headers"
+    if isinstance(error, BadHttpMethod) and _WHOLE_LINE.search(error.message):
+        return 501, "this method is not known here"
     return status, "the request is not valid HTTP" if status < 500 else "internal error"
 
 

@@ -7,8 +7,9 @@ from typing import TypeVar
 from aiohttp import hdrs, web
 
 from routerd.api import negotiation, openapi, pages, views
-from routerd.api.answers import count, error_answer, json_answer, not_allowed, part_answer, pieces
+from routerd.api.answers import count, error_answer, json_answer, not_allowed, pieces
 from routerd.api.health import PeerTally, health
+from routerd.api.lists import Lists
 from routerd.api.scrapes import Scrapes
 from routerd.api.sources import Sources
 from routerd.reports import PeerReport
@@ -49,12 +50,23 @@ def unknown_peer(name: str) -> web.Response:
     return error_answer(404, f"no peer has the name or public key {name!r}")
 
 
+def wrong_method(request: web.Request, allowed: str, *, can_probe: bool) -> web.Response:
+    """405 for a path that has other methods; `allowed` are those of its pattern, which the peers' paths share."""
+    if request.path.startswith("/v1/peers/"):
+        name, part = peer_path(request)
+        if part == "/probe" and not can_probe:
+            return unknown_peer(name)
+        allowed = hdrs.METH_POST if part == "/probe" else READ
+    return not_allowed(request, allowed)
+
+
 class Readers:
     """The answers to GET, made from the sources."""
 
     def __init__(self, sources: Sources, scrapes: Scrapes) -> None:
         self._sources = sources
         self._scrapes = scrapes
+        self._lists = Lists()
 
     def paths(self) -> dict[str, Handler]:
         """The handler of each path."""
@@ -127,6 +139,6 @@ class Readers:
         self, key: str, source: Callable[[], Iterable[T]], view: Callable[[T], views.Json], order: pages.Order[T]
     ) -> Handler:
         async def handler(request: web.Request) -> web.StreamResponse:
-            return await part_answer(request, key, source(), view, order)
+            return await self._lists.part(request, key, source(), view, order)
 
         return handler

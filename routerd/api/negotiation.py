@@ -7,6 +7,7 @@ JSON = ("application/json",)
 TEXT = ("text/plain",)
 EVENTS = ("text/event-stream",)
 HEALTH = ("application/health+json", *JSON)
+TAG_BYTES = 12
 
 
 def choose(accept: Sequence[str], offered: Sequence[str]) -> str | None:
@@ -45,7 +46,12 @@ def _allows(ranges: Sequence[tuple[str, str, bool]], media: str) -> bool:
 
 def etag(body: bytes) -> str:
     """A weak entity tag of an answer's content."""
-    return f'W/"{blake2b(body, digest_size=12).hexdigest()}"'
+    return etag_of(blake2b(body, digest_size=TAG_BYTES))
+
+
+def etag_of(content: blake2b) -> str:
+    """The same, of content that was taken in bit by bit with a digest of `TAG_BYTES`."""
+    return f'W/"{content.hexdigest()}"'
 
 
 def is_known(if_none_match: Sequence[str], tag: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from routerd.api import negotiation
-from routerd.api.pages import MOST_ROWS
+from routerd.api.pages import MOST_ROWS, MOST_TAGGED_ROWS, SHORT_ROWS
 from routerd.api.shapes import SHAPES, TEXT, closed, ref, rows
 from routerd.api.sse import KINDS
 from routerd.api.views import Json
@@ -20,12 +20,13 @@ _ABOUT = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer: what it says, its media type, and the shape of its JSON."""
+    """One answer: what it says, its media type, and the shape of its JSON. `optional` headers may be missing."""
 
     text: str
     shape: Json
     media: str = "application/json"
     headers: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +55,21 @@ _ERRORS = {
     409: "the configuration reserves the address",
     413: "the body is larger than 64 KiB",
     414: "the path is too long",
+    417: "Expect says something else than 100-continue",
     421: "the Host header is neither an IP address nor a name of this machine",
     431: "the headers are too large",
+    501: "the method is not known here",
     503: "too many ask for this at once; try again later",
 }
-_ALWAYS = (400, 405, 406, 413, 414, 421, 431)
+_ALWAYS = (400, 405, 406, 413, 414, 417, 421, 431, 501)
 _CHANGE = (401, 403, 408)
 
 _HEADERS: dict[str, Json] = {
-    "ETag": {"description": "names this content, for If-None-Match", "schema": TEXT},
+    "ETag": {
+        "description": "names this content, for If-None-Match; missing where a list has more than "
+        f"{MOST_TAGGED_ROWS:,} rows, or where several lists of more than {SHORT_ROWS:,} rows are sent at once",
+        "schema": TEXT,
+    },
     "Link": {"description": 'the next part of the list, rel="next", unless this was the last', "schema": TEXT},
     "Allow": {"description": "the methods that are allowed", "schema": TEXT},
     "WWW-Authenticate": {"description": "how to authenticate", "schema": TEXT},
@@ -126,7 +133,7 @@ _PAGED = ("limit", "after", "If-None-Match")
 
 
 def _list(key: str, shape: str, text: str) -> Operation:
-    answer = Answer(text, closed({key: rows(ref(shape))}), headers=("ETag", "Link"))
+    answer = Answer(text, closed({key: rows(ref(shape))}), optional=("ETag", "Link"))
     return Operation(f"/v1/{key}", f"{key}List", text, {200: answer}, parameters=_PAGED, errors=(304,))
 
 
@@ -271,8 +278,10 @@ def _operation(operation: Operation) -> Json:
 
 def _answer(answer: Answer) -> Json:
     found: Json = {"description": answer.text, "content": {answer.media: {"schema": answer.shape}}}
-    if answer.headers:
-        found["headers"] = {name: _HEADERS[name] for name in answer.headers}
+    headers = {name: _HEADERS[name] | {"required": True} for name in answer.headers}
+    headers |= {name: _HEADERS[name] for name in answer.optional}
+    if headers:
+        found["headers"] = headers
     return found
 
 

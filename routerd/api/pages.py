@@ -1,6 +1,7 @@
 """Parts of long lists: `?limit=N&after=KEY` gives the N rows that follow KEY, in the order of their keys. Pure."""
 
 import heapq
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
@@ -11,9 +12,15 @@ from routerd.model import Route
 from routerd.reports import HostReport, LeaseReport, PeerReport, ProblemReport
 
 MOST_ROWS = 1000
+SHORT_ROWS = 1000
+"""Whole lists of more rows are sent piece by piece …"""
+MOST_TAGGED_ROWS = 10_000
+"""… and of more than these have no ETag."""
 
 _LAST = "\U0010ffff"
 _TAB = "\t"
+_LINK = "comes from the Link header of the part before"
+_OR_LINK = f"or {_LINK}"
 
 T = TypeVar("T")
 Key = tuple[Any, ...]
@@ -82,7 +89,10 @@ def _parse_peer(text: str) -> Key:
 
 def _parse_address(text: str) -> Key:
     address, tab, lan = text.partition(_TAB)
-    return (IPv4Address(address), lan if tab else _LAST)
+    try:
+        return (IPv4Address(address), lan if tab else _LAST)
+    except ValueError:
+        raise ValueError(f"after is an IPv4 address, for example 192.168.200.50, {_OR_LINK}") from None
 
 
 def _route_key(route: Route) -> Key:
@@ -92,10 +102,15 @@ def _route_key(route: Route) -> Key:
 def _parse_route(text: str) -> Key:
     prefix, tab, rest = text.partition(_TAB)
     lan, second, gateway = rest.partition(_TAB)
-    return (IPv4Network(prefix), lan if tab else _LAST, gateway if second else _LAST)
+    try:
+        return (IPv4Network(prefix), lan if tab else _LAST, gateway if second else _LAST)
+    except ValueError:
+        raise ValueError(f"after is a prefix without host bits, for example 10.0.0.0/24, {_OR_LINK}") from None
 
 
 _RANK = {"error": 0, "warning": 1, "info": 2}
+_PROBLEM = re.compile(r"([01])\t([0-3])\t([0-9]{1,12}(?:\.[0-9]{1,20})?)\t([a-z0-9-]+)\t(.*)", re.DOTALL | re.ASCII)
+"""As `_problem_key` is written; what breaks this was not written here."""
 
 
 def _problem_key(report: ProblemReport) -> Key:
@@ -105,10 +120,10 @@ def _problem_key(report: ProblemReport) -> Key:
 
 
 def _parse_problem(text: str) -> Key:
-    parts = text.split(_TAB, 4)
-    if len(parts) != 5:
-        raise ValueError("after comes from the Link header of the part before")
-    caused, rank, since, code, subject = parts
+    match = _PROBLEM.fullmatch(text)
+    if match is None:
+        raise ValueError(f"after of problems {_LINK}")
+    caused, rank, since, code, subject = match.groups()
     return (int(caused), int(rank), float(since), code, subject)
 
 

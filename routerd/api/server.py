@@ -9,12 +9,12 @@ from functools import partial
 
 from aiohttp import hdrs, web
 
-from routerd.api.access import host_allowed
-from routerd.api.answers import SERVER, client, error_answer, is_unix, not_allowed, tagged
+from routerd.api.access import host_allowed, target_host
+from routerd.api.answers import SERVER, client, error_answer, is_unix, tagged
 from routerd.api.commands import Commands, Token
 from routerd.api.connections import LARGEST_HEAD, Connection, Connections, Refused
 from routerd.api.encrypted import EncryptedServer, Tls
-from routerd.api.handlers import Handler, Readers, accepting
+from routerd.api.handlers import Handler, Readers, accepting, wrong_method
 from routerd.api.negotiation import EVENTS
 from routerd.api.scrapes import Scrapes
 from routerd.api.sources import Sources
@@ -34,8 +34,9 @@ class Server:
 
     def __init__(self, sources: Sources, names: Collection[str], token: Token, bell: asyncio.Event) -> None:
         self._names = names
+        self._can_probe = sources.probe is not None
         self.connections = Connections(partial(ring, bell))
-        self.streams = None if sources.events is None else Streams(sources.events, bell)
+        self.streams = None if sources.events is None else Streams(sources.events, bell, self.counters)
         app = web.Application(middlewares=[self._guard], client_max_size=_LARGEST_BODY)
         app.on_response_prepare.append(_name_server)
         for path, handler in Readers(sources, Scrapes(sources, self.connections.counters)).paths().items():
@@ -90,7 +91,7 @@ class Server:
         try:
             return tagged(request, await handler(request))
         except web.HTTPMethodNotAllowed as error:
-            return not_allowed(request, error.headers[hdrs.ALLOW])
+            return wrong_method(request, error.headers[hdrs.ALLOW], can_probe=self._can_probe)
         except web.HTTPException as error:
             return error_answer(error.status, "no such resource" if error.status == 404 else error.reason)
         except ConnectionResetError:
@@ -109,7 +110,9 @@ class Server:
         trusted = is_unix(request)
         if len(hosts) != 1 and not trusted and (hosts or request.version >= (1, 1)):
             return error_answer(400, "exactly one Host header is needed")
-        if hosts and not trusted and not host_allowed(hosts[0], self._names):
+        # A target with an authority overrules the header (RFC 9112 section 3.2.2).
+        host = target_host(request.raw_path) or next(iter(hosts), None)
+        if host is not None and not trusted and not host_allowed(host, self._names):
             return error_answer(
                 421, "this Host is not served here: use an IP address, localhost or this machine's name"
             )

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import socket
+from collections import Counter
 from contextlib import suppress
 
 from aiohttp import hdrs, web
 
 from routerd.api import sse
 from routerd.api.answers import client, error_answer
+from routerd.api.connections import Connection
 from routerd.events import EventLog
 
 log = logging.getLogger("routerd.api")
@@ -28,10 +30,14 @@ _HEADERS = {
 
 
 class Streams:
-    """All event streams. `bell` is set for a moment when there are new events or a connection ended."""
+    """All event streams. `bell` is set for a moment when there are new events or a connection ended.
 
-    def __init__(self, events: EventLog, bell: asyncio.Event) -> None:
+    `counters` are the HTTP service's own.
+    """
+
+    def __init__(self, events: EventLog, bell: asyncio.Event, counters: Counter[str]) -> None:
         self._events = events
+        self._counters = counters
         self._bell = bell
         self._encoder = sse.Encoder(events)
         self._open: set[asyncio.Transport] = set()
@@ -67,7 +73,7 @@ class Streams:
         self._slots += 1
         self._open.add(transport)
         try:
-            await self._serve(_Reader(request, response, transport), kinds)
+            await self._serve(_Reader(request, response, transport, self._counters), kinds)
         finally:
             self._open.discard(transport)
             self._slots -= 1
@@ -99,13 +105,22 @@ class Streams:
 class _Reader:
     """One connection that events are sent on."""
 
-    def __init__(self, request: web.Request, response: web.StreamResponse, transport: asyncio.Transport) -> None:
+    def __init__(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        transport: asyncio.Transport,
+        counters: Counter[str],
+    ) -> None:
         self.last_id = request.headers.get("Last-Event-ID") or request.query.get("last_event_id")
         self.silent_since = 0.0
+        self._counters = counters
         self._request, self._response, self._transport = request, response, transport
 
     async def begin(self, text: str) -> None:
         """Send the headers and the first lines."""
+        if isinstance(self._request.protocol, Connection):
+            self._request.protocol.is_endless = True
         # Bounds what waits for this reader, here and in the kernel.
         self._transport.set_write_buffer_limits(high=_BUFFER)
         with suppress(OSError):
@@ -125,6 +140,7 @@ class _Reader:
                 await self._request.writer.drain()
         except TimeoutError:
             log.info("http %s: dropped, as it has not read its events for %d s", client(self._request), _PATIENCE)
+            self._counters["unread-answers"] += 1
             self._transport.abort()
             raise ConnectionResetError from None
         self.silent_since = asyncio.get_running_loop().time()

@@ -189,13 +189,13 @@ class LeaseTable(LeaseBook):
     def occupy(self, address: int, hardware: bytes, now: float) -> tuple[Row, ...]:
         """A machine without a lease uses this free address: nobody else gets it for an hour.
 
-        () if it is not free, or if half of the pools is said to be so already: more is not believed, or one machine
-        that answers for everything would take all addresses from the clients.
+        () if it is not free, or if the machine is known to use a quarter of the pools already: then more is not believed,
+        or one that answers for everything would take all addresses from the clients.
         """
         lease = self._by_address.get(address)
         if lease is not None and not lease.has_ended(now):
             return ()
-        if len(self._occupied) >= (self.pools.size() + 1) // 2:
+        if self._occupied.count(hardware) >= max(DECLINES_PER_CLIENT, self.pools.size() // 4):
             return ()
         return (self._keep_off(Row(address, NOBODY, hardware, None, DECLINED, now, now)),)
 

@@ -92,6 +92,10 @@ class KeptOff:
         """The addresses of this hardware address, the oldest first."""
         return tuple(self._of.get(hardware, ()))
 
+    def count(self, hardware: bytes) -> int:
+        """How many addresses this hardware address has."""
+        return len(self._of.get(hardware, ()))
+
     def first_of(self, hardware: bytes) -> int | None:
         """The oldest address of this hardware address."""
         return next(iter(self._of.get(hardware, ())), None) if self._of else None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from routerd.api.access import TcpListen, UnixListen, host_allowed, parse_listen
+from routerd.api.access import TcpListen, UnixListen, host_allowed, parse_listen, target_host
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,23 @@ def test_listen_of_no_form(text: str) -> None:
 )
 def test_own_hosts(header: str) -> None:
     assert host_allowed(header, {"gw"})
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        ("http://evil.example/livez", "evil.example"),
+        ("HTTP://evil.example:80?x", "evil.example:80"),
+        ("https://localhost", "localhost"),
+        ("http://localhost@evil.example/", "localhost@evil.example"),
+        ("http:///livez", ""),
+        ("/livez?to=http://evil.example/", None),
+        ("*", None),
+        ("//evil.example/livez", None),
+    ],
+)
+def test_a_target_in_absolute_form(target: str, host: str | None) -> None:
+    assert target_host(target) == host
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,18 @@
 """Lists over HTTP: their parts and the way from one to the next, tags and 304, and what is refused."""
 
+import asyncio
 import re
+import socket
 from ipaddress import IPv4Network
 from urllib.parse import unquote
 
 import pytest
 
+from routerd.api.lists import MOST_HELD
+from routerd.api.pages import MOST_TAGGED_ROWS
 from routerd.model import Route, RouteState
 from routerd.reports import PeerState, ProblemReport
-from tests.api.scene import AT, KEY, Client, Daemon, peer, with_client
+from tests.api.scene import AT, KEY, Client, Daemon, peer, until, with_client
 
 LINK = re.compile(r'<(/v1/[^>]+)>; rel="next"')
 
@@ -125,12 +129,95 @@ def test_what_is_known_is_304(path: str) -> None:
     with_client(test, daemon)
 
 
-def test_a_long_list_has_no_tag_and_its_part_has() -> None:
+@pytest.mark.parametrize("rows", [1001, 1201, MOST_TAGGED_ROWS])
+def test_what_is_known_of_a_long_list_is_304(rows: int) -> None:
+    daemon = Daemon(leases=rows)
+
     async def test(client: Client) -> None:
-        assert "ETag" not in (await client.ask("/v1/leases", headers={"If-None-Match": "*"})).headers
+        first = await client.ask("/v1/leases")
+        tag = first.headers["ETag"]
+        assert first.headers["Cache-Control"] == "no-cache"
+        assert len(first.json["leases"]) == rows  # type: ignore[arg-type]
+        for method in ("GET", "HEAD"):
+            again = await client.ask("/v1/leases", method, headers={"If-None-Match": tag})
+            assert (again.status, again.body, again.headers["ETag"]) == (304, b"", tag)
+            assert "Content-Type" not in again.headers
+        head = await client.ask("/v1/leases", "HEAD")
+        assert (head.status, head.body, head.headers["ETag"]) == (200, b"", tag)
+        daemon.leases -= 1
+        changed = await client.ask("/v1/leases", headers={"If-None-Match": tag})
+        assert (changed.status, len(changed.json["leases"])) == (200, rows - 1)  # type: ignore[arg-type]
+        assert changed.headers["ETag"] != tag
+
+    with_client(test, daemon)
+
+
+def test_a_very_long_list_has_no_tag_and_its_part_has() -> None:
+    rows = MOST_TAGGED_ROWS + 1
+
+    async def test(client: Client) -> None:
+        for method in ("GET", "HEAD"):
+            answer = await client.ask("/v1/leases", method, headers={"If-None-Match": "*"})
+            assert (answer.status, "ETag" in answer.headers) == (200, False)
+        assert len((await client.ask("/v1/leases")).json["leases"]) == rows  # type: ignore[arg-type]
         assert "ETag" in (await client.ask("/v1/leases?limit=1000")).headers
 
-    with_client(test, Daemon(leases=1001))
+    with_client(test, Daemon(leases=rows))
+
+
+def test_lists_that_are_asked_for_at_once_are_not_all_kept_in_memory() -> None:
+    async def test(client: Client) -> None:
+        assert isinstance(client.address, tuple)
+        # Who asks and does not read keeps its list; every further one is sent while it is made.
+        deaf = [await asyncio.to_thread(_never_reading, client.address[:2]) for _ in range(MOST_HELD)]
+        await until(lambda: client.service.status()["counters"] == {"requests": MOST_HELD})
+        answer = await client.ask("/v1/leases")
+        assert (answer.status, "ETag" in answer.headers) == (200, False)
+        assert len(answer.json["leases"]) == MOST_TAGGED_ROWS  # type: ignore[arg-type]
+        for sock in deaf:
+            sock.close()
+        await until(lambda: client.service.status()["connections"] == 0)
+        assert "ETag" in (await client.ask("/v1/leases")).headers
+
+    with_client(test, Daemon(leases=MOST_TAGGED_ROWS))
+
+
+def _never_reading(address: tuple[str, int]) -> socket.socket:
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(address)
+    sock.sendall(b"GET /v1/leases HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    return sock
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("leases?after=nope", "after is an IPv4 address, for example 192.168.200.50, or comes from the Link header"),
+        ("hosts?after=10.0.0", "after is an IPv4 address, for example 192.168.200.50, or comes from the Link header"),
+        ("routes?after=nope", "after is a prefix without host bits, for example 10.0.0.0/24, or comes from the Link"),
+        ("problems?after=x", "after of problems comes from the Link header of the part before"),
+        *(
+            (f"problems?after={'%09'.join(parts)}", "after of problems comes from the Link header of the part before")
+            for parts in (
+                ("x", "1", "1.5", "peer-down", "peer"),
+                ("0", "1_0", "1.5", "peer-down", "peer"),
+                ("0", "1", "nan", "peer-down", "peer"),
+                ("0", "1", "inf", "peer-down", "peer"),
+                ("0", "1", "1_0", "peer-down", "peer"),
+                ("0", "%2B1", "1", "peer-down", "peer"),
+                ("0", "%D9%A1", "1", "peer-down", "peer"),
+            )
+        ),
+    ],
+)
+def test_bad_places_are_refused_in_plain_words(query: str, text: str) -> None:
+    async def test(client: Client) -> None:
+        answer = await client.ask(f"/v1/{query}")
+        assert answer.status == 400
+        assert str(answer.json["error"]).startswith(text)
+
+    with_client(test, _daemon())
 
 
 @pytest.mark.parametrize(

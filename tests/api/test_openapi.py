@@ -204,6 +204,39 @@ ASKED += [
     ("GET", "/v1/peers/endpoint-a/probe", "/v1/peers/{name}/probe", 405),
     ("POST", "/v1/peers/endpoint-a", "/v1/peers/{name}", 405),
 ]
+ALLOWED = [
+    ("/livez", "GET,HEAD"),
+    ("/v1/leases", "GET,HEAD"),
+    ("/v1/leases/10.0.0.1", "DELETE"),
+    ("/v1/reload", "POST"),
+    ("/v1/peers/endpoint-a", "GET,HEAD"),
+    ("/v1/peers/endpoint-a/health", "GET,HEAD"),
+    ("/v1/peers/endpoint-a/probe", "POST"),
+    ("/v1/peers/nobody/probe", "POST"),
+]
+
+
+@pytest.mark.parametrize(("path", "allowed"), ALLOWED)
+def test_allow_is_the_same_for_every_wrong_method(path: str, allowed: str) -> None:
+    async def main() -> None:
+        async with serving(populated(_Changes()), ANY) as service:
+            client = Client(service, ANY)
+            for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} - set(allowed.split(",")):
+                answer = await client.ask(path, method)
+                assert (answer.status, answer.headers.get("Allow")) == (405, allowed), method
+                assert list(answer.json) == ["error"]
+
+    asyncio.run(main())
+
+
+def test_without_probes_on_demand_there_is_no_such_path() -> None:
+    async def main() -> None:
+        async with serving(Daemon(), ANY) as service:
+            client = Client(service, ANY)
+            assert (await client.ask("/v1/peers/endpoint-a/probe", "PUT")).status == 404
+            assert (await client.ask("/v1/peers/endpoint-a", "PUT")).headers["Allow"] == "GET,HEAD"
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(("method", "path", "template", "status"), ASKED)
@@ -219,8 +252,15 @@ def test_every_answer_has_its_shape(method: str, path: str, template: str, statu
         ((media, content),) = promised["content"].items()
         assert answer.headers["Content-Type"].startswith(media)
         _validator(content["schema"]).validate(answer.json)
-        for name, header in promised.get("headers", {}).items():
-            assert name in answer.headers or not header.get("required")
+        headers = {name.lower() for name in answer.headers}
+        promises = promised.get("headers", {})
+        assert {name.lower() for name, header in promises.items() if header.get("required")} <= headers
+        # Nothing comes that is not promised; short lists have a tag, and Link is there where a part is not the last.
+        assert {name for name in ("ETag", "Link", "Allow", "WWW-Authenticate") if name.lower() in headers} <= {
+            *promises
+        }
+        assert ("etag" in headers) == (status in (200, 503) and path != "/health" and "error" not in answer.json)
+        assert ("link" in headers) == (path == "/v1/peers?limit=1")
 
     asyncio.run(main())
 

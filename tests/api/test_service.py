@@ -204,7 +204,8 @@ def test_parts_of_peers_and_bad_parts() -> None:
     with_client(test)
 
 
-def test_a_long_list_does_not_hold_the_loop() -> None:
+@pytest.mark.parametrize("leases", [10_000, 50_000])
+def test_a_long_list_does_not_hold_the_loop(leases: int) -> None:
     async def test(client: Client) -> None:
         await client.ask("/livez")
         asking = asyncio.create_task(client.ask("/v1/leases"))
@@ -214,21 +215,21 @@ def test_a_long_list_does_not_hold_the_loop() -> None:
             await asyncio.sleep(0)
             # The CPU time of this thread: what other processes and the client's thread take does not count.
             pauses.append(time.thread_time() - before)
-        assert len((await asking).json["leases"]) == 50_000  # type: ignore[arg-type]
+        assert len((await asking).json["leases"]) == leases  # type: ignore[arg-type]
         assert max(pauses) < 0.010
-        assert len(pauses) > 250
+        assert len(pauses) > leases / 200
 
-    with_client(test, Daemon(leases=50_000))
+    with_client(test, Daemon(leases=leases))
 
 
-@pytest.mark.parametrize(("broken_after", "status"), [(0, 500), (100, 500)])
+@pytest.mark.parametrize(("broken_after", "status"), [(0, 500), (100, 500), (1500, 500)])
 def test_a_bug_behind_a_source_is_a_500(broken_after: int, status: int) -> None:
     async def test(client: Client) -> None:
         answer = await client.ask("/v1/leases")
         assert (answer.status, answer.json) == (status, {"error": "internal error"})
         assert (await client.ask("/livez")).status == 200
 
-    with_client(test, Daemon(leases=1000, broken_after=broken_after))
+    with_client(test, Daemon(leases=2000, broken_after=broken_after))
 
 
 def test_a_bug_in_the_middle_of_a_list_breaks_the_connection() -> None:
@@ -237,7 +238,7 @@ def test_a_bug_in_the_middle_of_a_list_breaks_the_connection() -> None:
             await client.ask("/v1/leases")
         assert (await client.ask("/livez")).status == 200
 
-    with_client(test, Daemon(leases=2000, broken_after=1500))
+    with_client(test, Daemon(leases=12_000, broken_after=11_000))
 
 
 def test_clients_that_leave_early() -> None:

@@ -169,11 +169,11 @@ def test_problems_name_three_and_count_the_rest(lan: Lan) -> None:
     async def scenario() -> None:
         lan.watch.open()
         for n in range(5):
-            lan.table.occupy(ip("192.168.200.50") + n, b"\1" + THEIRS, 0.0)
+            lan.table.occupy(ip("192.168.200.50") + n, bytes((1, 2, 0, 0, 0, 0, n)), 0.0)
         (problem,) = lan.watch.problems()
         assert dict(problem.values)["addresses"] == (
-            "192.168.200.50 by 02:00:00:00:00:99, 192.168.200.51 by 02:00:00:00:00:99, "
-            "192.168.200.52 by 02:00:00:00:00:99, and 2 more"
+            "192.168.200.50 by 02:00:00:00:00:00, 192.168.200.51 by 02:00:00:00:00:01, "
+            "192.168.200.52 by 02:00:00:00:00:02, and 2 more"
         )
 
     lan.run(scenario)

@@ -361,8 +361,18 @@ def test_one_that_answers_for_everything_does_not_take_the_pool() -> None:
     watch = Watch(50, 69)
     watch.used = dict.fromkeys(range(50, 70), THEIRS)
     watch.run(120.0)
-    assert len(watch.table.occupied()) == 10
-    assert [watch.take(c) for c in clients(10)] == [*range(60, 70)]
+    assert len(watch.table.occupied()) == 5
+    assert [watch.take(c) for c in clients(15)] == [*range(55, 70)]
+
+
+def test_a_pool_full_of_machines_that_had_another_server_is_found_as_a_whole() -> None:
+    watch = Watch(50, 149)
+    watch.used = {address: bytes((2, 0, 0, 0, 9, address)) for address in range(50, 149)}
+    watch.run(120.0)
+    assert len(watch.table.occupied()) == 99
+    assert watch.take(A) == 149
+    assert watch.table.offer(cl(B), 0, watch.now) is None
+    assert watch.take(b"\1" + watch.used[77]) == 77
 
 
 def test_a_pool_of_one() -> None:
