@@ -17,7 +17,6 @@ from routerd.config.model import Config
 from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore, StoreError
 from routerd.events import EventLog
-from routerd.health import ProblemTracker
 from routerd.hosts.known import known_hosts, reserved_addresses
 from routerd.model import Event, Facts, PeersPart, Plan, Problem, Route, WireGuardDevice
 from routerd.observe.service import ObserveService
@@ -25,8 +24,8 @@ from routerd.peers.service import PeersService
 from routerd.plan import plan
 from routerd.plan_peers import changes, peers_part
 from routerd.plan_through import relayed_networks
-from routerd.problems import ERROR, INFO, WARNING
-from routerd.reports import Check, ProblemReport
+from routerd.problem_service import ProblemService
+from routerd.reports import Check
 from routerd.routes.service import RoutesService
 from routerd.system.log import start_log
 from routerd.system.monitor import Monitor
@@ -36,8 +35,6 @@ from routerd.system.sockets_dhcp import SocketError
 log = logging.getLogger("routerd")
 
 _WINDOW = 0.05
-_LONGEST_WATCH = 5.0
-_LEVELS = {ERROR: logging.ERROR, WARNING: logging.WARNING, INFO: logging.INFO}
 _UNREADY = frozenset(
     (
         "interface-missing",
@@ -76,8 +73,7 @@ class App:
         self._stopping = False
         self._changed, self._kernel_changed = asyncio.Event(), asyncio.Event()
         self._applying, self._reloading = asyncio.Lock(), asyncio.Lock()
-        self._tracker = ProblemTracker()
-        self._shown: dict[tuple[str, str], ProblemReport] = {}
+        self.problems = ProblemService(self._problems, self._emit)
         self.events = EventLog(f"{int(time.time()):x}")
         self.routes = RoutesService()
         self.observe = ObserveService(
@@ -97,7 +93,7 @@ class App:
             routes=lambda: self.plan.routes,
             leases=self.dhcp.report,
             hosts=lambda: known_hosts(self.dhcp.report(), reserved_addresses(self.plan.dhcp)),
-            problems=self._problem_reports,
+            problems=self.problems.reports,
             checks=self._checks,
             status=self._status,
             config=lambda: ConfigReport(self.path, self._loaded, self._faults),
@@ -128,7 +124,7 @@ class App:
                     tasks.create_task(service.run(), name=service.name)
                 tasks.create_task(self._distribute(), name="plan")
                 tasks.create_task(self._resync(), name="resync")
-                tasks.create_task(self._watch_problems(), name="problems")
+                tasks.create_task(self.problems.run(), name=self.problems.name)
                 tasks.create_task(self._on_hang_up(hang_up), name="reload")
                 gc.freeze()
                 await stop.wait()
@@ -191,6 +187,7 @@ class App:
 
     def _refuse(self, faults: tuple[ConfigFault, ...]) -> ReloadResult:
         self._faults = faults
+        self.problems.look_soon()
         for fault in faults:
             log.error("config %s: %s", self.path, fault, extra={"every": True})
         log.error("config %s: not taken over; routerd goes on with the one it has", self.path)
@@ -219,6 +216,7 @@ class App:
         self.peers.observed(devices)
 
     def _on_peers(self) -> None:
+        self.problems.look_soon()
         if any(vpn.withdraw == "all-peers-down" for vpn in self.config.vpns):
             self._changed.set()
 
@@ -242,9 +240,8 @@ class App:
                 await self.peers.apply(part)
             elif part != self._part:
                 self.peers.update(changes(self._part, part))
-            else:
-                return
             self._part = part
+            self.problems.look_soon()
 
     def _set_plan(self, made: Plan) -> None:
         before = {_route_key(route): route.state for route in self.plan.routes}
@@ -271,23 +268,6 @@ class App:
         self.events.add(event)
         self.api.wake()
 
-    async def _watch_problems(self) -> None:
-        """Events for problems that come and go."""
-        while True:
-            now = time.time()
-            shown = {(report.code, report.subject): report for report in self._problem_reports()}
-            for key in shown.keys() - self._shown.keys():
-                report = shown[key]
-                data = {"code": report.code, "severity": report.severity, "text": report.text}
-                self._emit(Event("problem", report.subject, "appeared", now, data))
-                log.log(_LEVELS[report.severity], "%s; %s", report.text, report.mend)
-            for key in self._shown.keys() - shown.keys():
-                self._emit(Event("problem", key[1], "gone", now, {"code": key[0]}))
-                log.info("%s: %s is over", key[1], key[0])
-            self._shown = shown
-            ends = self._tracker.next_change(now)
-            await asyncio.sleep(min(_LONGEST_WATCH, max(0.2, (ends or now + 1.0) - now)))
-
     def _problems(self) -> list[Problem]:
         services = (self.observe, self.dhcp, self.routes, self.peers, self.api)
         found = [*self.plan.problems, *(problem for service in services for problem in service.problems())]
@@ -295,11 +275,6 @@ class App:
             values = (("path", self.path), ("count", _count(len(self._faults))), ("first", str(self._faults[0])))
             found.append(Problem("config-invalid", "config", values))
         return found
-
-    def _problem_reports(self) -> tuple[ProblemReport, ...]:
-        now = time.time()
-        self._tracker.update(self._problems(), now)
-        return self._tracker.report(now)
 
     def _checks(self) -> tuple[Check, ...]:
         """routerd's own duties. An interface that is missing keeps it from them; a peer's state does not."""

@@ -47,11 +47,12 @@ def _claims(target: ProbeTarget, address: Address, owners: Owners, names: dict[s
 
 
 def _takes(target: ProbeTarget, lans: Iterable[tuple[str, IPv4Network]]) -> Iterator[Problem]:
-    """A LAN lies inside the AllowedIPs: its packets would go into the tunnel."""
+    """A LAN lies inside the AllowedIPs, or these inside a LAN: its packets would go into the tunnel."""
     for lan, network in lans:
         for allowed in target.allowed_ips:
             if isinstance(allowed, IPv4Network) and allowed.prefixlen and allowed.overlaps(network):
-                yield _problem("peer-takes-lan", target, allowed=str(allowed), lan=lan, network=str(network))
+                code = "peer-takes-lan" if network.subnet_of(allowed) else "peer-inside-lan"
+                yield _problem(code, target, allowed=str(allowed), lan=lan, network=str(network))
                 return
 
 

@@ -12,7 +12,8 @@ class Declared:
     """A kind of problem. `text` and `mend` are filled from `Problem.subject` and `Problem.values`.
 
     `depends_on` names the codes that explain this one where they stand for the same subject or for something that
-    it belongs to. `patience` is how many seconds it must last before it is shown.
+    it belongs to. `patience` is how many seconds it must last before it is shown. `counts` is for a problem that
+    stands for many of one code: the value that holds it; then severity and patience are those of that code.
     """
 
     code: str
@@ -21,6 +22,7 @@ class Declared:
     mend: str
     depends_on: tuple[str, ...] = ()
     patience: float = 0.0
+    counts: str = ""
 
 
 _DECLARED = (
@@ -153,8 +155,7 @@ _DECLARED = (
         "address-in-use",
         WARNING,
         "{subject}: in use without a lease, so not offered: {addresses}",
-        "Give the machine a reservation, or take the address out of `pools`; what is no longer in use is offered again by "
-        "itself.",
+        "Give the machine a reservation, or take the address out of `pools`; it is offered again when it is unused.",
         depends_on=("dhcp-socket",),
     ),
     Declared(
@@ -211,11 +212,17 @@ _DECLARED = (
     Declared(
         "peer-down",
         WARNING,
-        "{subject}: does not answer {probe}",
-        "Look at the peer's own network and its WireGuard: wg show {interface}",
+        "{subject}: {what}",
+        "{hint}",
         depends_on=(
             *("interface-missing", "interface-down", "wireguard-unreadable", "probe-socket"),
-            *("peer-no-endpoint", "peer-no-allowed-ips", "peer-address-claimed", "peer-address-not-allowed"),
+            *(
+                "peer-unmatched",
+                "peer-no-endpoint",
+                "peer-no-allowed-ips",
+                "peer-address-claimed",
+                "peer-address-not-allowed",
+            ),
         ),
     ),
     Declared(
@@ -232,6 +239,7 @@ _DECLARED = (
         "{subject}: {count} more peers than are named here",
         "All peers are in /v1/peers, with their states.",
         depends_on=("interface-missing", "interface-down", "wireguard-unreadable", "probe-socket"),
+        counts="code",
     ),
     Declared(
         "peer-no-allowed-ips",
@@ -269,6 +277,14 @@ _DECLARED = (
         patience=2.0,
     ),
     Declared(
+        "peer-inside-lan",
+        WARNING,
+        "{subject}: its AllowedIPs hold {allowed}, which is part of the LAN {lan} ({network})",
+        "Take it out of the AllowedIPs of this peer on this machine, and give the peer an address that is not the "
+        "LAN's: this machine sends what is meant for such a host of the LAN into the tunnel.",
+        patience=2.0,
+    ),
+    Declared(
         "peer-no-endpoint",
         INFO,
         "{subject}: no handshake yet, and no endpoint of it is known: the peer must begin",
@@ -288,7 +304,7 @@ _DECLARED = (
         "probe-no-address",
         WARNING,
         "{subject}: peers with IPv{version} addresses are not probed, because {interface} has no IPv{version} address",
-        "Give it one: ip address add ADDRESS/PREFIX dev {interface}; or set `probe` of these peers to \"handshake\".",
+        'Give it one: ip address add ADDRESS/PREFIX dev {interface}; or set `probe` of these peers to "handshake".',
         depends_on=("interface-missing", "interface-down"),
         patience=2.0,
     ),

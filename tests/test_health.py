@@ -4,8 +4,9 @@ import string
 
 import pytest
 
-from routerd.health import REGISTRY, ProblemTracker
+from routerd.health import ProblemTracker
 from routerd.model import Problem
+from routerd.problems import REGISTRY
 
 MISSING = Problem("interface-missing", "lan eth0", (("interface", "eth0"),))
 SOCKET = Problem("dhcp-socket", "lan eth0", (("reason", "no such device"), ("hint", "wait")))
@@ -20,6 +21,8 @@ def test_every_declaration_is_whole(code: str) -> None:
     assert set(declared.depends_on) <= set(REGISTRY)
     assert code not in declared.depends_on
     assert declared.text.startswith("{subject}: ")
+    if declared.counts:
+        assert "{count}" in declared.text
     for text in (declared.text, declared.mend):
         assert text
         assert all(field is None or field for _, field, _, _ in string.Formatter().parse(text))
@@ -43,6 +46,22 @@ def test_since_is_kept_until_it_is_gone() -> None:
     tracker.update([], 201.0)
     tracker.update([MISSING], 202.0)
     assert tracker.report(210.0)[0].since == 202.0
+
+
+def test_what_has_not_changed_costs_nothing() -> None:
+    tracker = ProblemTracker()
+    tracker.update([SOCKET, PEER, MISSING], 100.0)
+    assert [row.code for row in tracker.report(100.5)] == ["peer-down"]
+    tracker.update([SOCKET, PEER, MISSING], 100.6)
+    assert tracker.report(100.6) is tracker.report(100.9)
+    # Patience ends at its time, also where nothing else has changed.
+    rows = tracker.report(101.0)
+    assert {row.since for row in rows} == {100.0}
+    assert len(rows) == 3
+    assert tracker.next_change(101.0) is None
+    # The same problem with other words.
+    tracker.update([SOCKET, Problem(PEER.code, PEER.subject, (("what", "x"),), PEER.within)], 102.0)
+    assert [(row.text, row.since) for row in tracker.report(102.0)][1:] == [("peer a: x", 100.0)]
 
 
 def test_the_first_cause_comes_first() -> None:

@@ -21,6 +21,7 @@ _OUTSIDE_PATHS |= {Path(f"dhcp/{name}.py") for name in ("conflict_service", "int
 _OUTSIDE_PATHS |= {Path(f"dhcp/{name}.py") for name in ("commit_service", "store_thread")}
 _OUTSIDE_PATHS |= {Path(f"dhcp/store_{part}.py") for part in ("damaged", "file", "health", "open")}
 _OUTSIDE_PATHS |= {Path(f"peers/{name}_service.py") for name in ("icmp", "connect", "asking")}
+_OUTSIDE_PATHS |= {Path("problem_service.py")}
 _OUTSIDE_MODULES = {
     *("aiohttp", "asyncio", "concurrent", "ctypes", "fcntl", "getpass", "glob", "http.client", "http.server", "io"),
     *("locale", "logging", "multiprocessing", "os", "pathlib", "platform", "pyroute2", "resource", "scapy", "secrets"),

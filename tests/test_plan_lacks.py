@@ -59,6 +59,12 @@ def problems(more: str, *allowed: str) -> list[str]:
         ),
         ("", ["10.0.0.1/32 192.168.200.0/24"], "peer-takes-lan: peer a: its AllowedIPs hold 192.168.200.0/24"),
         ("", ["10.0.0.1/32 192.168.0.0/16"], "which takes in the LAN eth0 (192.168.200.0/24)"),
+        (
+            "",
+            ["192.168.200.40/32"],
+            "peer-inside-lan: peer a: its AllowedIPs hold 192.168.200.40/32, which is part of the LAN eth0 (192.168",
+        ),
+        ("", ["10.0.0.1/32 192.168.200.128/25"], "hold 192.168.200.128/25, which is part of the LAN eth0 (192.168"),
     ],
 )
 def test_lacks(more: str, allowed: list[str], found: str) -> None:

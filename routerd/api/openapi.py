@@ -147,7 +147,10 @@ _SUMMARY = {
     200: Answer("pass or warn", ref("Health"), _HEALTH_MEDIA),
     503: Answer("fail", ref("Health"), _HEALTH_MEDIA),
 }
-_OF_PEER = {200: Answer("it is reachable", ref("PeerHealth")), 503: Answer("it is not", ref("PeerHealth"))}
+_OF_PEER = {
+    200: Answer("it is reachable", ref("PeerHealth"), headers=("ETag",)),
+    503: Answer("it is not", ref("PeerHealth")),
+}
 _RELOADED = {
     200: Answer("the configuration was read anew", ref("Reloaded")),
     422: Answer("its faults; nothing changed", ref("Refused")),

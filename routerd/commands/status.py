@@ -10,7 +10,7 @@ from typing import Any
 from routerd.commands import terminal
 from routerd.commands.daemon import Daemon, find_daemon
 from routerd.commands.leases_view import lease_table
-from routerd.commands.status_view import FIRST_LEASES, Document, document_lines, peer_lines
+from routerd.commands.status_view import FIRST_LEASES, Document, document_lines, peer_lines, peer_table
 from routerd.commands.table import Paper
 from routerd.commands.words import unix
 from routerd.system.http_client import AskError
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--peer", metavar="NAME", help="only this peer; exit 1 unless it is reachable")
     what.add_argument("--probe", metavar="NAME", help="probe this peer now, then as --peer")
+    what.add_argument("--peers", action="store_true", help="only the peers, all of them")
     what.add_argument("--leases", action="store_true", help="only the leases, all of them, as `routerd leases`")
     parser.add_argument(
         "--watch", metavar="SECONDS", type=_seconds, nargs="?", const=_WATCH, help="draw anew every 2 s, or so often"
@@ -71,6 +72,8 @@ def _probed(name: str, daemon: Daemon) -> dict[str, Any]:
 
 
 def _as_json(args: argparse.Namespace, daemon: Daemon) -> str:
+    if args.peers:
+        return json.dumps({"peers": daemon.rows("peers")}, indent=2)
     if args.leases:
         return json.dumps({"leases": daemon.rows("leases")}, indent=2)
     found = _document(daemon, all_leases=True)
@@ -80,6 +83,8 @@ def _as_json(args: argparse.Namespace, daemon: Daemon) -> str:
 
 
 def _lines(args: argparse.Namespace, daemon: Daemon, paper: Paper, *, problems_first: bool = False) -> list[str]:
+    if args.peers:
+        return peer_table(daemon.rows("peers"), time.time(), paper)
     if args.leases:
         return lease_table(daemon.rows("leases"), time.time(), paper)
     found = _document(daemon)

@@ -10,7 +10,7 @@ from routerd.commands.words import age, ago, amount, count, since
 
 Row = Mapping[str, Any]
 
-FIRST_LEASES = 20
+FIRST_LEASES = FIRST_PEERS = 20
 
 _FACT = 18
 
@@ -37,7 +37,7 @@ class Document:
 def document_lines(document: Document, now: float, paper: Paper, *, problems_first: bool = False) -> list[str]:
     """The whole status. `problems_first` is for a screen that is cut at its end."""
     problems = problem_lines(document.problems, now, paper)
-    tables = peer_table(document.peers, now, paper) + route_table(document.routes, paper)
+    tables = peer_table(document.peers, now, paper, most=FIRST_PEERS) + route_table(document.routes, paper)
     leases = lease_table(document.leases, now, paper, most=FIRST_LEASES, total=_total(document))
     dhcp = document.status["services"].get("dhcp", {})
     told = [line for text in routes_lines(dhcp.get("lans", ())) for line in wrap(f"  {text}", paper, "    ")]
@@ -73,8 +73,15 @@ def reachable(peers: Sequence[Row]) -> str:
     return f"{well} of {count(len(peers), 'peer')} reachable" + (f" ({kinds})" if kinds else "")
 
 
-def peer_table(peers: Sequence[Row], now: float, paper: Paper) -> list[str]:
-    """The table of peers."""
+_URGENT = (False, None, True)
+
+
+def peer_table(peers: Sequence[Row], now: float, paper: Paper, *, most: int | None = None) -> list[str]:
+    """The table of peers. Of more than `most` those that are not reachable come first, and the rest is counted."""
+    left = 0
+    if most is not None and len(peers) > most:
+        left = len(peers) - most
+        peers = sorted(peers, key=lambda peer: _URGENT.index(peer["reachable"]))[:most]
     head = columns("~NAME", "STATE", ">SINCE", "~ADDRESSES", ">RTT", ">HANDSHAKE", ">RECEIVED", ">SENT", "~ENDPOINT")
     rows = [
         (
@@ -90,7 +97,10 @@ def peer_table(peers: Sequence[Row], now: float, paper: Paper) -> list[str]:
         )
         for peer in peers
     ]
-    return table("Peers", head, rows, "none", paper)
+    lines = table("Peers", head, rows, "none", paper)
+    if left:
+        lines[-1:] = [f"  … and {left} more (routerd status --peers)", ""]
+    return lines
 
 
 def rtt(peer: Row) -> str | None:

@@ -223,10 +223,12 @@ class CommitService:
         if renewed is not None:
             self._health.renewed(renewed.path, renewed.kept)
         self._health.works()
-        self._torn = False
+        recovered, self._torn = self._pipeline.stuck, False
         for item in self._pipeline.done():
             self._free(item.lan, item.waiter)
             self._announce(item.lan, item.rows)
+        if recovered:
+            self._begin()
         self.pump()
 
     def _give_up(self, reason: str, freed: Freed[Waiter]) -> None:

@@ -21,12 +21,12 @@ RATE = 10.0
 the most is for many clients behind one MAC address (containers) and for benches."""
 MOST_CLIENTS = 4096
 
-# Where things are in a message that is not decoded yet; the type is the first option of nearly every client.
-_XID, _GIADDR_CHADDR, _TYPE = slice(4, 8), slice(24, 44), slice(240, 243)
+# Where things are in a message that is not decoded yet.
+_XID, _GIADDR_CHADDR = slice(4, 8), slice(24, 44)
 _HLEN, _CHADDR, _CHADDR_SIZE = 2, 28, 16
+_OPTIONS = 240
 _LONGEST_CLIENT_ID = 255
 _TELL_EVERY = 60.0
-_DISCOVER = bytes((53, 1, DISCOVER))
 
 
 class Backlog(Generic[T]):
@@ -52,7 +52,7 @@ class Backlog(Generic[T]):
 
         The oldest of its kind is given up for it, and counted in `given_up`, where too many wait.
         """
-        if payload[_TYPE] != _DISCOVER:
+        if not is_discover(payload):
             self._others.append((now, item, b""))
             if len(self._others) > self._most:
                 self._others.popleft()
@@ -172,6 +172,21 @@ class Intake(Generic[T]):
         self._counters["pkt4-receive-drop"] += 1
         self._refused = hardware
         return True
+
+
+def is_discover(payload: bytes) -> bool:
+    """Is the first message type in a message that is not decoded yet that of a DISCOVER? Most clients, not all, begin
+    their options with it.
+    """
+    offset, last = _OPTIONS, len(payload) - 3
+    while offset <= last:
+        code = payload[offset]
+        if code == opt.MESSAGE_TYPE:
+            return payload[offset + 2] == DISCOVER
+        if code == 255:
+            return False
+        offset += 2 + payload[offset + 1] if code else 1
+    return False
 
 
 def hardware_of(payload: bytes) -> bytes:

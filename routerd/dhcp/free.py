@@ -112,8 +112,11 @@ class FreeAddresses:
     def _lowest(self) -> int | None:
         """The lowest address without a lease."""
         freed, ranges = self._freed, self._pools.ranges
-        while freed and not self._is_free(freed[0]):
-            self._is_freed.discard(heapq.heappop(freed))
+        while freed:
+            address = heapq.heappop(freed)
+            self._is_freed.discard(address)
+            if self._is_free(address):
+                return address
         while self._range < len(ranges):
             first, last = ranges[self._range]
             cursor = max(self._cursor, first)
@@ -121,14 +124,9 @@ class FreeAddresses:
                 cursor += 1
             self._cursor = cursor
             if cursor <= last:
-                if freed and freed[0] < cursor:
-                    break
                 return cursor
             self._range, self._cursor = self._range + 1, 0
-        if not freed:
-            return None
-        self._is_freed.discard(freed[0])
-        return heapq.heappop(freed)
+        return None
 
     def _is_free(self, address: int) -> bool:
         pools = self._pools

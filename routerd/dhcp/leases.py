@@ -189,8 +189,8 @@ class LeaseTable(LeaseBook):
     def occupy(self, address: int, hardware: bytes, now: float) -> tuple[Row, ...]:
         """A machine without a lease uses this free address: nobody else gets it for an hour.
 
-        () if it is not free, or if the machine is known to use a quarter of the pools already: then more is not believed,
-        or one that answers for everything would take all addresses from the clients.
+        () if it is not free, or if the machine uses a quarter of the pools already: more is not believed, or one that
+        answers for everything would take all addresses from the clients.
         """
         lease = self._by_address.get(address)
         if lease is not None and not lease.has_ended(now):

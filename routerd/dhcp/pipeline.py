@@ -67,8 +67,8 @@ class Pipeline(Generic[T]):
 
     @property
     def urgent(self) -> bool:
-        """Is there more to store than renewals that were answered already?"""
-        return bool(self._waiting or self._uncovered)
+        """Is there more to store than lazy renewals that were answered already?"""
+        return bool(self._waiting or self._uncovered or (self._owed and not self.lazy))
 
     @property
     def owed(self) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 from routerd.dhcp import store_rows as rows
 from routerd.dhcp.leases import DELETED, Row
-from routerd.dhcp.store_file import DamagedError, Mark, StoreError, inspect, make_directories
+from routerd.dhcp.store_file import DamagedError, Mark, StoreError, inspect, is_read_only, make_directories
 from routerd.dhcp.store_open import explained, open_database
 
 __all__ = ["CLOCK_STEP", "DamagedError", "LeaseStore", "StoreError"]
@@ -194,7 +194,9 @@ class LeaseStore:
             if self._connection.in_transaction:
                 self._connection.rollback()
         meant = explained(self.path, error)
-        return meant if isinstance(meant, DamagedError) else StoreError(str(error))
+        if isinstance(meant, DamagedError):
+            return meant
+        return StoreError("its file system is read-only" if is_read_only(self.path) else str(error))
 
     # ------------------------------------------------------------ clocks
 

@@ -46,8 +46,16 @@ def inspect(path: str) -> bool:
     return True
 
 
+def is_read_only(path: str) -> bool:
+    """Is the file system of the path read-only now?"""
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
 def _refusal(path: str, info: os.stat_result) -> str:
-    if os.statvfs(path).f_flag & os.ST_RDONLY:
+    if is_read_only(path):
         return f"its file system is read-only; mend or remount it, {_HINT} (sqlite:/run/routerd/leases.db until then)"
     who = f"user {os.geteuid()}"
     return f"{who} may not read and write it (owner {info.st_uid}, mode {info.st_mode & 0o777:04o}); chown it, {_HINT}"

@@ -21,7 +21,8 @@ class PeerSide:
 
     `addresses` are the peer's own in the VPN, `gateways` those of the site's WireGuard, at most one IPv4 address each.
     `behind` are networks besides `addresses` that the site sends to this peer; `others` are those of the VPN that are
-    not the site's. `networks` are the site's: of its LANs, and behind relay agents. `unread` are LANs whose network is not known now. `is_known`: the site's WireGuard has the peer.
+    not the site's. `networks` are the site's: of its LANs, and behind relay agents. `unread` are LANs whose network is
+    not known now. `is_known`: the site's WireGuard has the peer.
     """
 
     name: str

@@ -8,10 +8,9 @@ from collections.abc import Callable
 
 from routerd.config.probes import probing
 from routerd.peers import http_get
+from routerd.peers.failures import NO_TLS, REFUSED, UNTRUSTED
 from routerd.peers.sends import Link, Send
 from routerd.system.sockets_connect import ConnectSocket
-
-_REFUSED = "connection refused: the machine is there, but nothing listens"
 
 
 class Connects:
@@ -62,11 +61,11 @@ class Connects:
         try:
             reason = await _ask(send, opened)
         except ssl.SSLCertVerificationError as error:
-            reason = f"the certificate is not trusted: {error.verify_message}"
+            reason = f"{UNTRUSTED}{error.verify_message}"
         except ssl.SSLError as error:
-            reason = f"TLS failed: {(error.reason or 'no reason given').replace('_', ' ').lower()}"
+            reason = f"{NO_TLS}{(error.reason or 'no reason given').replace('_', ' ').lower()}"
         except OSError as error:
-            reason = _REFUSED if error.errno == errno.ECONNREFUSED else os.strerror(error.errno or errno.EIO)
+            reason = REFUSED if error.errno == errno.ECONNREFUSED else os.strerror(error.errno or errno.EIO)
         finally:
             opened.close()
         self._on_end(send, reason)
@@ -79,5 +78,5 @@ async def _ask(send: Send, opened: ConnectSocket) -> str:
         return ""
     request = http_get.request(probe)
     if probe.scheme == "https":
-        return http_get.failure(await opened.first_line_tls(request, str(probe.host)))
-    return http_get.failure(await opened.first_line(request))
+        return http_get.failure(await opened.ask_tls(request, str(probe.host), http_get.is_whole))
+    return http_get.failure(await opened.ask(request, http_get.is_whole))

@@ -11,7 +11,6 @@ from routerd.reports import Evidence, PeerReport
 _CLOCK_STEP = 10.0
 # The answer to an echo takes 80 bytes and a handshake that it may cause 148; a connection has certificates as well.
 _OWN_BYTES = {False: 256, True: 16_384}
-NO_ANSWER = "no answer"
 
 
 @dataclass(slots=True, eq=False)

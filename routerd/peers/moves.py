@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from routerd.model import Event, PeerKey
+from routerd.peers.failures import is_answer
 from routerd.reports import REACHABLE, PeerState
 
 GONE = "gone"
@@ -55,15 +56,19 @@ def _plain_text(move: Move) -> str:
         case PeerState.UP:
             return f"up: {move.probed} answered" + ("" if move.rtt is None else f" in {move.rtt * 1000:.1f} ms")
         case PeerState.STALE:
-            return f"stale: {move.probed} did not answer{_because(move)}; probed on"
+            return f"stale: {_failing(move)}{_because(move)}; probed on"
         case PeerState.DOWN:
-            return f"down: {move.probed} did not answer {move.failures} times in a row{_because(move)}; probed on"
+            return f"down: {_failing(move)} {move.failures} times in a row{_because(move)}; probed on"
         case PeerState.IDLE:
             return "idle: no handshake for 180 s"
         case PeerState.NEVER:
             return "never: no handshake yet"
         case PeerState.UNKNOWN:
             return "unknown: nothing measures it now"
+
+
+def _failing(move: Move) -> str:
+    return f"{move.probed} failed its probe" if is_answer(move.failure) else f"{move.probed} did not answer"
 
 
 def _because(move: Move) -> str:

@@ -7,7 +7,8 @@ reachable say so: they return True when `reachable` of some peer has changed.
 from collections.abc import Iterable, Iterator, Mapping
 
 from routerd.model import Address, PeerChange, PeerKey, PeersPart, ProbeTarget, Problem, WireGuardDevice, WireGuardPeer
-from routerd.peers.entries import NO_ANSWER, Entry, probe_of, renewed, report, unlisted
+from routerd.peers.entries import Entry, probe_of, renewed, report, unlisted
+from routerd.peers.failures import NO_ANSWER
 from routerd.peers.flapping import Flaps
 from routerd.peers.handshakes import Handshakes
 from routerd.peers.matching import match

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from routerd.config.probes import probing
 from routerd.model import PeerKey, Problem
 from routerd.peers.entries import Entry
+from routerd.peers.failures import told
 from routerd.peers.sends import key_of
 from routerd.reports import PeerState
 
@@ -23,7 +24,7 @@ def troubles(entries: Iterable[Entry], devices: dict[str, str], flapping: frozen
         if flapping and key_of(target) in flapping:
             yield _problem("peer-flapping", entry, interface=interface)
         elif state is PeerState.DOWN:
-            yield _problem("peer-down", entry, probe=probe_text(entry), interface=interface)
+            yield _down(entry, interface)
         if target.vpn not in devices:
             continue
         if entry.peer is None:
@@ -33,17 +34,10 @@ def troubles(entries: Iterable[Entry], devices: dict[str, str], flapping: frozen
             yield _problem("peer-no-endpoint", entry, name=target.name)
 
 
-def probe_text(entry: Entry) -> str:
-    """What the probe asks for, and why it fails if more is known than that no answer came."""
+def _down(entry: Entry, interface: str) -> Problem:
     target = entry.target
-    scheme, port = probing(target.kind)[:2]
-    because = f" ({entry.failure})" if entry.failure and scheme != "icmp" else ""
-    match scheme:
-        case "icmp":
-            return f"ICMP echo to {target.address}"
-        case "tcp":
-            return f"a TCP connection to {target.address} port {port}{because}"
-    return f"GET {target.kind}{because}"
+    what, hint = told(probing(target.kind), target.kind, str(target.address), entry.failure, interface)
+    return _problem("peer-down", entry, what=what, hint=hint)
 
 
 def named(problems: Iterable[Problem], most: int = MOST_NAMED) -> Iterator[Problem]:

@@ -12,7 +12,6 @@ from routerd.system.sockets_probe import Address, bind, socket_address
 
 _IP_BIND_ADDRESS_NO_PORT = 24
 _CHUNK = 4096
-_LONGEST_LINE = 512
 _MOST_RECEIVED = 1 << 18
 T = TypeVar("T")
 
@@ -38,29 +37,26 @@ class ConnectSocket:
         """Connect. Raises OSError with the reason: ECONNREFUSED and others."""
         await asyncio.get_running_loop().sock_connect(self._socket, socket_address(address, self._interface, port))
 
-    async def first_line(self, request: bytes) -> bytes:
-        """Send the request; what is answered up to the first line's end, 512 bytes at most. Raises OSError."""
+    async def ask(self, request: bytes, is_whole: Callable[[bytes], bool]) -> bytes:
+        """Send the request; what is answered until it is whole or the other side closes. Raises OSError."""
         await asyncio.get_running_loop().sock_sendall(self._socket, request)
-        line = b""
-        while b"\n" not in line and len(line) < _LONGEST_LINE and (data := await self._receive()):
-            line += data
-        return line[:_LONGEST_LINE]
+        answer = b""
+        while not is_whole(answer) and (data := await self._receive()):
+            answer += data
+        return answer
 
-    async def first_line_tls(self, request: bytes, name: str) -> bytes:
+    async def ask_tls(self, request: bytes, name: str, is_whole: Callable[[bytes], bool]) -> bytes:
         """The same over TLS, where the certificate must be of `name`. Raises OSError, of which ssl.SSLError is one."""
         context = await asyncio.to_thread(_context)
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(incoming, outgoing, server_hostname=name)
         await self._turn(tls.do_handshake, incoming, outgoing)
         await self._turn(lambda: tls.write(request), incoming, outgoing)
-        line = b""
+        answer = b""
         with contextlib.suppress(ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            while b"\n" not in line and len(line) < _LONGEST_LINE:
-                data = await self._turn(lambda: tls.read(_LONGEST_LINE), incoming, outgoing)
-                if not data:
-                    break
-                line += data
-        return line[:_LONGEST_LINE]
+            while not is_whole(answer) and (data := await self._turn(lambda: tls.read(_CHUNK), incoming, outgoing)):
+                answer += data
+        return answer
 
     def close(self) -> None:
         """Close it; closing twice is harmless."""

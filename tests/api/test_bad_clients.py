@@ -67,10 +67,10 @@ GARBAGE = [
 
 
 GARBAGE += [
-    (b"GET /livez HTTP/1.1\r\n" + HOST + b"Expect: foo\r\n\r\n", 417),
-    (b"GET /nothing HTTP/1.1\r\n" + HOST + b"Expect: foo\r\n\r\n", 417),
+    (b"GET /livez HTTP/1.1\r\n" + HOST + b"Expect: foo\r\nConnection: close\r\n\r\n", 417),
+    (b"GET /nothing HTTP/1.1\r\n" + HOST + b"Expect: foo\r\nConnection: close\r\n\r\n", 417),
     (b"PUT /livez HTTP/1.1\r\n" + HOST + b"Expect: foo\r\nContent-Length: 5\r\n\r\n", 417),
-    (b"GET http://evil.example/livez HTTP/1.1\r\n" + HOST + b"\r\n", 421),
+    (b"GET http://evil.example/livez HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", 421),
 ]
 
 

@@ -112,6 +112,24 @@ def test_many_leases_are_cut_and_shown_whole_on_demand(run: Run) -> None:
     assert len(json.loads(run(known, "--leases", "--json")[1])["leases"]) == 50
 
 
+def test_of_many_peers_those_that_are_not_reachable_come_first(run: Run) -> None:
+    up = [peer(f"up-{number}") for number in range(1098)]
+    rest = [peer("idle", "idle", None), peer("down", "down", False)]
+    known = answers(peers=[*up, *rest])
+    lines = run(known)[1].splitlines()
+    assert lines[0] == "routerd 0.1.0, up 5 h, ready, 1098 of 1100 peers reachable (1 idle)"
+    table = lines[lines.index("Peers:") + 2 : lines.index("Routes:") - 1]
+    assert [row.split()[0] for row in table[:4]] == ["down", "idle", "up-0", "up-1"]
+    assert len(table) == 21
+    assert table[-1] == "  … and 1080 more (routerd status --peers)"
+    assert len(run(known, "--peers")[1].splitlines()) == 1102
+    assert len(json.loads(run(known, "--peers", "--json")[1])["peers"]) == 1100
+    # As many as are shown keep their order.
+    few = run(answers(peers=[*up[:18], *rest]))[1].splitlines()
+    table = few[few.index("Peers:") + 2 : few.index("Routes:") - 1]
+    assert [row.split()[0] for row in table][-3:] == ["up-17", "idle", "down"]
+
+
 def test_a_peer_that_is_reachable(run: Run) -> None:
     assert run(whole(), "--peer", "endpoint-a") == (
         0,

@@ -219,6 +219,16 @@ def test_a_change_of_the_pools_begins_anew() -> None:
     assert watch.table.offer(cl(b"\1" + THEIRS), 0, watch.now) == 51
 
 
+def test_what_was_in_the_stock_is_found_after_a_change_of_the_pools() -> None:
+    watch = Watch(50, 53)
+    for client in (A, B):
+        watch.table.release(cl(client), watch.take(client), watch.now)
+    watch.run(5.0)
+    assert len(watch.ready) == 4
+    watch.table.pools.configure([(50, 53)], set(), {53: (0, b"\1other!")})
+    assert [watch.take(c) for c in clients(3)] == [52, 50, 51]
+
+
 # ---------------------------------------------------------------- an offer never waits
 
 

@@ -4,8 +4,10 @@ import tracemalloc
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from routerd.dhcp.flood import BURST, RATE, Backlog, Intake, Limits, hardware_of
+from routerd.dhcp.flood import BURST, RATE, Backlog, Intake, Limits, hardware_of, is_discover
 from routerd.dhcp.message import decode_message
 from tests.dhcp.scene import MAC_B, message
 
@@ -80,6 +82,30 @@ def test_a_discover_that_waits_already_is_answered_once() -> None:
     assert waiting.repeated == 2
     waiting.add(discover(1, xid=7), "again", 0.2)
     assert waiting.take(64, 0.3) == ["again"]
+
+
+@pytest.mark.parametrize(
+    ("before", "found"),
+    [
+        (b"", True),
+        (b"\x3d\x02id", True),
+        (b"\0\0\0", True),
+        (b"\xff", False),
+        (b"\x3d\xff", False),
+        (b"\x3d\x02\x35\x01", True),
+    ],
+)
+def test_a_discover_is_known_wherever_its_type_is(before: bytes, found: bool) -> None:
+    whole = message(None)[:240] + before + bytes((53, 1, DISCOVER))
+    assert is_discover(whole + b"\xff") is is_discover(whole) is found
+    assert not is_discover(whole[:-1])
+    assert not is_discover(whole[:-1] + bytes((REQUEST,)))
+
+
+@given(st.binary(max_size=400))
+def test_looking_for_the_type_survives_any_bytes(data: bytes) -> None:
+    assert is_discover(data) in (True, False)
+    assert is_discover(message(None)[:240] + data) in (True, False)
 
 
 def test_what_was_given_up_may_be_asked_again() -> None:

@@ -102,8 +102,6 @@ def seconds(made: Scene, work: Callable[[Scene, int], None]) -> float:
         (stray, BOUND, 1.0),
     ],
 )
-def test_a_message_costs_the_same_with_many_leases(
-    work: Callable[[Scene, int], None], state: int, full: float
-) -> None:
+def test_a_message_costs_the_same_with_many_leases(work: Callable[[Scene, int], None], state: int, full: float) -> None:
     few, many = (seconds(scene(size, state, full), work) for size in (FEW, MANY))
     assert many <= MOST * few

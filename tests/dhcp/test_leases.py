@@ -234,6 +234,44 @@ def test_starts_is_kept_by_renewals_and_host_names_survive() -> None:
     assert (rows[0].starts, rows[0].expires, rows[0].hostname) == (1.0, 160.0, "endpoint-a")
 
 
+def test_an_offer_that_lapses_is_free_again_in_its_old_place() -> None:
+    t = table()
+    for n, client in enumerate((A, B, C)):
+        take(t, client, now=float(n))
+    t.expire(200.0)
+    assert t.offer(cl(D), 0, 200.0) == 50
+    t.expire(200.0 + OFFER_SECONDS)
+    assert [t.offer(cl(bytes((9, n))), 0, 300.0) for n in range(3)] == [50, 51, 52]
+
+
+def test_a_lease_that_is_found_to_have_ended_while_its_address_is_offered() -> None:
+    t = table(50, 51)
+    for client in (A, B):
+        take(t, client)
+    assert t.offer(cl(C), 0, LEASE) == 50
+    assert len(t.expire(LEASE)) == 2
+    assert t.offer(cl(D), 0, LEASE) == 51
+    t.withdraw_offer(cl(C))
+    assert t.offer(cl(C), 0, LEASE) == 50
+
+
+def test_ended_leases_are_found_after_every_change_of_the_pools() -> None:
+    t = table(50, 52)
+    for n, client in enumerate((A, B, C)):
+        take(t, client, now=float(n))
+    t.expire(200.0)
+    t.pools.configure([(50, 52)], set(), {50: (0, D)})
+    assert [t.offer(cl(bytes((9, n))), 0, 200.0) for n in range(2)] == [51, 52]
+    t.expire(300.0)
+    t.pools.configure([(50, 51)], set(), {})
+    assert [t.offer(cl(bytes((9, n))), 0, 300.0) for n in range(3)] == [50, 51, 50]
+    t.expire(400.0)
+    t.pools.configure([(40, 52)], set(), {})
+    given = [t.offer(cl(bytes((9, n))), 0, 400.0) for n in range(13)]
+    assert given[:10] == [*range(40, 50)]
+    assert set(given[10:]) == {50, 51, 52}
+
+
 def test_load_takes_everything_over() -> None:
     t = table(50, 53)
     t.load(

@@ -11,6 +11,7 @@ ANSWERS = {
     8003: b"\x00\xff" * 100_000,
     8004: b"",
     8005: None,
+    8007: b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
 }
 """What each port says after a request; None: nothing, for ever."""
 

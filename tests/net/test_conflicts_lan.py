@@ -1,5 +1,6 @@
 """Addresses of the pool that machines use without a lease, with real machines and real clients."""
 
+import sys
 import time
 from ipaddress import IPv4Address
 from typing import Any
@@ -132,6 +133,31 @@ def test_a_reservation_mends_it_and_what_was_found_outlives_a_restart(site: Site
     soon("the problem is over", lambda: problem(daemon) is None)
     assert FIRST not in leases(daemon)
     assert start_client(site.lab, machine, client="udhcpc").wait_lease().address == FIRST
+
+
+_SEND = """
+import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("lan0", 0))
+s.send(bytes.fromhex(sys.argv[1]))
+"""
+
+
+def test_what_is_not_for_this_machine_is_not_heard(site: Site) -> None:
+    """A port that sees what is meant for others (promiscuous, or a trunk of VLANs) takes nothing from it."""
+    site.example.beta.ip("link set lan0 promisc on")
+    daemon = site.start()
+    asked(daemon)
+
+    def answer(to: str, number: int) -> None:
+        sender = STATIC.replace(":", "") + f"c0a8c8{number:02x}"
+        arp = f"0001080006040002{sender}{to}00000000"
+        site.example.gw.run([sys.executable, "-c", _SEND, f"{to}{STATIC.replace(':', '')}0806{arp}"])
+
+    answer("0200000000ee", 100)
+    answer("ffffffffffff", 101)
+    found(daemon, "192.168.200.101")
+    assert set(leases(daemon)) == {"192.168.200.101"}
 
 
 # ---------------------------------------------------------------- an offer never waits

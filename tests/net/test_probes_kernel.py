@@ -92,6 +92,7 @@ EXPECTED = {
     "tcp:8001": ("up", ""),
     "tcp:9999": ("down", REFUSED),
     "http://10.0.0.1:8001/": ("up", ""),
+    "http://10.0.0.1:8007/": ("up", ""),
     "http://10.0.0.1:8002/": ("down", "status 503"),
     "http://10.0.0.1:8003/": ("down", "the answer is not HTTP"),
     "http://10.0.0.1:8004/": ("down", "closed before it answered"),

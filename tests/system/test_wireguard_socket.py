@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import routerd
-from routerd.system import wireguard
+from routerd.system import wireguard, wireguard_text
 from routerd.system.netlink_error import NetlinkError
 from routerd.system.wireguard import WireGuardError, read_device
 from routerd.system.wireguard_text import TextError, parse_device
@@ -117,6 +117,46 @@ def test_a_socket_that_hangs(tmp_path, pieces):
 def test_an_answer_without_end(tmp_path, monkeypatch):
     monkeypatch.setattr(wireguard, "_LARGEST", 1 << 20)
     assert "longer than" in asyncio.run(fails(tmp_path, then="flood")).reason
+
+
+@pytest.mark.parametrize("line", [b"private_key=\n", b"allowed_ip=10.0.0.1/32\n"])
+def test_a_flood_is_given_up_before_it_fills_a_router_s_memory(tmp_path, line):
+    sent = []
+
+    async def flood():
+        for _ in range(64):
+            sent.append(line * ((1 << 20) // len(line)))
+            yield sent[-1]
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\n\n")
+        try:
+            async for piece in flood():
+                writer.write(piece)
+                await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    async def scenario():
+        async with await asyncio.start_unix_server(serve, tmp_path / "lo.sock"):
+            with pytest.raises(WireGuardError, match="longer than 16 MiB"):
+                await read_device("lo", str(tmp_path), netlink=Kind("tun"), timeout=10)
+
+    asyncio.run(scenario())
+    assert len(sent) <= 20
+
+
+def test_twenty_thousand_peers_are_no_flood():
+    # As wireguard-go writes them, every number as long as it gets in years of use.
+    peer = f"public_key={'b8' * 32}\npreshared_key={'18' * 32}\nprotocol_version=1\n"
+    peer += "endpoint=[2001:db8:1111:2222:3333:4444:5555:6666]:51820\nlast_handshake_time_sec=1795341600\n"
+    peer += "last_handshake_time_nsec=123456789\ntx_bytes=123456789012345\nrx_bytes=123456789012345\n"
+    peer += "persistent_keepalive_interval=65535\nallowed_ip=192.168.100.200/32\n"
+    peer += "allowed_ip=2001:db8:1111:2222:3333:4444:5555:6666/128\n" * 4
+    assert 20_000 * len(peer) < wireguard._LARGEST
+    assert 20_000 * peer.count("\n") < wireguard_text._MOST_LINES
 
 
 def test_no_socket_and_a_dead_one(tmp_path):

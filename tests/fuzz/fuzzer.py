@@ -1,0 +1,63 @@
+"""Plays mutated messages, remembers those that lead to something new, and keeps what breaks the server as a case."""
+
+import time
+from pathlib import Path as File
+from random import Random
+
+from tests.fuzz.cases import DIRECTORY, Step, check, fails, play, shortened, write
+from tests.fuzz.corpus import corpus
+from tests.fuzz.mutate import mutated
+from tests.fuzz.path import Path
+
+_ROUND = 100
+_MOST_REMEMBERED = 5000
+
+
+class Fuzzer:
+    """One run from one seed: the same seed plays the same messages."""
+
+    def __init__(self, seed: int, directory: File = DIRECTORY) -> None:
+        self._rng = Random(seed)
+        self._directory = directory
+        self._corpus = corpus()
+        self._seen: set[object] = set()
+        self.played = 0
+        self.found: list[File] = []
+
+    @property
+    def learned(self) -> int:
+        """How many different things messages have led to."""
+        return len(self._seen)
+
+    def run(self, seconds: float, rounds: int = 1 << 30) -> None:
+        """Play for so long, or so many rounds of a new server each."""
+        end = time.monotonic() + seconds
+        while rounds > 0 and time.monotonic() < end:
+            self._round()
+            rounds -= 1
+
+    def _round(self) -> None:
+        rng, path, steps = self._rng, Path(), []
+        try:
+            for _ in range(_ROUND):
+                data = mutated(rng.choice(self._corpus), rng, self._corpus)
+                step = Step(rng.choice((0.0, 0.0, 0.1, 1.0, 11.0, 3700.0)), rng.random() < 0.3, data)
+                steps.append(step)
+                self.played += 1
+                self._remember(play(path, step), data)
+            check(path)
+        except Exception as error:
+            self._keep(steps, error)
+
+    def _remember(self, outcome: object, data: bytes) -> None:
+        if outcome not in self._seen:
+            self._seen.add(outcome)
+            if len(self._corpus) < _MOST_REMEMBERED:
+                self._corpus.append(data)
+
+    def _keep(self, steps: list[Step], error: Exception) -> None:
+        again = fails(steps)
+        if again is not None:
+            steps = shortened(steps)
+            error = fails(steps) or error  # type: ignore[assignment]
+        self.found.append(write(steps, error, self._directory))
