@@ -1,6 +1,6 @@
 # `make` alone lists the targets. On a fresh Debian 12, as root, each installs what it lacks.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kernel lint format bench soak clean
+.PHONY: help demo test test-kernel lint format bench fuzz soak clean
 
 PYTHON := .venv/bin/python
 
@@ -32,6 +32,10 @@ format: ## let ruff format and sort the code
 bench: ## measure start, memory and the demonstration (root)
 	@scripts/setup bench
 	@$(PYTHON) -m tests.bench
+
+fuzz: ## five minutes of damaged DHCP messages; each crash becomes a test case (SECONDS=60 for one minute)
+	@scripts/setup test
+	@$(PYTHON) -m tests.fuzz $(SECONDS)
 
 soak: ## ten minutes of clients, a flapping peer and reloads; nothing may grow (root)
 	@scripts/setup bench

@@ -6,10 +6,11 @@ Times named `at`, `since` and `last_*` are Unix seconds (wall clock) unless a do
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import NamedTuple
 
 from routerd.config.model import Dhcp
+from routerd.nat_part import NatPart
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -20,7 +21,11 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A network interface of routerd's own namespace. `up` is administrative and operational state together."""
+    """A network interface of routerd's own namespace. `up` is administrative and operational state together.
+
+    `addresses6` are its IPv6 addresses in order, without link-local ones, temporary ones (they change every day) and
+    those that cannot be used.
+    """
 
     name: str
     index: int
@@ -28,6 +33,7 @@ class Interface:
     mac: bytes
     mtu: int
     addresses: tuple[IPv4Interface, ...] = ()
+    addresses6: tuple[IPv6Interface, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,11 @@ class Facts:
     """Could the kernel's network state be read at all?"""
     all_down: frozenset[str] = frozenset()
     """The vpns of which every peer is known to be unreachable."""
+    kept: frozenset[tuple[str, Address]] = frozenset()
+    """The vpn and the address of targets of forwards that answer to addresses of the site: their peers have it in their
+    AllowedIPs, on all LANs of the vpn."""
+    link_layer: tuple[tuple[Address, bytes], ...] = ()
+    """The link-layer addresses of gateways, where they are known, in order."""
 
 
 # ---------------------------------------------------------------- the plan and its parts
@@ -153,12 +164,16 @@ class DhcpPart:
 
 @dataclass(frozen=True, slots=True)
 class KernelRoute:
-    """A route of the main table. `gateway` None and `interface` set: on-link; both None: unreachable."""
+    """A route of the main table. `gateway` None and `interface` set: on-link; both None: unreachable.
+
+    `mtu` None: that of the interface.
+    """
 
     prefix: IPv4Network
     gateway: IPv4Address | None = None
     interface: str | None = None
     metric: int = 121
+    mtu: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +266,7 @@ class Plan:
     dhcp: tuple[DhcpPart, ...] = ()
     kernel: KernelPart = field(default_factory=KernelPart)
     problems: tuple[Problem, ...] = ()
+    nat: NatPart = field(default_factory=NatPart)
 
 
 # ---------------------------------------------------------------- WireGuard as it is read

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from routerd.model import Address, Network
+from routerd.config.model import Address, AddressRange, Network
+from routerd.reports import ReturnPath
 
 
 class Strategy(StrEnum):
@@ -18,11 +19,12 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NatVpn:
-    """A vpn as the rules see it.
+    """A vpn as the rules see it. `prefixes` are the real ones, of both families; what is shown is in `mapped` only.
 
     `interface` is set where WireGuard runs on this machine, and `addresses` are this machine's own inside the VPN, at
-    most one per family: forwarded flows are masqueraded behind it. Else `gateways` are the machines of a LAN that
-    lead to it, each with its link-layer address where that is known. `mapped`: (real, shown) prefixes of one size.
+    most one per family: forwarded flows are masqueraded behind it. They are empty while the interface is missing.
+    Else `gateways` are the machines of a LAN that lead to it, each with its link-layer address where that is known.
+    `mapped`: (real, shown) IPv4 prefixes of one size; `real` is the only IPv4 prefix then. `mtu` is that of the tunnel.
     """
 
     name: str
@@ -43,7 +45,12 @@ class NatPin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NatLan:
-    """A LAN as the rules see it: `networks` are its own, `address` is what masqueraded flows come from."""
+    """A LAN as the rules see it. `networks` are its own, of both families.
+
+    `addresses` is what masqueraded flows come from, at most one per family. `vpns` are those of the part that it takes
+    part in. The first of `pins` that holds a host decides (the nearest network comes first), before `strategy`;
+    `mac_pins` come after the pins of single addresses. `plan_nat.decide_host` says what holds for one host.
+    """
 
     interface: str
     networks: tuple[Network, ...]
@@ -51,11 +58,16 @@ class NatLan:
     vpns: tuple[str, ...]
     strategy: Strategy = Strategy.AUTO
     pins: tuple[NatPin, ...] = ()
+    mac_pins: tuple[tuple[bytes, Strategy], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NatForward:
     """A port forward: `first` to `last` of `protocol` at each of `addresses` goes to `to`, from port `to_first` on.
+
+    `addresses` are all that this machine has on the LANs that take part in the vpn, of the family of `to`; `lan` only
+    names the section that it stands in. `measured`: whether the peer's way back decides `masquerade` (source_nat =
+    "auto" where WireGuard runs on this machine).
 
     `masquerade`: the peer sees this machine's address inside the VPN (place 2: on the LAN) instead of the host's.
     """
@@ -69,6 +81,7 @@ class NatForward:
     to: Address
     to_first: int
     masquerade: bool = True
+    measured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,27 @@ class NatAlias:
     peer: Address
 
 
+class PoolPeer(NamedTuple):
+    """A peer that gets an alias out of a pool. `name` is the configured name, else the public key."""
+
+    vpn: str
+    name: str
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class NatPool:
+    """The LAN addresses that become aliases, one for each of `peers`; those of `barred` are never taken.
+
+    Which peer gets which one is decided by who claims them: they must stay the same across restarts.
+    """
+
+    lan: str
+    addresses: AddressRange
+    peers: tuple[PoolPeer, ...] = ()
+    barred: frozenset[Address] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class NatPart:
     """Everything that the one nftables table is made from. Empty: there is no table."""
@@ -89,6 +123,7 @@ class NatPart:
     lans: tuple[NatLan, ...] = ()
     forwards: tuple[NatForward, ...] = ()
     aliases: tuple[NatAlias, ...] = ()
+    pools: tuple[NatPool, ...] = ()
     keep: bool = False
     log_flows: bool = False
 
@@ -100,3 +135,15 @@ class HostChange(NamedTuple):
     address: Address
     strategy: Strategy
     seconds: float
+
+
+class HostState(NamedTuple):
+    """What decides about one host, beside the configuration. `tcp_proof`: an answer to TCP from the VPN was seen.
+
+    Without one, answers that come back via a router prove nothing: routers' firewalls pass pings and drop half-seen TCP.
+    """
+
+    address: Address
+    mac: bytes | None = None
+    return_path: ReturnPath = ReturnPath.UNKNOWN
+    tcp_proof: bool = False

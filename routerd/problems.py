@@ -215,14 +215,8 @@ _DECLARED = (
         "{subject}: {what}",
         "{hint}",
         depends_on=(
-            *("interface-missing", "interface-down", "wireguard-unreadable", "probe-socket"),
-            *(
-                "peer-unmatched",
-                "peer-no-endpoint",
-                "peer-no-allowed-ips",
-                "peer-address-claimed",
-                "peer-address-not-allowed",
-            ),
+            *("interface-missing", "interface-down", "wireguard-unreadable", "probe-socket", "peer-unmatched"),
+            *("peer-no-endpoint", "peer-no-allowed-ips", "peer-address-claimed", "peer-address-not-allowed"),
         ),
     ),
     Declared(

@@ -1,5 +1,7 @@
 """A bounded big-endian reader: no read ever leaves the buffer, and every fault is one `WireError`."""
 
+from functools import lru_cache
+
 
 class WireError(ValueError):
     """Bytes from the wire that break a rule. The text names the offset and what was expected there."""
@@ -42,3 +44,9 @@ class Reader:
     def uint32(self) -> int:
         """The next four bytes as a number."""
         return int.from_bytes(self.bytes(4), "big")
+
+
+@lru_cache(maxsize=256)
+def dotted(address: int) -> str:
+    """An IPv4 address as text. The few that are asked for over and over, those of relay agents, cost nothing."""
+    return ".".join(map(str, address.to_bytes(4, "big")))

@@ -15,9 +15,22 @@ _OUTSIDE_NAMES = {"service.py", "store.py", "cli.py", "app.py", "__main__.py"}
 _OUTSIDE_FOLDERS = {"commands", "system", "doctor", "lab"}
 _OUTSIDE_PATHS = {
     Path(f"api/{name}.py")
-    for name in ("server", "answers", "handlers", "commands", "stream", "connections", "encrypted", "lists", "scrapes", "sites")
+    for name in (
+        "server",
+        "answers",
+        "handlers",
+        "commands",
+        "stream",
+        "connections",
+        "encrypted",
+        "lists",
+        "scrapes",
+        "sites",
+    )
 }
-_OUTSIDE_PATHS |= {Path(f"dhcp/{name}.py") for name in ("conflict_service", "intake_service", "lan_service", "rival_service")}
+_OUTSIDE_PATHS |= {
+    Path(f"dhcp/{name}.py") for name in ("conflict_service", "intake_service", "lan_service", "rival_service")
+}
 _OUTSIDE_PATHS |= {Path(f"dhcp/{name}.py") for name in ("commit_service", "store_thread")}
 _OUTSIDE_PATHS |= {Path(f"dhcp/store_{part}.py") for part in ("damaged", "file", "health", "open")}
 _OUTSIDE_PATHS |= {Path(f"peers/{name}_service.py") for name in ("icmp", "connect", "asking")}

@@ -4,12 +4,15 @@ Durations are seconds. Addresses, networks and MACs are parsed; nothing here has
 """
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 
 WITHDRAW = ("never", "gateway-down", "all-peers-down")
 ROUTES = ("auto", "always", "never")
+STRATEGIES = ("auto", "site-gateway", "masquerade", "none")
+SOURCE_NAT = ("auto", "always", "never")
 DHCP_MODES = ("serve", "off")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
@@ -32,7 +35,7 @@ class PeerConfig:
 class Vpn:
     """A WireGuard network. Exactly one of `interface` and `gateways` is set.
 
-    `prefixes` None means: derived from the interface.
+    `prefixes` None means: derived from the interface. `map_to` is the prefix that the site sees instead.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Vpn:
     gateways: tuple[IPv4Address, ...] = ()
     prefixes: tuple[IPv4Network, ...] | None = None
     withdraw: str = "gateway-down"
+    mtu: int = 1420
+    map_to: IPv4Network | None = None
     peers: tuple[PeerConfig, ...] = ()
 
 
@@ -119,13 +124,73 @@ class Dhcp:
 
 
 @dataclass(frozen=True, slots=True)
+class HostPin:
+    """Hosts whose strategy is set, by exactly one of `address`, `mac` and `prefix`."""
+
+    strategy: str
+    address: Address | None = None
+    mac: bytes | None = None
+    prefix: Network | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Ports of tcp or udp from `first` to `last`, both included."""
+
+    protocol: str
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        ports = str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+        return f"{ports}/{self.protocol}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a forward leads: a peer, by name, or an address behind the VPN, and the port for the first one."""
+
+    host: str | Address
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if isinstance(self.host, IPv6Address) else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A port forward: each port of `listen` goes to the port of `to` at the same offset."""
+
+    listen: Ports
+    to: Target
+    source_nat: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """An address of the LAN that stands for a whole peer, by name."""
+
+    address: IPv4Address
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lan:
     """A LAN that takes part. `address` None means: the interface's first; `vpns` None means: all."""
 
     interface: str
     address: IPv4Address | None = None
+    strategy: str = "auto"
     vpns: tuple[str, ...] | None = None
+    alias_pool: AddressRange | None = None
+    hosts: tuple[HostPin, ...] = ()
     dhcp: Dhcp | None = None
+    forwards: tuple[Forward, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+
+    def takes_part(self, vpn: str) -> bool:
+        """Whether the vpn of this name is for this LAN."""
+        return self.vpns is None or vpn in self.vpns
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +201,22 @@ class Probe:
     timeout: float = 2.0
     down_after: int = 3
     up_after: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnPathProbe:
+    """How it is measured whether hosts of the site have a way back to the VPN."""
+
+    interval: float = 30.0
+    timeout: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Nat:
+    """What concerns all address translation."""
+
+    keep: bool = False
+    log_flows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +256,8 @@ class Config:
     vpns: tuple[Vpn, ...]
     lans: tuple[Lan, ...]
     probe: Probe = field(default_factory=Probe)
+    return_path: ReturnPathProbe = field(default_factory=ReturnPathProbe)
+    nat: Nat = field(default_factory=Nat)
     http: Http = field(default_factory=Http)
     leases: Leases = field(default_factory=Leases)
     log: Log = field(default_factory=Log)

@@ -5,9 +5,11 @@ from struct import Struct
 BROADCAST_MAC = b"\xff" * 6
 BROADCAST_ADDRESS = 0xFFFFFFFF
 
-_ETHERNET = Struct("!6s6sH")
-_IPV4 = Struct("!BBHHHBBHII")
-_UDP = Struct("!HHHH")
+_HEAD = Struct("!6s6sHBBHHHBBHIIHHHH")
+_IP = 0x0800
+_VERSION_LENGTH, _TOS, _DO_NOT_FRAGMENT, _TTL, _UDP = 0x45, 0x10, 0x4000, 64, 17
+_IP_HEADER, _UDP_HEADER = 20, 8
+_IP_WORDS = (_VERSION_LENGTH << 8) + _TOS + _IP_HEADER + _DO_NOT_FRAGMENT + (_TTL << 8) + _UDP
 
 
 def checksum(data: bytes) -> int:
@@ -30,14 +32,28 @@ def udp_frame(
     destination_port: int,
 ) -> bytes:
     """A whole Ethernet frame that carries `payload` by UDP over IPv4; both checksums are filled in."""
-    length = 8 + len(payload)
-    pseudo = _IPV4_PSEUDO.pack(source, destination, 17, length)
-    udp = _UDP.pack(source_port, destination_port, length, 0)
-    total = checksum(pseudo + udp + payload) or 0xFFFF
-    udp = _UDP.pack(source_port, destination_port, length, total)
-    head = _IPV4.pack(0x45, 0x10, 20 + length, 0, 0x4000, 64, 17, 0, source, destination)
-    head = _IPV4.pack(0x45, 0x10, 20 + length, 0, 0x4000, 64, 17, checksum(head), source, destination)
-    return _ETHERNET.pack(destination_mac, source_mac, 0x0800) + head + udp + payload
-
-
-_IPV4_PSEUDO = Struct("!IIHH")
+    length = _UDP_HEADER + len(payload)
+    # As in `checksum`: modulo 65535 a number of any size is the sum of its 16-bit words, so addresses are added whole.
+    addresses = source + destination
+    words = int.from_bytes(payload + b"\x00" if len(payload) % 2 else payload, "big")
+    udp = words + addresses + _UDP + 2 * length + source_port + destination_port
+    head = _HEAD.pack(
+        destination_mac,
+        source_mac,
+        _IP,
+        _VERSION_LENGTH,
+        _TOS,
+        _IP_HEADER + length,
+        0,
+        _DO_NOT_FRAGMENT,
+        _TTL,
+        _UDP,
+        0xFFFF - (_IP_WORDS + length + addresses) % 0xFFFF,
+        source,
+        destination,
+        source_port,
+        destination_port,
+        length,
+        0xFFFF - udp % 0xFFFF,
+    )
+    return head + payload

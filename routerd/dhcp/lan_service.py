@@ -3,7 +3,6 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from ipaddress import IPv4Address
 
 from routerd.dhcp import options as opt
 from routerd.dhcp.conflict_service import ConflictWatch
@@ -20,7 +19,7 @@ from routerd.model import DhcpPart, Problem
 from routerd.reports import Check
 from routerd.system.port_holders import Holder
 from routerd.system.sockets_dhcp import DhcpSockets, SocketError, explain, overlapping
-from routerd.wire import WireError
+from routerd.wire import WireError, dotted
 
 log = logging.getLogger("routerd.dhcp")
 
@@ -46,7 +45,7 @@ class LanService:
         self.responder = Responder(part, table, counters)
         self.error: SocketError | None = None
         self._own = own
-        self._source = str(part.address)
+        self._address, self._source = part.address.packed, str(part.address)
         self._counters, self._keep, self._pump = counters, keep, pump
         self._sockets: DhcpSockets | None = None
         self._reader = Reader(part.interface, counters, self._handle, self._after_turn, self._failed)
@@ -78,7 +77,7 @@ class LanService:
         if (self.part, self._own) != (part, own):
             self._watch.configure(part, own, insist=insist)
         if self.part != part:
-            self.part, self._source = part, str(part.address)
+            self.part, self._address, self._source = part, part.address.packed, str(part.address)
             self.responder.configure(part)
         self._own = own
         self._conflicts.configure(part, own.macs)
@@ -183,7 +182,7 @@ class LanService:
         if not self._reader.intake.admits_client(message, now):
             return
         self._notice(message)
-        to_us = destination == self.part.address.packed
+        to_us = destination == self._address
         reply, key, rows = self.responder.respond(message, to_us, now, source[1])
         if rows:
             self._keep(key, rows, None)
@@ -195,7 +194,7 @@ class LanService:
     def _notice(self, message: Message) -> None:
         """A client that takes another server's offer says whose."""
         server = message.options.get(opt.SERVER_ID)
-        if server is None or server == self.part.address.packed or message.giaddr:
+        if server is None or server == self._address or message.giaddr:
             return
         if message.options.get(opt.MESSAGE_TYPE) == _REQUEST:
             self._watch.requested(server)
@@ -211,7 +210,7 @@ class LanService:
             return
         try:
             if reply.mac is None and reply.address != BROADCAST_ADDRESS:
-                sockets.send_datagram(reply.payload, str(IPv4Address(reply.address)), reply.port)
+                sockets.send_datagram(reply.payload, dotted(reply.address), reply.port)
             else:
                 sockets.send_frame(_frame(reply, part))
             self._counters["pkt4-sent"] += 1

@@ -62,10 +62,10 @@ class Lease:
         """Is the address free for others?"""
         return self.state in (RELEASED, EXPIRED) or (self.state == BOUND and self.expires <= now)
 
-    def row(self) -> Row:
+    def row(self, renewal: bool = False, covered: bool = False) -> Row:
         """The lease as it is now."""
-        known = (self.address, self.client, self.hardware, self.hostname, self.state, self.starts, self.expires)
-        return Row(*known, False, self.given, self.seconds)
+        who = (self.address, self.client, self.hardware, self.hostname)
+        return Row(*who, self.state, self.starts, self.expires, renewal, self.given, self.seconds, covered)
 
 
 class Offer(NamedTuple):

@@ -142,7 +142,7 @@ class LeaseTable(LeaseBook):
         lease.hostname = hostname or lease.hostname
         lease.expires, lease.seconds = now + seconds, seconds
         self._queue(lease)
-        return (*rows, lease.row()._replace(renewal=bound, covered=covered))
+        return (*rows, lease.row(bound, covered))
 
     def release(self, client: Client, address: int, now: float) -> tuple[Row, ...]:
         """The client gives its address back; it stays its own until someone else needs it. () if it was not its own."""

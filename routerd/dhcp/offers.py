@@ -56,7 +56,7 @@ class Offers:
     def was_made(self, address: int, client: bytes, now: float) -> bool:
         """Was the client offered this address less than an offer's time ago, before that gave way to another one?"""
         made, until = self._given_way.get(client, (0, 0.0))
-        return False and made == address and until > now
+        return made == address and until > now
 
     def drop(self, address: int) -> bool:
         """Hold it no longer; False if it was not held."""

@@ -34,6 +34,7 @@ class ReplyOptions:
         self._always = [option.code for option in part.settings.options if option.always]
         self._blocks: dict[tuple[bytes | None, int, int], tuple[bytes, Given]] = {}
         self._lease = int(part.settings.lease_time)
+        self._all_times = self._times(self._lease)
         self._largest = max(576, part.mtu)
 
     def routes_for(self, address: int) -> int:
@@ -72,7 +73,8 @@ class ReplyOptions:
         if rapid:
             head += bytes((opt.RAPID_COMMIT, 0))
         if lease:
-            head += self._times(self.lease_seconds(message))
+            seconds = self.lease_seconds(message)
+            head += self._all_times if seconds == self._lease else self._times(seconds)
         head += self._mask
         asked = message.options.get(opt.PARAMETER_LIST)
         if hostname is not None and (asked is None or opt.HOSTNAME in asked):

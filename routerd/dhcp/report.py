@@ -5,7 +5,9 @@ from ipaddress import IPv4Address
 
 from routerd.dhcp.lease import BOUND, NOBODY, STATE_NAMES, Row
 from routerd.dhcp.scope import Scope
+from routerd.model import Event
 from routerd.reports import LeaseReport
+from routerd.wire import dotted
 
 
 def lan_of(key: str) -> str:
@@ -33,6 +35,12 @@ def lease_report(key: str, row: Row, offset: float, scope: Scope | None) -> Leas
         accepts_routes=row.given.accepts_routes,
         routes_current=current,
     )
+
+
+def lease_event(key: str, row: Row, at: float) -> Event:
+    """What has become of a lease at the time `at` (Unix seconds)."""
+    data = {"lan": lan_of(key), "mac": row.hardware[1:].hex(":"), "hostname": row.hostname}
+    return Event("lease", dotted(row.address), STATE_NAMES[row.state], at, data)
 
 
 def routes_status(scopes: Sequence[Scope]) -> dict[str, int]:

@@ -276,9 +276,13 @@ class Responder:
 
 
 def _is_impossible(message: Message) -> bool:
-    """Is its sender no one machine, or named by more than an option holds?"""
-    group = message.htype == ETHERNET and message.hlen == 6 and message.chaddr[0] & 1
-    return bool(group) or len(message.options.get(opt.CLIENT_ID, b"")) > _LONGEST_CLIENT_ID
+    """Is its sender or its relay agent no one machine, or the sender named by more than an option holds?"""
+    if message.htype == ETHERNET and message.hlen == 6 and message.chaddr[0] & 1:
+        return True
+    relay = message.giaddr >> 24
+    if message.giaddr and (relay in (0, 127) or relay >= 224):
+        return True
+    return len(message.options.get(opt.CLIENT_ID, b"")) > _LONGEST_CLIENT_ID
 
 
 def _address_option(message: Message, code: int) -> int:

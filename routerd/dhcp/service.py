@@ -13,7 +13,7 @@ from routerd.dhcp.intake_service import clock
 from routerd.dhcp.lan_service import LanService
 from routerd.dhcp.leases import DELETED, EXPIRED, OFFERED, LeaseTable, Row
 from routerd.dhcp.reply import Reply
-from routerd.dhcp.report import lan_of, lease_report, routes_status, subnet_status
+from routerd.dhcp.report import lan_of, lease_event, lease_report, routes_status, subnet_status
 from routerd.dhcp.rivals import Own
 from routerd.dhcp.scope import Scope
 from routerd.dhcp.store import LeaseStore
@@ -137,12 +137,9 @@ class DhcpService:
 
     def _announce(self, lan: str, rows: Iterable[Row]) -> None:
         """Events for what changed; a renewal is none."""
-        offset = wall_offset()
         for row in rows:
             if not row.renewal:
-                report = lease_report(lan, row, offset, None)
-                data = {"lan": report.lan, "mac": report.mac, "hostname": report.hostname}
-                self._emit(Event("lease", str(report.address), report.state, time.time(), data))
+                self._emit(lease_event(lan, row, time.time()))
 
     def _table(self, lan: str) -> LeaseTable:
         if lan not in self._tables:

@@ -14,10 +14,9 @@ _SO_BINDTODEVICE = getattr(socket, "SO_BINDTODEVICE", 25)
 _SO_RCVBUFFORCE = getattr(socket, "SO_RCVBUFFORCE", 33)
 _SO_MEMINFO = getattr(socket, "SO_MEMINFO", 55)
 _MEMINFO = struct.Struct("=9I")
-_IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
 _ETH_P_NONE = 0
 _RECEIVE_BUFFER = 4 * 1024 * 1024
-_PKTINFO = struct.Struct("=I4s4s")
+_ANY = bytes(4)
 
 
 class SocketError(Exception):
@@ -36,12 +35,12 @@ class DhcpSockets:
     def __init__(self, interface: str, index: int, address: bytes) -> None:
         self.interface = interface
         self.index = index
-        self._ancillary = [(socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO.pack(index, address, b"\0" * 4))]
         self._opened: list[socket.socket] = []
         try:
             self._udp = self._open_udp("0.0.0.0")
             self._direct = self._open_udp(socket.inet_ntoa(address))
             self._packet = self._open_packet()
+            self._inlets = {self._udp.fileno(): (self._udp, _ANY), self._direct.fileno(): (self._direct, address)}
             if any(holder.index == index for holder in self.others()):
                 raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         except OSError as error:
@@ -59,7 +58,6 @@ class DhcpSockets:
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         udp.setsockopt(socket.SOL_SOCKET, _SO_BINDTODEVICE, self.interface.encode() + b"\0")
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        udp.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
         _make_room(udp)
         udp.bind((address, SERVER_PORT))
         return udp
@@ -74,21 +72,18 @@ class DhcpSockets:
         return packet
 
     def receive(self, descriptor: int) -> tuple[bytes, bytes, tuple[str, int]]:
-        """One datagram from one of `filenos`: payload, the address it was sent to, address and port that sent it.
+        """One datagram from one of `filenos`: payload, this server's address if it was sent there and else 0.0.0.0,
+        address and port that sent it.
 
         Raises OSError, also if there is none.
         """
-        udp = self._direct if descriptor == self._direct.fileno() else self._udp
-        payload, ancillary, _, source = udp.recvmsg(4096, 64)
-        destination = b"\0\0\0\0"
-        for level, kind, data in ancillary:
-            if level == socket.IPPROTO_IP and kind == _IP_PKTINFO and len(data) >= _PKTINFO.size:
-                destination = data[8:12]
+        udp, destination = self._inlets[descriptor]
+        payload, source = udp.recvfrom(4096)
         return payload, destination, source
 
     def send_datagram(self, payload: bytes, address: str, port: int) -> None:
         """Send by UDP from this server's address; the kernel finds the hardware address. Raises OSError."""
-        self._udp.sendmsg([payload], self._ancillary, 0, (address, port))
+        self._direct.sendto(payload, (address, port))
 
     def send_frame(self, frame: bytes) -> None:
         """Send a whole Ethernet frame. Raises OSError."""

@@ -380,6 +380,21 @@ def test_head_and_other_methods() -> None:
     with_feed(test)
 
 
+def test_a_reader_that_closes_its_side_is_gone() -> None:
+    async def test(feed: Feed) -> None:
+        address = feed.service.addresses()[ANY]
+        assert isinstance(address, tuple)
+        reader, writer = await asyncio.open_connection(*address[:2])
+        writer.write(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await reader.readuntil(b"retry: 2000")
+        writer.write_eof()
+        await asyncio.wait_for(reader.read(), 5)
+        await until(lambda: feed.streams == 0, 2.0)
+        writer.close()
+
+    with_feed(test)
+
+
 def test_no_events_no_path() -> None:
     async def main() -> None:
         async with serving(Daemon(), ANY) as service:

@@ -37,6 +37,7 @@ def play(path: Path, step: Step) -> object:
     before = dict(path.counters)
     start = process_time()
     reply = path.receive(step.data, SERVER.packed if step.to_us else BROADCAST)
+    path.overhear(step.data)
     if process_time() - start > MOST_SECONDS:
         raise Broken(f"{process_time() - start:.2f} s for one message")
     counted = frozenset(name for name, count in path.counters.items() if count != before.get(name, 0))

@@ -1,6 +1,7 @@
 """Plays mutated messages, remembers those that lead to something new, and keeps what breaks the server as a case."""
 
 import time
+import traceback
 from pathlib import Path as File
 from random import Random
 
@@ -13,6 +14,12 @@ _ROUND = 100
 _MOST_REMEMBERED = 5000
 
 
+def _place(error: BaseException) -> str:
+    """Where an error comes from, so that one fault becomes one case."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} {frames[-1].filename}:{frames[-1].lineno}"
+
+
 class Fuzzer:
     """One run from one seed: the same seed plays the same messages."""
 
@@ -21,6 +28,7 @@ class Fuzzer:
         self._directory = directory
         self._corpus = corpus()
         self._seen: set[object] = set()
+        self._places: set[str] = set()
         self.played = 0
         self.found: list[File] = []
 
@@ -56,6 +64,10 @@ class Fuzzer:
                 self._corpus.append(data)
 
     def _keep(self, steps: list[Step], error: Exception) -> None:
+        place = _place(error)
+        if place in self._places:
+            return
+        self._places.add(place)
         again = fails(steps)
         if again is not None:
             steps = shortened(steps)

@@ -5,11 +5,13 @@ A fault that the service would log and survive is raised here, and every reply i
 
 from collections import Counter
 
-from routerd.dhcp.frame import checksum
+from routerd.dhcp.arp import read_sender
+from routerd.dhcp.frame import checksum, udp_frame
 from routerd.dhcp.lan_service import LanService
 from routerd.dhcp.leases import LeaseTable, Row
 from routerd.dhcp.message import BOOTREPLY, Message, decode_message
 from routerd.dhcp.reply import Reply
+from routerd.dhcp.rival_wire import read_answer
 from routerd.dhcp.rivals import Own
 from routerd.model import DhcpPart
 from tests.dhcp.scene import SERVER, message, part, settings, subnet
@@ -73,6 +75,21 @@ class Path:
         replies = self.wire.sent[before:]
         assert len(replies) <= 1, "one message, two replies"
         return self._checked(replies[0][0], payload) if replies else None
+
+    def overhear(self, data: bytes) -> None:
+        """What else of the LAN is read: answers of other servers, and ARP."""
+        frame = udp_frame(
+            data,
+            source_mac=b"\2" * 6,
+            destination_mac=b"\xff" * 6,
+            source=0xC0A8C809,
+            destination=0xFFFFFFFF,
+            source_port=67,
+            destination_port=68,
+        )
+        for packet in (data, frame[14:], frame[14 : 14 + len(data)]):
+            read_answer(packet)
+            read_sender(packet)
 
     def _checked(self, reply: bytes, asked: bytes) -> Message:
         assert 300 <= len(reply) <= 1472

@@ -1,6 +1,7 @@
 """Every case that the fuzzer ever found, a short run of it, and that it would find something."""
 
 from pathlib import Path as File
+from random import getrandbits
 
 import pytest
 
@@ -16,10 +17,12 @@ def test_what_once_broke_the_server_does_not_break_it(case: File) -> None:
     assert fails(read(case)) is None
 
 
-def test_a_short_run_finds_nothing(tmp_path: File) -> None:
-    fuzzer = Fuzzer(seed=20261122, directory=tmp_path)
+@pytest.mark.parametrize("seed", [20261122, None], ids=["the same every time", "another every time"])
+def test_a_short_run_finds_nothing(tmp_path: File, seed: int | None) -> None:
+    seed = getrandbits(32) if seed is None else seed
+    fuzzer = Fuzzer(seed, directory=tmp_path)
     fuzzer.run(seconds=20.0, rounds=60)
-    assert [case.read_text() for case in fuzzer.found] == []
+    assert [case.read_text() for case in fuzzer.found] == [], f"python -m tests.fuzz 60 {seed}"
     assert fuzzer.played > 1000
     assert fuzzer.learned > 50
 

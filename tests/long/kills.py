@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from routerd.lab.daemon import Daemon
+from routerd.lab.errors import LabError
 from tests.net.site import Site
 
 RATE = 500
@@ -54,8 +55,8 @@ class Load:
         assert self._process.stdout is not None
         self._tell(word)
         said = json.loads(self._process.stdout.readline())
-        assert said["wrong"] == []
-        assert said.get("unanswered", 0) == 0
+        assert not said["wrong"], "\n".join(said["wrong"])
+        assert not said.get("unanswered"), f"{said['unanswered']} renewals are not answered"
         self.counts = said["counts"]
         promised: dict[str, list[Any]] = said["promised"]
         return promised
@@ -88,23 +89,29 @@ def configuration(site: Site, sync: str) -> str:
 def kill_again_and_again(site: Site, load: Load, sync: str, kills: int, seed: int) -> None:
     """Kill routerd at random moments under load, start it again, and compare what it knows with what was promised."""
     rng = random.Random(seed)
-    daemon = site.start(configuration(site, sync))
+    daemon = _start(site, sync)
     load.go()
     for _ in range(kills):
         time.sleep(rng.uniform(0.1, 1.0))
         daemon.process.kill()
         daemon.process.wait()
-        daemon = site.start(configuration(site, sync))
-        missing = _missing(load.hold(), daemon)
-        assert missing == []
+        daemon = _start(site, sync)
+        _compare(load.hold(), daemon)
         load.go()
     load.hold()
-    assert _missing(load.renew(), daemon) == []
+    _compare(load.renew(), daemon)
     assert "Traceback" not in site.log()
 
 
-def _missing(promised: dict[str, list[Any]], daemon: Daemon) -> list[str]:
-    """What was promised, and is not so by what routerd shows."""
+def _start(site: Site, sync: str) -> Daemon:
+    try:
+        return site.start(configuration(site, sync))
+    except LabError as error:
+        raise LabError(f"{error}\n{site.log()[-2000:]}") from None
+
+
+def _compare(promised: dict[str, list[Any]], daemon: Daemon) -> None:
+    """Fails if routerd does not show what was promised."""
     rows = {row["address"]: row for row in daemon.get("/v1/leases", timeout=10.0)[1]["leases"]}
     wrong = []
     for address, (mac, seconds) in promised.items():
@@ -112,4 +119,4 @@ def _missing(promised: dict[str, list[Any]], daemon: Daemon) -> list[str]:
         if row is None or (row["state"], row["mac"]) != ("bound", mac):
             wrong.append(f"{address} of {mac}, for {seconds:.1f} s more: {row and (row['state'], row['mac'])}")
     assert set(rows) <= {str(IPv4Address("10.77.0.0") + n) for n in range(1 << 16)}
-    return wrong
+    assert not wrong, "\n".join(wrong)

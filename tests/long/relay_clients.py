@@ -1,4 +1,4 @@
-"""Clients behind a relay agent, in one process: they lease, renew, release and vanish, and keep what they were promised.
+"""Clients behind a relay agent: they lease, renew, release and vanish, and keep book of what they were promised.
 
 Run in a LAN machine's namespace: python -m tests.long.relay_clients SERVER GIADDR RATE LEASE_SECONDS. It plays at RATE
 messages a second after a line "go", stops at "hold" and tells as a line of JSON what every client was promised, renews
@@ -18,6 +18,7 @@ from tests.dhcp.scene import message
 
 DISCOVER, REQUEST, RELEASE = 1, 3, 7
 OFFER, ACK, NAK = 2, 5, 6
+_INPUT = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115  A line that is read ahead would not be waited for.
 _PATIENCE = 1.0
 _DRAIN = 0.5
 
@@ -25,13 +26,13 @@ _DRAIN = 0.5
 class Client:
     """One machine. `until` is when its lease ends by its own clock; it counts from when it asked (RFC 2131 4.4.1)."""
 
-    __slots__ = ("address", "asked", "gone", "mac", "server", "until", "waits")
+    __slots__ = ("address", "asked", "gone", "mac", "released", "server", "until", "waits")
 
     def __init__(self, number: int) -> None:
         self.mac = b"\2\x77" + number.to_bytes(4, "big")
         self.address = self.server = b""
         self.until = self.asked = 0.0
-        self.waits = self.gone = False
+        self.waits = self.gone = self.released = False
 
 
 class Clients:
@@ -75,7 +76,7 @@ class Clients:
         self._send(message(RELEASE, (54, client.server), mac=client.mac, ciaddr=address, giaddr=self.giaddr, hops=1))
         self.held.remove(client)
         self.holder.pop(client.address, None)
-        client.gone = True
+        client.gone = client.released = True
 
     def send(self, client: Client, kind: int, now: float) -> None:
         """A DISCOVER, or a renewal of the lease that it has."""
@@ -101,7 +102,7 @@ class Clients:
             except ConnectionRefusedError:
                 continue
             client = self.clients.get(reply[28:34])
-            if client is not None:
+            if client is not None and not client.released:
                 self._take(client, reply[242], reply)
 
     def _take(self, client: Client, kind: int, reply: bytes) -> None:
@@ -137,12 +138,12 @@ class Clients:
     def play(self, rate: float) -> None:
         """Act so many times a second until there is input."""
         began, count = clock(), 0
-        while not select.select([sys.stdin], [], [], 0)[0]:
+        while not select.select([_INPUT], [], [], 0)[0]:
             now = clock()
             while began + count / rate <= now:
                 self.act(now)
                 count += 1
-            select.select([self.wire, sys.stdin], [], [], max(0.0, began + count / rate - clock()))
+            select.select([self.wire, _INPUT], [], [], max(0.0, began + count / rate - clock()))
             self.read()
 
     def drain(self, seconds: float) -> None:
@@ -188,13 +189,13 @@ def _name(address: bytes) -> str:
 def main(server: str, giaddr: str, rate: float, lease: float) -> None:
     """Do what the input says until it ends."""
     clients = Clients(server, giaddr, lease)
-    for line in iter(sys.stdin.readline, ""):
-        if line == "go\n":
+    for line in iter(_INPUT.readline, b""):
+        if line == b"go\n":
             clients.play(rate)
-        elif line == "hold\n":
+        elif line == b"hold\n":
             clients.drain(_DRAIN)
             print(json.dumps(clients.told()), flush=True)
-        elif line == "renew\n":
+        elif line == b"renew\n":
             print(json.dumps({"unanswered": clients.renew(), **clients.told()}), flush=True)
 
 

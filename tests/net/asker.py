@@ -7,7 +7,7 @@ from routerd.lab.namespace import Namespace
 from tests.dhcp.scene import message
 
 _ASK = """
-import socket, sys
+import socket, sys, time
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
 s.bind((sys.argv[1], 0x0800))
 data = bytes.fromhex(sys.argv[2])
@@ -18,9 +18,10 @@ total = 0xffff - (total % 0xffff)
 frame = b"\\xff" * 6 + data[28:34] + b"\\x08\\x00" + head[:10] + total.to_bytes(2, "big") + head[12:] + udp
 for _ in range(int(sys.argv[3])):
     s.send(frame)
-    s.settimeout(1.0)
+    end = time.monotonic() + 1.0
     try:
-        while True:
+        while (left := end - time.monotonic()) > 0:
+            s.settimeout(left)
             got = s.recv(4096)
             if got[23] == 17 and got[36:38] == b"\\0D" and got[46:50] == data[4:8] and got[42] == 2:
                 print(got[42:].hex())

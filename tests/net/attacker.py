@@ -48,7 +48,7 @@ def take_offers(wire: socket.socket) -> None:
 def attack(interface: str, mode: str, rate: float, seconds: float) -> int:
     """Send so many DISCOVERs a second; how many were sent."""
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_IP) if mode == "take" else 0)
-    wire.bind((interface, socket.htons(_IP) if mode == "take" else 0))
+    wire.bind((interface, _IP if mode == "take" else 0))
     wire.setblocking(False)
     rng, sent, begin = random.Random(1), 0, time.monotonic()
     while (now := time.monotonic()) < begin + seconds:

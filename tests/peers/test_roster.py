@@ -190,7 +190,9 @@ def test_a_new_name_behind_a_key_that_has_one_already_is_measured_on_its_own() -
     made.apply(PeersPart((A, beside)), 103.0, 1003.0)
     assert states(made) == {"endpoint-a": "up", "behind": "unknown"}
     assert (made.entries()[1].rtt, made.entries()[1].last_success) == (None, None)
-    # A second one of the same address, while the first stays; and the first one goes, but was another probe.
+    made.apply(PeersPart((A, beside, replace(A, name="second"))), 103.5, 1003.5)
+    assert states(made) == {"endpoint-a": "up", "behind": "unknown", "second": "unknown"}
+    # One that gets the same address, while the first stays; and the first one goes, but was another probe.
     made.apply(PeersPart((A, replace(beside, address=A.address))), 104.0, 1004.0)
     assert states(made) == {"endpoint-a": "up", "behind": "unknown"}
     made.apply(PeersPart((replace(beside, name="third"),)), 105.0, 1005.0)
