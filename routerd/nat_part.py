@@ -86,12 +86,13 @@ class NatForward:
 
 @dataclass(frozen=True, slots=True)
 class NatAlias:
-    """A LAN address that stands for a whole peer, in both directions."""
+    """A LAN address that stands for a whole peer, in both directions. `masquerade` as in `NatForward`, and measured."""
 
     lan: str
     vpn: str
     address: Address
     peer: Address
+    masquerade: bool = False
 
 
 class PoolPeer(NamedTuple):
@@ -129,18 +130,23 @@ class NatPart:
 
 
 class HostChange(NamedTuple):
-    """One item of nat/: a host of a LAN and the strategy that holds for it now; `seconds` after which a proof ends."""
+    """One item of nat/: a host of a LAN and the strategy that holds for it now; `seconds` after which a proof ends.
+
+    `lost`: it had a way back and has none any more, so even its answered flows cannot go on without translation.
+    """
 
     lan: str
     address: Address
     strategy: Strategy
     seconds: float
+    lost: bool = False
 
 
 class HostState(NamedTuple):
     """What decides about one host, beside the configuration. `tcp_proof`: an answer to TCP from the VPN was seen.
 
-    Without one, answers that come back via a router prove nothing: routers' firewalls pass pings and drop half-seen TCP.
+    Without one, answers that come back via a router prove nothing: routers' firewalls pass pings and drop half-seen
+    TCP.
     """
 
     address: Address

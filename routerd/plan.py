@@ -19,8 +19,10 @@ from routerd.model import (
     VpnFacts,
 )
 from routerd.plan_dhcp import default_router, dhcp_part
-from routerd.plan_kernel import kernel_routes, vpn_sysctls
+from routerd.plan_kernel import kernel_routes, unreachable, vpn_sysctls
 from routerd.plan_links import Link, interface_of, link_of
+from routerd.plan_map import Shown, shown_of
+from routerd.plan_nat import nat_part
 
 
 def plan(config: Config, facts: Facts) -> Plan:
@@ -31,24 +33,30 @@ def plan(config: Config, facts: Facts) -> Plan:
     kernel: list[KernelRoute] = []
     sysctls: dict[Sysctl, None] = dict.fromkeys(Sysctl(link.interface.name, "forwarding", 1) for link in links)
     lans = _lan_networks(config, facts)
+    behind = {vpn.name: _prefixes(vpn, facts, lans, problems) for vpn in config.vpns}
+    shown = {vpn.name: shown_of(vpn, behind, lans, problems) for vpn in config.vpns}
     for vpn in config.vpns:
-        prefixes = _prefixes(vpn, facts, lans, problems)
         withdrawn = _withdrawn(vpn, facts, links, tuple(f"lan {lan.interface}" for lan in config.lans), problems)
         for link in links:
-            if link.lan.vpns is None or vpn.name in link.lan.vpns:
-                routes += _lan_routes(vpn, prefixes, link, facts, withdrawn)
-        kernel += kernel_routes(vpn, prefixes, facts, links, withdrawn)
+            if link.lan.takes_part(vpn.name):
+                routes += _lan_routes(vpn, shown[vpn.name], link, facts, withdrawn)
+        kernel += kernel_routes(vpn, behind[vpn.name], facts, links, withdrawn)
+        kernel += unreachable(shown[vpn.name].prefixes)
         sysctls |= dict.fromkeys(vpn_sysctls(vpn, facts, links))
+    mapped = {name: pair for name, seen in shown.items() if (pair := seen.mapped) is not None}
+    real = {pair[1]: pair[0] for pair in mapped.values()}
     dhcp = tuple(
-        dhcp_part(link, routes, facts, config, problems)
+        dhcp_part(link, routes, facts, config, real, problems)
         for link in links
         if link.lan.dhcp is not None and link.lan.dhcp.mode == "serve"
     )
+    nat = nat_part(config, facts, behind, mapped, problems)
     return Plan(
         routes=tuple(routes),
         dhcp=dhcp,
         kernel=KernelPart(tuple(dict.fromkeys(kernel)), tuple(sysctls), _complete(config, facts)),
         problems=tuple(problems),
+        nat=nat,
     )
 
 
@@ -141,7 +149,7 @@ def _gateway(vpn: Vpn, link: Link) -> IPv4Address:
 
 def _lan_routes(
     vpn: Vpn,
-    prefixes: Iterable[IPv4Network],
+    shown: Shown,
     link: Link,
     facts: Facts,
     withdrawn: str | None,
@@ -151,8 +159,10 @@ def _lan_routes(
     serves = settings is not None and settings.mode == "serve" and settings.routes != "never"
     channels = ("dhcp",) if serves else ("manual",)
     state, reason = RouteState.OFFERED, f"{vpn.name} is behind {gateway}"
-    if withdrawn is not None:
-        state, reason = RouteState.WITHDRAWN, withdrawn
+    if shown.mapped is not None:
+        reason += f", where it is {shown.mapped[0]}"
+    if withdrawn is not None or shown.withheld is not None:
+        state, reason = RouteState.WITHDRAWN, withdrawn or shown.withheld or ""
     elif settings is not None and settings.routes == "auto" and gateway == link.address == default_router(link, facts):
         state, reason = RouteState.NOT_NEEDED, f"{gateway} is the default router here"
-    return [Route(prefix, gateway, link.lan.interface, channels, state, reason) for prefix in prefixes]
+    return [Route(prefix, gateway, link.lan.interface, channels, state, reason) for prefix in shown.prefixes]

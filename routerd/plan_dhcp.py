@@ -1,6 +1,6 @@
 """What DHCP serves on a LAN by configuration and facts. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 
@@ -23,8 +23,18 @@ def default_router(link: Link, facts: Facts) -> IPv4Address | None:
     return link.address
 
 
-def dhcp_part(link: Link, routes: Iterable[Route], facts: Facts, config: Config, problems: list[Problem]) -> DhcpPart:
-    """What is served on one LAN, its own network and those behind relay agents."""
+def dhcp_part(
+    link: Link,
+    routes: Iterable[Route],
+    facts: Facts,
+    config: Config,
+    real: Mapping[IPv4Network, IPv4Network],
+    problems: list[Problem],
+) -> DhcpPart:
+    """What is served on one LAN, its own network and those behind relay agents.
+
+    `real` are the prefixes behind those that the site sees in their stead.
+    """
     settings = link.lan.dhcp
     assert settings is not None
     handed_out = [r for r in routes if r.state is RouteState.OFFERED and r.lan == link.lan.interface]
@@ -40,7 +50,7 @@ def dhcp_part(link: Link, routes: Iterable[Route], facts: Facts, config: Config,
         scopes.append(_scope(link, key, subnet.subnet, subnet, router, barred, problems))
     told = [replace(scope, routes=_handed_out(scope, handed_out, problems)) for scope in scopes]
     vpns = [vpn for vpn in config.vpns if link.lan.vpns is None or vpn.name in link.lan.vpns]
-    served = tuple(replace(scope, through=through(scope, vpns, facts)) for scope in told)
+    served = tuple(replace(scope, through=through(scope, vpns, facts, real)) for scope in told)
     return DhcpPart(link.interface.name, link.interface.index, link.interface.mac, served[0], served[1:])
 
 

@@ -25,14 +25,21 @@ def kernel_routes(
         for gateway in vpn.gateways:
             link = next((link for link in links if gateway in link.network and gateway != link.address), None)
             if link is not None:
-                way = KernelRoute(IPv4Network("0.0.0.0/0"), gateway=gateway, interface=link.interface.name)
+                # The tunnel is another machine's: nothing on this one knows what it carries.
+                mtu = min(vpn.mtu, link.interface.mtu or vpn.mtu)
+                way = KernelRoute(IPv4Network("0.0.0.0/0"), gateway, link.interface.name, mtu=mtu)
                 break
     routes = []
     for prefix in prefixes:
         if way is not None:
             routes.append(replace(way, prefix=prefix))
-        routes.append(KernelRoute(prefix, metric=UNREACHABLE_METRIC))
+        routes += unreachable([prefix])
     return routes
+
+
+def unreachable(prefixes: Iterable[IPv4Network]) -> list[KernelRoute]:
+    """What catches packets to these prefixes that find no other way."""
+    return [KernelRoute(prefix, metric=UNREACHABLE_METRIC) for prefix in prefixes]
 
 
 def vpn_sysctls(vpn: Vpn, facts: Facts, links: Iterable[Link]) -> list[Sysctl]:

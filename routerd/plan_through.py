@@ -1,6 +1,6 @@
 """Which routes are not sent to a host of the site because they lead through that host. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 
 from routerd.allowed import Owners
@@ -16,7 +16,7 @@ def relayed_networks(config: Config) -> list[IPv4Network]:
     return [subnet.subnet for dhcp in dhcps for subnet in dhcp.subnets if subnet.subnet is not None]
 
 
-def through(scope: DhcpScope, vpns: Iterable[Vpn], facts: Facts) -> Through:
+def through(scope: DhcpScope, vpns: Iterable[Vpn], facts: Facts, real: Mapping[IPv4Network, IPv4Network]) -> Through:
     """The hosts of this network that are peers of these vpns now, each with the routes that lead through itself.
 
     A peer is at the site where WireGuard had its last packet from an address of the site: a laptop that is at home, or
@@ -33,7 +33,7 @@ def through(scope: DhcpScope, vpns: Iterable[Vpn], facts: Facts) -> Through:
         here = [(address, key) for address, key in known.here if address in scope.network]
         if here:
             owners = Owners((key, _ipv4(networks)) for key, networks in known.peers)
-            owned = [(prefix, owners.whole(prefix)) for prefix, _ in scope.routes]
+            owned = [(prefix, owners.whole(real.get(prefix, prefix))) for prefix, _ in scope.routes]
             for address, key in here:
                 behind = [prefix for prefix, owner in owned if owner == key]
                 if behind:

@@ -210,7 +210,7 @@ def test_place_2() -> None:
     (dhcp,) = made.dhcp
     assert (dhcp.router, dhcp.routes) == (IPv4Address("192.168.200.1"), ((NET, IPv4Address("192.168.200.2")),))
     assert set(made.kernel.routes) == {
-        KernelRoute(NET, gateway=IPv4Address("192.168.200.2"), interface="eth0"),
+        KernelRoute(NET, gateway=IPv4Address("192.168.200.2"), interface="eth0", mtu=1420),
         KernelRoute(NET, metric=UNREACHABLE_METRIC),
     }
     assert set(made.kernel.sysctls) == {

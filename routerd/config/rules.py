@@ -1,13 +1,15 @@
 """The rules between the keys of a whole configuration that need no machine."""
 
-from collections.abc import Hashable, Iterable, Iterator
-from typing import Any
-
+from routerd.config.alias_rules import check_aliases
 from routerd.config.dhcp import overlap
 from routerd.config.durations import format_duration
 from routerd.config.fault import Faults
-from routerd.config.model import AddressRange, Config, Lan, Vpn
+from routerd.config.forward_rules import check_forwards
+from routerd.config.map_rules import check_maps
+from routerd.config.model import AddressRange, Config
 from routerd.config.probes import UNSENT
+from routerd.config.strategy_rules import check_strategies
+from routerd.config.walk import lans_of, pools_of, site_addresses, unique, vpns_of
 
 
 def check_config(config: Config, faults: Faults) -> None:
@@ -20,34 +22,21 @@ def check_config(config: Config, faults: Faults) -> None:
     _check_lans(config, faults)
     _check_pools(config, faults)
     _check_addresses(config, faults)
+    check_maps(config, faults)
+    check_strategies(config, faults)
+    check_forwards(config, faults)
+    check_aliases(config, faults)
     _check_probe(config, faults)
-
-
-def _unique(items: Iterable[tuple[str, Hashable, Any]], faults: Faults, rule: str, mend: str) -> None:
-    """Add a fault for every (path, key, shown) whose key came before; keys that are empty do not count."""
-    first: dict[Hashable, str] = {}
-    for path, key, shown in items:
-        if key and first.setdefault(key, path) != path:
-            faults.add(path, shown, f"{rule} {first[key]}", mend)
-
-
-def _vpns(config: Config, faults: Faults) -> Iterator[tuple[str, Vpn]]:
-    for index, vpn in enumerate(config.vpns):
-        yield faults.item("vpn", index), vpn
-
-
-def _lans(config: Config, faults: Faults) -> Iterator[tuple[str, Lan]]:
-    for index, lan in enumerate(config.lans):
-        yield faults.item("lan", index), lan
+    _check_return_path(config, faults)
 
 
 def _check_vpns(config: Config, faults: Faults) -> None:
-    vpns = list(_vpns(config, faults))
+    vpns = list(vpns_of(config, faults))
     names = [(f"{path}.name", vpn.name, vpn.name) for path, vpn in vpns]
-    _unique(names, faults, "is the name already of", "give each vpn a name of its own")
+    unique(names, faults, "is the name already of", "give each vpn a name of its own")
     interfaces = [(f"{path}.interface", vpn.interface, vpn.interface) for path, vpn in vpns]
-    _unique(interfaces, faults, "is used already by", "remove one of the two vpns")
-    lans = {lan.interface: path for path, lan in _lans(config, faults) if lan.interface}
+    unique(interfaces, faults, "is used already by", "remove one of the two vpns")
+    lans = {lan.interface: path for path, lan in lans_of(config, faults) if lan.interface}
     for path, vpn in vpns:
         if vpn.interface in lans:
             rule = f"must not be the interface of a LAN too ({lans[vpn.interface]})"
@@ -56,20 +45,20 @@ def _check_vpns(config: Config, faults: Faults) -> None:
 
 def _check_peers(config: Config, faults: Faults) -> None:
     names = []
-    for path, vpn in _vpns(config, faults):
+    for path, vpn in vpns_of(config, faults):
         peers = [(faults.item(f"{path}.peer", index), peer) for index, peer in enumerate(vpn.peers)]
         names += [(f"{here}.name", peer.name, peer.name) for here, peer in peers]
         keys = [(f"{here}.public_key", peer.public_key, peer.public_key) for here, peer in peers]
-        _unique(keys, faults, "is the key already of", "remove one of the two peers")
+        unique(keys, faults, "is the key already of", "remove one of the two peers")
         addresses = [(f"{here}.address", peer.address, str(peer.address)) for here, peer in peers]
-        _unique(addresses, faults, "is the address already of", "remove one of the two peers")
-    _unique(names, faults, "is the name already of", "give each peer a name of its own; they count over all vpns")
+        unique(addresses, faults, "is the address already of", "remove one of the two peers")
+    unique(names, faults, "is the name already of", "give each peer a name of its own; they count over all vpns")
 
 
 def _check_lans(config: Config, faults: Faults) -> None:
-    lans = list(_lans(config, faults))
+    lans = list(lans_of(config, faults))
     interfaces = [(f"{path}.interface", lan.interface, lan.interface) for path, lan in lans]
-    _unique(interfaces, faults, "is a LAN already at", "join the two sections")
+    unique(interfaces, faults, "is a LAN already at", "join the two sections")
     names = [vpn.name for vpn in config.vpns]
     if not all(names) or (not names and not faults.clean("vpn")):
         return  # A name that could not be read may be the one that is meant.
@@ -81,17 +70,8 @@ def _check_lans(config: Config, faults: Faults) -> None:
                 faults.add(faults.item(f"{path}.vpns", index), name, "is not the name of a vpn", mend)
 
 
-def _pools(config: Config, faults: Faults) -> list[tuple[str, str, AddressRange]]:
-    """Every pool with the path of its LAN and its own."""
-    pools = []
-    for path, lan in _lans(config, faults):
-        for index, pool in enumerate(lan.dhcp.pools if lan.dhcp else ()):
-            pools.append((path, faults.item(f"{path}.dhcp.pools", index), pool))
-    return pools
-
-
 def _check_pools(config: Config, faults: Faults) -> None:
-    pools = sorted(_pools(config, faults), key=lambda pool: pool[2].first)
+    pools = sorted(pools_of(config, faults), key=lambda pool: pool[2].first)
     reaching: list[tuple[str, str, AddressRange]] = []
     for lan, path, pool in pools:
         reaching = [other for other in reaching if other[2].last >= pool.first]
@@ -108,9 +88,9 @@ def _place(item: tuple[str, AddressRange]) -> tuple[int, str]:
 
 
 def _check_addresses(config: Config, faults: Faults) -> None:
-    pools = _pools(config, faults)
+    pools = pools_of(config, faults)
     reserved = {entry.address for lan in config.lans if lan.dhcp for entry in lan.dhcp.reservations}
-    for path, vpn in _vpns(config, faults):
+    for path, vpn in vpns_of(config, faults):
         for index, gateway in enumerate(vpn.gateways):
             single = AddressRange(gateway, gateway)
             for _, pool_path, pool in pools:
@@ -118,12 +98,18 @@ def _check_addresses(config: Config, faults: Faults) -> None:
                     rule = f"must not lie in a pool, or it would be leased ({pool_path}, {pool})"
                     mend = "take it out of the pool, or reserve it for the gateway"
                     faults.add(faults.item(f"{path}.gateways", index), str(gateway), rule, mend)
+    for path, lan in lans_of(config, faults):
+        for index, entry in enumerate(lan.dhcp.reservations if lan.dhcp else ()):
+            if entry.address == lan.address:
+                where = f"{faults.item(f'{path}.dhcp.reservation', index)}.address"
+                rule = f"must not be this machine's own ({path}.address)"
+                faults.add(where, str(entry.address), rule, "give the client another address")
     prefixes = [
         (faults.item(f"{path}.prefixes", index), prefix, AddressRange(prefix[0], prefix[-1]))
-        for path, vpn in _vpns(config, faults)
+        for path, vpn in vpns_of(config, faults)
         for index, prefix in enumerate(vpn.prefixes or ())
     ]
-    for where, what, span in _site_addresses(config, faults):
+    for where, what, span in site_addresses(config, faults):
         for prefix_path, prefix, behind in prefixes:
             if overlap(span, behind):
                 shown = str(span.first) if span.first == span.last else str(span)
@@ -133,28 +119,6 @@ def _check_addresses(config: Config, faults: Faults) -> None:
                 )
 
 
-def _site_addresses(config: Config, faults: Faults) -> Iterator[tuple[str, str, AddressRange]]:
-    """Everything that belongs to a LAN: its path, what it is, and its addresses."""
-    for path, vpn in _vpns(config, faults):
-        for index, gateway in enumerate(vpn.gateways):
-            yield faults.item(f"{path}.gateways", index), "a gateway", AddressRange(gateway, gateway)
-    for path, lan in _lans(config, faults):
-        if lan.address is not None:
-            yield f"{path}.address", "the address", AddressRange(lan.address, lan.address)
-        if lan.dhcp is None:
-            continue
-        if lan.dhcp.router is not None and not isinstance(lan.dhcp.router, str):
-            yield f"{path}.dhcp.router", "the router", AddressRange(lan.dhcp.router, lan.dhcp.router)
-        for index, entry in enumerate(lan.dhcp.reservations):
-            where = f"{faults.item(f'{path}.dhcp.reservation', index)}.address"
-            yield where, "a reservation", AddressRange(entry.address, entry.address)
-            if entry.address == lan.address:
-                mend = "give the client another address"
-                faults.add(where, str(entry.address), f"must not be this machine's own ({path}.address)", mend)
-    for _, where, pool in _pools(config, faults):
-        yield where, "a pool", pool
-
-
 def _check_probe(config: Config, faults: Faults) -> None:
     probe = config.probe
     if faults.clean("probe.timeout") and faults.clean("probe.interval") and probe.timeout > probe.interval:
@@ -162,9 +126,16 @@ def _check_probe(config: Config, faults: Faults) -> None:
         faults.add("probe.timeout", format_duration(probe.timeout), rule, "shorten it, or lengthen the interval")
     if not faults.clean("probe.timeout"):
         return
-    for path, vpn in _vpns(config, faults):
+    for path, vpn in vpns_of(config, faults):
         for index, peer in enumerate(vpn.peers):
             if peer.interval is not None and peer.interval < probe.timeout and peer.probe not in UNSENT:
                 where = f"{faults.item(f'{path}.peer', index)}.interval"
                 rule = f"must not be shorter than probe.timeout ({format_duration(probe.timeout)})"
                 faults.add(where, format_duration(peer.interval), rule, "lengthen it, or shorten probe.timeout")
+
+
+def _check_return_path(config: Config, faults: Faults) -> None:
+    times = config.return_path
+    if faults.clean("return_path.timeout") and faults.clean("return_path.interval") and times.timeout > times.interval:
+        rule = f"must not be longer than return_path.interval ({format_duration(times.interval)})"
+        faults.add("return_path.timeout", format_duration(times.timeout), rule, "shorten it, or lengthen the interval")

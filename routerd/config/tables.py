@@ -7,20 +7,27 @@ from routerd.config.dhcp import make_dhcp, make_reservation, make_subnet
 from routerd.config.durations import LONGEST, duration
 from routerd.config.endpoints import LISTEN, STORE, TLS_CERT, TLS_KEY, TOKEN_FILE, make_http
 from routerd.config.fault import Faults
+from routerd.config.forwards import LISTEN_PORTS, TARGET, make_forward
 from routerd.config.model import (
     DHCP_MODES,
     LOG_FORMATS,
     LOG_LEVELS,
     OPTION_TYPES,
     ROUTES,
+    SOURCE_NAT,
+    STRATEGIES,
     SYNC,
     WITHDRAW,
+    Alias,
     Lan,
     Leases,
     Log,
+    Nat,
     Probe,
+    ReturnPathProbe,
 )
 from routerd.config.options import ANY, CODE, make_option
+from routerd.config.pins import PREFIX, make_host
 from routerd.config.probes import PROBE as PROBE_KIND
 from routerd.config.schema import Key, Section, array, plain
 from routerd.config.values import choice, field_text, integer
@@ -65,6 +72,13 @@ VPN = Section(
             absent="the interface's networks and its peers' AllowedIPs, less LANs and default routes",
         ),
         Key("withdraw", choice(WITHDRAW), "when the routes are no longer handed out", "gateway-down"),
+        Key("mtu", integer(576, 65535), "the largest packet that the tunnel carries, in bytes", 1420),
+        Key(
+            "map_to",
+            kinds.NETWORK,
+            "the prefix under which the site sees the VPN, of the same size",
+            absent="it sees it as it is",
+        ),
     ),
     (PEER,),
     many=True,
@@ -160,6 +174,45 @@ DHCP = Section(
     (_reservation("lan.dhcp.reservation"), _option("lan.dhcp.option"), SUBNET),
 )
 
+HOST = Section(
+    "lan.host",
+    "hosts",
+    "Hosts that have a strategy of their own: the nearest section counts (address, then mac, then the longest prefix).",
+    make_host,
+    (
+        Key("address", kinds.ADDRESS, "the host's address; this, mac or prefix"),
+        Key("mac", kinds.MAC, "the host's MAC address"),
+        Key("prefix", PREFIX, "the network of the hosts"),
+        Key("strategy", choice(STRATEGIES), "how they and the VPN talk", required=True),
+    ),
+    many=True,
+)
+
+FORWARD = Section(
+    "lan.forward",
+    "forwards",
+    "A port of this machine's LAN addresses behind which the site finds a service of a peer.",
+    make_forward,
+    (
+        Key("listen", LISTEN_PORTS, "the port or ports with their protocol", required=True),
+        Key("to", TARGET, "the peer, or an address behind the VPN, and the port there", required=True),
+        Key("source_nat", choice(SOURCE_NAT), "whether the peer sees this machine's address in the VPN", "auto"),
+    ),
+    many=True,
+)
+
+ALIAS = Section(
+    "lan.alias",
+    "aliases",
+    "A LAN address that stands for a whole peer, in both directions.",
+    plain(Alias),
+    (
+        Key("address", kinds.IPV4, "the free address of the LAN", required=True),
+        Key("peer", kinds.NAME, "the name of the peer", required=True),
+    ),
+    many=True,
+)
+
 LAN = Section(
     "lan",
     "lans",
@@ -173,9 +226,16 @@ LAN = Section(
             "this machine's address on the LAN, the next hop that is handed out",
             absent="the interface's first",
         ),
+        Key("strategy", choice(STRATEGIES), "how the LAN's hosts and the VPN talk", "auto"),
         Key("vpns", array(kinds.NAME), "the names of the vpns that this LAN takes part in", absent="all"),
+        Key(
+            "alias_pool",
+            kinds.POOL,
+            "the free addresses of the LAN out of which every peer gets one that stands for it",
+            absent="peers get none but by lan.alias",
+        ),
     ),
-    (DHCP,),
+    (HOST, DHCP, FORWARD, ALIAS),
     many=True,
 )
 
@@ -189,6 +249,28 @@ PROBE = Section(
         Key("timeout", _INTERVAL, "how long an answer is waited for; at most the interval", "2s"),
         Key("down_after", integer(1, 100), "failures in a row that make a peer down", 3),
         Key("up_after", integer(1, 100), "answers in a row that make a peer up again", 2),
+    ),
+)
+
+RETURN_PATH = Section(
+    "return_path",
+    "return_path",
+    "How it is measured whether the hosts of the site have a way back to the VPN.",
+    plain(ReturnPathProbe),
+    (
+        Key("interval", _INTERVAL, "time between two probes of a host; a proof ends after three of it", "30s"),
+        Key("timeout", _INTERVAL, "how long an answer is waited for; at most the interval", "1s"),
+    ),
+)
+
+NAT = Section(
+    "nat",
+    "nat",
+    "What concerns all address translation.",
+    plain(Nat),
+    (
+        Key("keep", kinds.BOOL, "leave the rules in place when routerd stops", False),
+        Key("log_flows", kinds.BOOL, "log the peer behind every masqueraded flow", False),
     ),
 )
 
@@ -242,4 +324,4 @@ def _values(values: dict[str, Any], path: str, faults: Faults) -> dict[str, Any]
     return values
 
 
-ROOT = Section("", "", "The whole file.", _values, (), (VPN, LAN, PROBE, HTTP, LEASES, LOG))
+ROOT = Section("", "", "The whole file.", _values, (), (VPN, LAN, PROBE, RETURN_PATH, NAT, HTTP, LEASES, LOG))

@@ -5,7 +5,7 @@ A disk that fails, or does not answer, stops no renewal of a lease that it holds
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,6 +18,7 @@ from routerd.dhcp.store_damaged import Aside
 from routerd.dhcp.store_file import DamagedError, StoreError
 from routerd.dhcp.store_health import StoreHealth
 from routerd.dhcp.store_thread import Rows, StoreThread, wall_offset
+from routerd.dhcp.turns_service import Turns
 from routerd.model import Problem
 from routerd.reports import Check
 
@@ -30,8 +31,6 @@ LAZY_SECONDS = 60.0
 GAP = 0.002
 """Seconds between the beginnings of two commits. Under load many leases share one, which costs less and delays nobody
 noticeably; a client that comes alone waits for none."""
-SENT_AT_ONCE = 64
-"""Replies after which routerd reads what has come in: a relay agent's socket holds a few hundred messages."""
 _MOST_OWED = 4096
 _FINISH_SECONDS = 8.0
 _STORED_WITHIN = 10.0
@@ -59,8 +58,7 @@ class CommitService:
         self._commit: asyncio.Future[None] | asyncio.Future[Aside] | None = None
         self._began = 0.0
         self._soon: asyncio.TimerHandle | None = None
-        self._leaving: deque[Item[Waiter]] = deque()
-        self._turn: asyncio.Handle | None = None
+        self._stored: Turns[Item[Waiter]] = Turns(self._let_go)
         self._owed_since: float | None = None
         self._held = self._torn = False
         self._health = StoreHealth(store.path)
@@ -129,10 +127,9 @@ class CommitService:
             await self._wait(end - clock())
             if self._health.error is None:
                 self._begin()
-        for handle in (self._soon, self._turn):
-            if handle is not None:
-                handle.cancel()
-        self._leave(len(self._leaving))
+        if self._soon is not None:
+            self._soon.cancel()
+        self._stored.flush()
         lost = self._pipeline.unstored
         if lost:
             self._health.lost(lost)
@@ -245,22 +242,14 @@ class CommitService:
             self._health.renewed(renewed.path, renewed.kept)
         self._health.works()
         recovered, self._torn = self._pipeline.stuck, False
-        self._leaving.extend(self._pipeline.done())
-        if self._turn is None:
-            self._leave(SENT_AT_ONCE)
+        self._stored.extend(self._pipeline.done())
         if recovered:
             self._begin()
         self.pump()
 
-    def _leave(self, most: int) -> None:
-        """Let go who waited for what is stored now: so many at once, the others when messages were read."""
-        self._turn = None
-        for _ in range(min(most, len(self._leaving))):
-            item = self._leaving.popleft()
-            self._free(item.lan, item.waiter)
-            self._announce(item.lan, item.rows)
-        if self._leaving:
-            self._turn = asyncio.get_running_loop().call_soon(self._leave, SENT_AT_ONCE)
+    def _let_go(self, item: Item[Waiter]) -> None:
+        self._free(item.lan, item.waiter)
+        self._announce(item.lan, item.rows)
 
     def _give_up(self, reason: str, freed: Freed[Waiter]) -> None:
         """The disk has not taken a batch: whoever can do without it is answered, the others ask again."""

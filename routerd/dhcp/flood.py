@@ -11,20 +11,23 @@ from routerd.dhcp.message import DISCOVER, Message
 
 T = TypeVar("T")
 
-MOST_WAITING = 2048
-"""Messages of one kind that wait; older ones are given up for newer ones."""
+MOST_WAITING = 4096
+"""Messages of one kind that wait, about what comes in a second at most; older ones are given up for newer ones."""
+LONGEST_WAITING = 1500
+"""Bytes of a message that may wait: one of several frames is no client's, and many would cost much memory."""
 PATIENCE = 2.0
 """Seconds after which a client has asked again, or will soon: clients wait for 3 to 5 (RFC 2131 section 4.1)."""
-BURST = 60
-RATE = 10.0
-"""A client's messages a second in the long run. Real ones send at most a few, one that fails over and over included;
-the most is for many clients behind one MAC address (containers) and for benches."""
+BURST = 100
+RATE = 20.0
+"""A client's messages a second in the long run. Real ones (dhclient, dhcpcd, udhcpc, systemd-networkd) send three at
+most, on a flapping link and when they are refused; the rest is for many clients of one machine, and for benches."""
 MOST_CLIENTS = 4096
 
 # Where things are in a message that is not decoded yet.
 _XID, _GIADDR_CHADDR = slice(4, 8), slice(24, 44)
 _HLEN, _CHADDR, _CHADDR_SIZE = 2, 28, 16
 _OPTIONS = 240
+_ZEROS = frozenset(bytes(size) for size in range(_CHADDR_SIZE + 1))
 _LONGEST_CLIENT_ID = 255
 _TELL_EVERY = 60.0
 
@@ -52,6 +55,9 @@ class Backlog(Generic[T]):
 
         The oldest of its kind is given up for it, and counted in `given_up`, where too many wait.
         """
+        if len(payload) > LONGEST_WAITING:
+            self.given_up += 1
+            return
         if not is_discover(payload):
             self._others.append((now, item, b""))
             if len(self._others) > self._most:
@@ -100,17 +106,20 @@ class Limits:
 
     def exceeded(self, client: bytes, now: float) -> bool:
         """Does this message of the client's come too fast? One that does is not counted."""
-        full = self._young.get(client)
+        young = self._young
+        full = young.get(client)
         if full is None:
             full = self._old.get(client, now)
-            if len(self._young) >= self._most:
-                self._old, self._young = self._young, {}
-        if full < now:
-            full = now
+            if len(young) >= self._most:
+                self._old = young
+                self._young = young = {}
+        if full <= now:
+            young[client] = now + self._cost
+            return False
         if full - now > self._allowed:
-            self._young[client] = full
+            young[client] = full
             return True
-        self._young[client] = full + self._cost
+        young[client] = full + self._cost
         return False
 
 
@@ -191,7 +200,6 @@ def is_discover(payload: bytes) -> bool:
 
 def hardware_of(payload: bytes) -> bytes:
     """The hardware address in a message that is not decoded yet; b"" where it tells no clients apart."""
-    if len(payload) <= _CHADDR:
-        return b""
-    field = payload[_CHADDR : _CHADDR + min(payload[_HLEN], _CHADDR_SIZE)]
-    return field if any(field) else b""
+    size = payload[_HLEN] if len(payload) > _CHADDR else 0
+    field = payload[_CHADDR : _CHADDR + (size if size < _CHADDR_SIZE else _CHADDR_SIZE)]
+    return b"" if field in _ZEROS else field

@@ -154,14 +154,15 @@ class DhcpService:
         A lease that is not on disk yet was promised to nobody: it shows as offered.
         """
         offset, pending = wall_offset(), self._commits.pending()
-        addresses = {lan: table.addresses() for lan, table in self._tables.items()}
+        # Copies: a reload may add a network while the rows are asked for.
+        tables = [(lan, table, table.addresses()) for lan, table in self._tables.items()]
         scopes = self._scopes()
         return (
             lease_report(
                 lan, row._replace(state=OFFERED) if (lan, address) in pending else row, offset, scopes.get(lan)
             )
-            for lan, table in self._tables.items()
-            for address in addresses[lan]
+            for lan, table, addresses in tables
+            for address in addresses
             if (row := table.row(address)) is not None
         )
 

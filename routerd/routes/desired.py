@@ -83,6 +83,7 @@ def _on_link(route: KernelRoute) -> bool:
 
 def _same(wanted: KernelRoute, present: KernelRoute) -> bool:
     """True if the wanted route is there. A next hop without an interface leaves the interface to the kernel."""
-    return (wanted.prefix, wanted.gateway, wanted.metric) == (present.prefix, present.gateway, present.metric) and (
+    known = (present.prefix, present.gateway, present.metric, present.mtu)
+    return (wanted.prefix, wanted.gateway, wanted.metric, wanted.mtu) == known and (
         wanted.interface == present.interface or (wanted.gateway is not None and wanted.interface is None)
     )

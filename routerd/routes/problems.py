@@ -79,7 +79,8 @@ def route_text(route: KernelRoute) -> str:
         words += ["dev", route.interface]
     if route.gateway is None and route.interface is None:
         words.insert(0, "unreachable")
-    return " ".join([*words, "metric", str(route.metric)])
+    words += ["metric", str(route.metric)]
+    return " ".join(words if route.mtu is None else [*words, "mtu", str(route.mtu)])
 
 
 def route_key(route: KernelRoute) -> tuple[IPv4Network, int]:

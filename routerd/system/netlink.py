@@ -126,9 +126,12 @@ class Netlink:
         return None
 
     async def _addresses(self, index: int) -> list[Any]:
-        with _tolerating(errno.ENODEV):
-            return await self._ask(link_message.addresses_request(index), _GETADDR, _REQUEST | _DUMP)
-        return []
+        found = []
+        for family in (socket.AF_INET, socket.AF_INET6):
+            # A kernel without IPv6 knows no such request.
+            with _tolerating(errno.ENODEV, errno.EOPNOTSUPP):
+                found += await self._ask(link_message.addresses_request(index, family), _GETADDR, _REQUEST | _DUMP)
+        return found
 
     async def _own(self) -> set[KernelRoute]:
         message = route_message.dump_request(route_message.OWN_PROTOCOL)

@@ -44,6 +44,9 @@ def encode(route: KernelRoute, index: int | None, *, adding: bool) -> Any:
         message["attrs"].append(("RTA_GATEWAY", str(route.gateway)))
     if index is not None:
         message["attrs"].append(("RTA_OIF", index))
+    if route.mtu is not None or not adding:
+        # Deleting: 0 matches a route without, and spares one with another value.
+        message["attrs"].append(("RTA_METRICS", {"attrs": [("RTAX_MTU", route.mtu or 0)]}))
     return message
 
 
@@ -82,7 +85,9 @@ def decode_own(message: Any, name: Name) -> KernelRoute | None:
         return None
     gateway, index = _next_hop(message)
     interface = None if index is None else name(index)
-    return None if interface is None else KernelRoute(prefix, gateway, interface, metric)
+    values = message.get_attr("RTA_METRICS")
+    mtu = (values.get_attr("RTAX_MTU") if values else None) or None
+    return None if interface is None else KernelRoute(prefix, gateway, interface, metric, mtu)
 
 
 def identity(message: Any) -> tuple[IPv4Network, int, bool]:

@@ -41,4 +41,4 @@ def _fill_routerd(path: Path, pairs: list[tuple[int, bytes]]) -> None:
         for address, mac in pairs
     ]
     store.commit([("lan0", row) for row in rows], offset)
-    store.close()
+    store.close(clean=True)

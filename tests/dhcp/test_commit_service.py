@@ -118,6 +118,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[
         scene = Scene(tmp_path / "leases.db")
         monkeypatch.setattr(commit_service, "clock", scene.clock)
         monkeypatch.setattr(commit_service, "wall_offset", lambda: 0.0)
+        monkeypatch.setattr(commit_service, "GAP", 0.0)
 
         async def whole() -> None:
             await scene.service.open()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routerd.dhcp.flood import BURST, RATE, Backlog, Intake, Limits, hardware_of, is_discover
+from routerd.dhcp.flood import BURST, MOST_WAITING, RATE, Backlog, Intake, Limits, hardware_of, is_discover
 from routerd.dhcp.message import decode_message
 from tests.dhcp.scene import MAC_B, message
 
@@ -133,8 +133,16 @@ def test_the_queue_is_bounded_in_memory() -> None:
         waiting.add(data, data, 0.0)
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(waiting) == 4096
-    assert size < 4e6
+    assert len(waiting) == 2 * MOST_WAITING
+    assert size < 8e6
+
+
+def test_what_is_longer_than_a_frame_does_not_wait() -> None:
+    waiting = queue()
+    waiting.add(discover(1).ljust(1501, b"\0"), "long", 0.0)
+    waiting.add(discover(2).ljust(1472, b"\0"), "frame", 0.0)
+    assert waiting.take(64, 0.1) == ["frame"]
+    assert waiting.given_up == 1
 
 
 # ---------------------------------------------------------------- the limits
@@ -176,10 +184,10 @@ def test_who_is_limited_is_known_by_hardware_address_or_client_identifier() -> N
     counters: Counter[str] = Counter()
     intake: Intake[bytes] = Intake(counters)
     data = discover(1)
-    assert sum(intake.admits(data, 0.0) for _ in range(100)) == BURST
+    assert sum(intake.admits(data, 0.0) for _ in range(150)) == BURST
     assert intake.admits(discover(2), 0.0)
     same_name = decode_message(message(DISCOVER, (61, b"\0same"), mac=MAC_B))
-    assert sum(intake.admits_client(same_name, 0.0) for _ in range(100)) == BURST
+    assert sum(intake.admits_client(same_name, 0.0) for _ in range(130)) == BURST
     assert intake.admits_client(decode_message(message(DISCOVER, (61, b"\0other"), mac=MAC_B)), 0.0)
     assert counters == {"pkt4-limit-exceeded": 80, "pkt4-receive-drop": 80}
     assert intake.to_tell(0.0) == MAC_B
@@ -222,10 +230,10 @@ def test_one_line_a_minute_is_told() -> None:
 def test_the_counters_of_the_queue() -> None:
     counters: Counter[str] = Counter()
     intake: Intake[str] = Intake(counters)
-    for number in range(3000):
+    for number in range(MOST_WAITING + 952):
         intake.wait(discover(number), "d", 0.0)
         intake.wait(discover(number), "d", 0.0)
     assert len(intake.turn(64, 0.1)) == 64
-    assert counters == {"pkt4-queue-full": 952, "pkt4-duplicate": 3000, "pkt4-receive-drop": 3952}
+    assert counters == {"pkt4-queue-full": 952, "pkt4-duplicate": 5048, "pkt4-receive-drop": 6000}
     intake.clear()
     assert (len(intake), intake.turn(64, 0.1)) == (0, [])

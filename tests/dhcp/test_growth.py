@@ -1,6 +1,6 @@
 """What a message costs, from the wire to the wire, does not grow with the number of leases: processor time is compared.
 
-The calls of the lease table alone are counted in test_leases_growth.py; time also sees what one call into C goes through.
+The calls of the lease table alone are counted in test_leases_growth.py; time also sees what one call into C does.
 """
 
 import gc

@@ -95,3 +95,12 @@ def test_a_released_lease_is_gone_from_table_and_disk(tmp_path: Path) -> None:
     stored = {(lan, row.address) for lan, rows in store.load(0.0).items() for row in rows}
     store.close()
     assert stored == {("lan0", 5)}
+
+
+def test_a_network_may_be_added_while_the_leases_are_read(tmp_path: Path) -> None:
+    service = DhcpService(LeaseStore(str(tmp_path / "leases.db")))
+    service._table("lan0").load([row(1), row(2)])
+    reports = service.report()
+    first = next(reports)
+    service._table("lan0 192.168.201.0/24").load([row(3)])
+    assert [str(report.address) for report in (first, *reports)] == ["0.0.0.1", "0.0.0.2"]

@@ -81,7 +81,9 @@ class Scene:
         return self.offer().options.get(code, b"").hex()
 
     def get(self, path: str) -> Any:
-        return self.daemon.get(path)[1]
+        status, body = self.daemon.get(path)
+        assert status == 200, body
+        return body
 
     def peer(self) -> dict[str, Any]:
         peer: dict[str, Any] = self.get("/v1/peers")["peers"][0]

@@ -1,0 +1,1 @@
+"""Network address translation: the one nftables table, what others' rules do to VPN traffic, and flows to end."""
