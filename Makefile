@@ -29,7 +29,7 @@ format: ## let ruff format and sort the code
 	@$(PYTHON) -m ruff check --fix-only --quiet
 	@$(PYTHON) -m ruff format
 
-bench: ## measure start, memory and the demonstration (root)
+bench: ## measure start, memory, delays, and DHCP beside Kea and dnsmasq (root)
 	@scripts/setup bench
 	@$(PYTHON) -m tests.bench
 

@@ -71,8 +71,8 @@ class Facts:
     all_down: frozenset[str] = frozenset()
     """The vpns of which every peer is known to be unreachable."""
     kept: frozenset[tuple[str, Address]] = frozenset()
-    """The vpn and the address of targets of forwards that answer to addresses of the site: their peers have it in their
-    AllowedIPs, on all LANs of the vpn."""
+    """The vpn and the address of what forwards and aliases lead to, where it answers to addresses of the site: its peer
+    has it, on all LANs of the vpn, in its AllowedIPs."""
     link_layer: tuple[tuple[Address, bytes], ...] = ()
     """The link-layer addresses of gateways, where they are known, in order."""
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
+from routerd.commands.plan_nat_view import nat_json, nat_text
 from routerd.commands.table import Cell, Paper, columns, table, wrap
 from routerd.model import KernelRoute, Plan, ProbeTarget, Sysctl
 from routerd.reports import ProblemReport
@@ -90,7 +91,8 @@ def as_json(outlook: Outlook) -> dict[str, object]:
         for target in outlook.targets
     ]
     problems = [{"code": p.code, "subject": p.subject, "text": p.text, "mend": p.mend} for p in outlook.problems]
-    return {"routes": routes, "dhcp": dhcp, "kernel": kernel, "peers": peers, "problems": problems}
+    nat = nat_json(outlook.plan.nat)
+    return {"routes": routes, "dhcp": dhcp, "kernel": kernel, "nat": nat, "peers": peers, "problems": problems}
 
 
 def as_text(outlook: Outlook, paper: Paper) -> list[str]:
@@ -111,6 +113,7 @@ def as_text(outlook: Outlook, paper: Paper) -> list[str]:
         (setting_name(w.interface, w.name), w.value, _become(now, change)) for w, now, change in settings(outlook)
     ]
     lines += table("Kernel settings", columns("~NAME", ">VALUE", "~ACTION"), values, "none", paper)
+    lines += nat_text(made.nat, paper)
     peers = [(t.name, t.vpn, t.kind, t.address) for t in outlook.targets]
     lines += table("Peers", columns("~NAME", "~VPN", "PROBE", "ADDRESS"), peers, "none", paper)
     return [*lines, *_problems(outlook, paper)]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from routerd.config.fault import ConfigFault, Faults
+from routerd.config.forward_rules import tcp_listeners
 from routerd.config.model import Config, Lan
 
 Networks = Mapping[str, tuple[IPv4Interface, ...]]
@@ -19,8 +20,11 @@ def check_networks(config: Config, networks: Networks) -> tuple[ConfigFault, ...
     for index, network in links.items():
         own = [address.ip for address in networks[config.lans[index].interface]]
         _check_lan(f"lan[{index}]", config.lans[index], network, own, faults)
+        _check_aliases(f"lan[{index}]", config.lans[index], network, own, faults)
     _check_gateways(config, links, networks, faults)
     _check_prefixes(config, networks, faults)
+    _check_maps(config, networks, faults)
+    _check_forwards(config, networks, faults)
     return tuple(faults.found)
 
 
@@ -57,6 +61,19 @@ def _check_lan(path: str, lan: Lan, network: IPv4Network, own: list[IPv4Address]
         elif entry.address in own:
             where = f"{path}.dhcp.reservation[{index}].address"
             faults.add(where, str(entry.address), "must not be this machine's own address", "reserve another address")
+
+
+def _check_aliases(path: str, lan: Lan, network: IPv4Network, own: list[IPv4Address], faults: Faults) -> None:
+    outside, mend = f"must lie in the network of {lan.interface} ({network})", "choose a free address of this LAN"
+    for index, alias in enumerate(lan.aliases):
+        where = f"{path}.alias[{index}].address"
+        if not _is_host(alias.address, network):
+            faults.add(where, str(alias.address), _host_rule(alias.address, network, outside), mend)
+        elif alias.address in own:
+            faults.add(where, str(alias.address), "must be free, and is this machine's own", mend)
+    pool = lan.alias_pool
+    if pool is not None and not (pool.first in network and pool.last in network):
+        faults.add(f"{path}.alias_pool", str(pool), outside, "choose free addresses of this LAN")
 
 
 def _is_host(address: IPv4Address, network: IPv4Network) -> bool:
@@ -106,3 +123,27 @@ def _check_prefixes(config: Config, networks: Networks, faults: Faults) -> None:
                     rule = f"must not lie inside a LAN ({interface}: {network})"
                 mend = "name only networks behind the VPN; if it is right, renumber one of the two"
                 faults.add(where, str(prefix), rule, mend)
+
+
+def _check_maps(config: Config, networks: Networks, faults: Faults) -> None:
+    for number, vpn in enumerate(config.vpns):
+        for interface, network in _lan_networks(config, networks):
+            if vpn.map_to is not None and vpn.map_to.overlaps(network):
+                rule = f"must not overlap a LAN ({interface}: {network})"
+                faults.add(f"vpn[{number}].map_to", str(vpn.map_to), rule, "choose a prefix that nothing else uses")
+                break
+
+
+def _check_forwards(config: Config, networks: Networks, faults: Faults) -> None:
+    """Ports that HTTP is served at, at an address that only the machine knows for one of a LAN."""
+    configured = {lan.address for lan in config.lans}
+    own = {address.ip for lan in config.lans for address in networks.get(lan.interface, ())} - configured
+    http = [(text, port) for text, address, port in tcp_listeners(config) if address in own]
+    for number, lan in enumerate(config.lans):
+        for index, forward in enumerate(lan.forwards):
+            listen = forward.listen
+            for text, port in http:
+                if listen.protocol == "tcp" and listen.first <= port <= listen.last:
+                    rule = f'must not take port {port}, which routerd serves HTTP at (http.listen, "{text}")'
+                    mend = "choose another port to listen at, or serve HTTP at another one"
+                    faults.add(f"lan[{number}].forward[{index}].listen", str(listen), rule, mend)

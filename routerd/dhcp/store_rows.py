@@ -77,4 +77,13 @@ def restored(values: Sequence[Any], offset: float) -> Row:
     if hostname is not None and not (hostname.isascii() and hostname.isprintable() and len(hostname) <= _LONGEST_NAME):
         hostname = None
     told = given(None if accepts is None else bool(accepts), routes)
-    return Row(address, client, hardware, hostname, state, starts - offset, expires - offset, False, told, lasts)
+    ends = starts - offset, expires - offset
+    # What most leases have in common is kept once: there may be tens of thousands of them.
+    client = hardware if client == hardware else client
+    return Row(address, client, hardware, hostname, state, *ends, False, told, _one(lasts))
+
+
+@lru_cache(maxsize=256)
+def _one(seconds: float) -> float:
+    """The value, one object for all leases that have it."""
+    return seconds

@@ -13,7 +13,22 @@ from routerd.config.fault import Faults
 from routerd.config.load import parse
 from routerd.config.schema import INVALID, Section, read_value
 from routerd.config.store import read_config
-from routerd.config.tables import DHCP, HTTP, LAN, LEASES, LOG, PEER, PROBE, ROOT, VPN
+from routerd.config.tables import (
+    ALIAS,
+    DHCP,
+    FORWARD,
+    HOST,
+    HTTP,
+    LAN,
+    LEASES,
+    LOG,
+    NAT,
+    PEER,
+    PROBE,
+    RETURN_PATH,
+    ROOT,
+    VPN,
+)
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 REFERENCE = (CONFIGS / "reference.toml").read_text(encoding="utf-8")
@@ -65,6 +80,9 @@ def test_the_reference_is_valid_with_its_optional_keys() -> None:
     assert dhcp.boot_file == "pxelinux.0"
     assert len(dhcp.reservations) == 3
     assert [str(subnet.subnet) for subnet in dhcp.subnets] == ["192.168.201.0/24"]
+    assert str(config.vpns[0].map_to) == "10.9.9.0/24"
+    assert str(config.lans[0].alias_pool) == "192.168.200.210-192.168.200.230"
+    assert len(config.lans[0].hosts) == 3
 
 
 def test_every_key_is_commented_in_the_reference() -> None:
@@ -99,10 +117,15 @@ def test_the_reference_shows_the_defaults() -> None:
         (VPN, model.Vpn("")),
         (PEER, model.PeerConfig("")),
         (LAN, model.Lan("")),
+        (HOST, model.HostPin("auto")),
+        (FORWARD, model.Forward(model.Ports("tcp", 1, 1), model.Target("a", 1))),
+        (ALIAS, model.Alias(model.IPv4Address(0), "a")),
         (DHCP, model.Dhcp()),
         (DHCP.sections[0], model.Reservation(model.IPv4Address(0))),
         (DHCP.sections[1], model.Option(43, b"")),
         (PROBE, model.Probe()),
+        (RETURN_PATH, model.ReturnPathProbe()),
+        (NAT, model.Nat()),
         (HTTP, model.Http()),
         (LEASES, model.Leases()),
         (LOG, model.Log()),

@@ -11,6 +11,9 @@ REMOTE = '[[vpn]]\ngateways = ["192.168.200.2"]\nprefixes = ["10.0.0.0/24"]\n'
 LAN = '[[lan]]\ninterface = "eth0"\n'
 POOL = LAN + '[lan.dhcp]\npools = ["192.168.200.50-192.168.200.199"]\n'
 RESERVE = POOL + '[[lan.dhcp.reservation]]\nmac = "02:00:00:00:00:22"\naddress = "192.168.200.22"\n'
+MAPPED = '[[vpn]]\ninterface = "wg0"\nmap_to = "10.9.9.0/24"\n'
+PEER = '[[vpn]]\ninterface = "wg0"\n[[vpn.peer]]\nname = "a"\naddress = "10.0.0.1"\n'
+ALIAS = LAN + '[[lan.alias]]\naddress = "192.168.200.201"\npeer = "a"\n'
 ETH0 = {"eth0": (IPv4Interface("192.168.200.1/24"),)}
 
 
@@ -31,6 +34,22 @@ ETH0 = {"eth0": (IPv4Interface("192.168.200.1/24"),)}
             '[[vpn]]\ninterface = "wg0"\nprefixes = ["192.168.0.0/16"]\n' + LAN,
             "vpn[0].prefixes[0]",
             "not contain a LAN",
+        ),
+        (
+            MAPPED.replace("10.9.9", "192.168.200") + LAN,
+            "vpn[0].map_to",
+            "must not overlap a LAN (eth0: 192.168.200.0/24)",
+        ),
+        (PEER + ALIAS.replace("200.201", "201.201"), "lan[0].alias[0].address", "must lie in the network of eth0"),
+        (PEER + ALIAS.replace("200.201", "200.255"), "lan[0].alias[0].address", "first or last address of"),
+        (PEER + ALIAS.replace("200.201", "200.1"), "lan[0].alias[0].address", "is this machine's own"),
+        (PEER + LAN + 'alias_pool = "192.168.200.250-192.168.201.9"\n', "lan[0].alias_pool", "the network of eth0"),
+        (
+            PEER
+            + LAN
+            + '[[lan.forward]]\nlisten = "8000-8999/tcp"\nto = "a:80"\n[http]\nlisten = ["192.168.200.1:8121"]\n',
+            "lan[0].forward[0].listen",
+            'must not take port 8121, which routerd serves HTTP at (http.listen, "192.168.200.1:8121")',
         ),
     ],
 )

@@ -3,7 +3,8 @@
 import asyncio
 import errno
 import time
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface
 
 import pytest
 
@@ -70,6 +71,31 @@ async def keeps_own_routes() -> None:
     for route in [*routes, *routes, other]:
         await kernel.delete_route(route)
     assert await kernel.own_routes() == set()
+    kernel.close()
+
+
+async def keeps_the_mtu_of_routes() -> None:
+    """A route with another MTU is another route, which comes beside the old one and goes alone."""
+    kernel = Netlink()
+    plain, less, least = VIA, replace(VIA, mtu=1420), replace(VIA, mtu=1380)
+    for old, new in ((plain, less), (less, least), (least, plain)):
+        await kernel.add_route(old)
+        await kernel.add_route(new)
+        assert await kernel.own_routes() == {old, new}
+        await kernel.delete_route(old)
+        assert await kernel.own_routes() == {new}
+    await kernel.delete_route(plain)
+    assert await kernel.own_routes() == set()
+    kernel.close()
+
+
+async def reads_ipv6_addresses() -> None:
+    """Those that stay: no link-local ones, and none that another machine has too."""
+    kernel = Netlink()
+    lan = (await kernel.interfaces(["lan"]))["lan"]
+    assert lan.addresses6 == (IPv6Interface("2001:db8::1/64"), IPv6Interface("fd00:1::2/64"))
+    assert (await kernel.interfaces())["lan"] == lan
+    assert len(lan.addresses) == 2
     kernel.close()
 
 
@@ -181,6 +207,12 @@ async def hears_what_matters() -> None:
             reads_gateways,
         ),
         (LAN, keeps_own_routes),
+        (LAN, keeps_the_mtu_of_routes),
+        (
+            LAN + "ip addr add fd00:1::2/64 dev lan nodad\nip addr add 2001:db8::1/64 dev lan nodad\n"
+            "ip addr add fd00:1::9/64 dev lan",
+            reads_ipv6_addresses,
+        ),
         (LAN + "ip route add 10.0.0.0/24 via 192.168.200.1 metric 121", leaves_foreign_routes_alone),
         (LAN, names_errors),
         # IPv6 off: its addresses change for seconds after a link came up.

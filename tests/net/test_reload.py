@@ -118,6 +118,18 @@ def _option(*lines: str) -> dict[str, str]:
     return {old: "\n    ".join([old, "[[lan.dhcp.option]]", *lines])}
 
 
+def _lan(section: str, *lines: str) -> dict[str, str]:
+    return {"[probe]": "\n".join([f"[[lan.{section}]]", *lines, "[probe]"])}
+
+
+def _shows(problem: str) -> Look:
+    return lambda s: problem in json.dumps(s.get("/v1/problems"))
+
+
+_HOST = 'strategy = "masquerade"'
+_AWAY = "192.168.207.9"
+
+
 # For every key: what is written, and how one sees that it holds.
 CASES: dict[str, tuple[dict[str, str], Look]] = {
     "vpn.name": ({'name = "vpn"': 'name = "other"'}, lambda s: s.peer()["vpn"] == "other"),
@@ -134,6 +146,11 @@ CASES: dict[str, tuple[dict[str, str], Look]] = {
         lambda s: s.option(121).startswith("100a00c0a8c802"),
     ),
     "vpn.withdraw": ({'interface = "{wg}"': 'interface = "{wg}"\nwithdraw = "never"'}, ALWAYS),
+    "vpn.mtu": ({'interface = "{wg}"': 'interface = "{wg}"\nmtu = 1400'}, ALWAYS),
+    "vpn.map_to": (
+        {'interface = "{wg}"': 'interface = "{wg}"\nmap_to = "10.9.9.0/24"'},
+        lambda s: s.option(121).startswith("180a0909c0a8c802"),
+    ),
     "vpn.peer.name": ({'name = "endpoint-a"': 'name = "a"'}, lambda s: s.peer()["name"] == "a"),
     "vpn.peer.public_key": (
         {'public_key = "{key}"': f'public_key = "{KEY_C}"', 'address = "10.0.0.1"': 'address = "10.0.0.3"'},
@@ -156,6 +173,32 @@ CASES: dict[str, tuple[dict[str, str], Look]] = {
         {'interface = "lan0"': 'interface = "lan0"\naddress = "192.168.200.3"'},
         lambda s: "address-not-local" in json.dumps(s.get("/v1/problems")),
     ),
+    "lan.strategy": ({'interface = "lan0"': 'interface = "lan0"\nstrategy = "masquerade"'}, ALWAYS),
+    "lan.alias_pool": (
+        {'interface = "lan0"': f'interface = "lan0"\nalias_pool = "{_AWAY}-{_AWAY}"'},
+        _shows("alias-pool-not-on-link"),
+    ),
+    "lan.host.address": (_lan("host", 'address = "192.168.200.22"', _HOST), ALWAYS),
+    "lan.host.mac": (_lan("host", 'mac = "02:00:00:00:00:22"', _HOST), ALWAYS),
+    "lan.host.prefix": (_lan("host", 'prefix = "192.168.200.0/25"', _HOST), ALWAYS),
+    "lan.host.strategy": (_lan("host", 'address = "192.168.200.22"', 'strategy = "none"'), ALWAYS),
+    "lan.forward.listen": (
+        {'"127.0.0.1:8121"': '"192.168.200.2:8121"'} | _lan("forward", 'listen = "8121/tcp"', 'to = "endpoint-a:80"'),
+        _shows("forward 8121/tcp to endpoint-a:80: nothing is forwarded, because routerd serves HTTP there"),
+    ),
+    "lan.forward.to": (
+        _lan("forward", 'listen = "8080/tcp"', 'to = "10.7.7.7:80"'),
+        _shows("forward 8080/tcp to 10.7.7.7:80: nothing is forwarded, because 10.7.7.7 is behind no vpn"),
+    ),
+    "lan.forward.source_nat": (
+        _lan("forward", 'listen = "8080/tcp"', 'to = "endpoint-a:80"', 'source_nat = "never"'),
+        ALWAYS,
+    ),
+    "lan.alias.address": (
+        _lan("alias", f'address = "{_AWAY}"', 'peer = "endpoint-a"'),
+        _shows(f"alias {_AWAY}: it is not taken, because it is not in the LAN's network 192.168.200.0/24"),
+    ),
+    "lan.alias.peer": (_lan("alias", 'address = "192.168.200.201"', 'peer = "endpoint-a"'), ALWAYS),
     "lan.vpns": ({'interface = "lan0"': 'interface = "lan0"\nvpns = []'}, lambda s: s.option(121) == ""),
     "lan.dhcp.mode": (_dhcp('mode = "off"'), lambda s: offer(s.site.example.b, 3, tries=1) is None),
     "lan.dhcp.pools": (
@@ -223,6 +266,10 @@ CASES: dict[str, tuple[dict[str, str], Look]] = {
     "probe.timeout": ({'timeout = "500ms"': 'timeout = "400ms"'}, ALWAYS),
     "probe.down_after": ({"[probe]": "[probe]\ndown_after = 5"}, ALWAYS),
     "probe.up_after": ({"[probe]": "[probe]\nup_after = 4"}, ALWAYS),
+    "return_path.interval": ({"[probe]": '[return_path]\ninterval = "10s"\n[probe]'}, ALWAYS),
+    "return_path.timeout": ({"[probe]": '[return_path]\ntimeout = "500ms"\n[probe]'}, ALWAYS),
+    "nat.keep": ({"[probe]": "[nat]\nkeep = true\n[probe]"}, ALWAYS),
+    "nat.log_flows": ({"[probe]": "[nat]\nlog_flows = true\n[probe]"}, ALWAYS),
     "http.listen": (
         {'"127.0.0.1:8121"': '"127.0.0.1:8122"'},
         lambda s: _tcp_answers(s, 8122) and not _tcp_answers(s, 8121),

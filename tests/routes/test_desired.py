@@ -30,6 +30,8 @@ QUIET = (Sysctl("all", "send_redirects", 0), Sysctl("eth0", "send_redirects", 0)
         ([KernelRoute(P, None, "wg0")], [KernelRoute(P, None, "wg0")], [P], [], [KernelRoute(P, None, "wg0")]),
         ([KernelRoute(P, None, "wg0")], [KernelRoute(P)], [], [KernelRoute(P, None, "wg0")], [KernelRoute(P)]),
         ([KernelRoute(P, A, metric=5)], [KernelRoute(P, A, "e")], [], [KernelRoute(P, A, metric=5)], "all"),
+        ([KernelRoute(P, A, "e", mtu=9)], [KernelRoute(P, A, "e", mtu=9)], [], [], []),
+        ([KernelRoute(P, A, "e", mtu=9)], [KernelRoute(P, A, "e")], [], [KernelRoute(P, A, "e", mtu=9)], "all"),
         ([KernelRoute(P), KernelRoute(P)], [], [P], [KernelRoute(P)], []),
     ],
 )

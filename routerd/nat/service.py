@@ -1,0 +1,279 @@
+"""Keeps routerd's nftables table as the plan wants it, moves hosts in it, and takes it away at the end."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from routerd.model import Address, Problem
+from routerd.nat.flow_service import FlowKeeper
+from routerd.nat.foreign_service import ForeignLook
+from routerd.nat.listing import Listing, by_strategy, parse
+from routerd.nat.proofs import Held, Host, Proofs, moves, strategies, strays
+from routerd.nat.ruleset import DELETE, digest, is_empty, rules, seal, transaction
+from routerd.nat.words import RulesetError
+from routerd.nat_part import HostChange, NatPart
+from routerd.reports import Check, NatReport
+from routerd.system.nft import Nft, NftError
+from routerd.system.nft_monitor import Author, NftMonitor
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY = 10.0
+_SHORTEST = 0.2
+_FIRST_RETRY, _LAST_RETRY = 0.5, 30.0
+_MANY, _LATELY = 3, 60.0
+
+
+class Monitor(Protocol):
+    """What tells of changes by others."""
+
+    def close(self) -> None:
+        """Stop."""
+
+
+class NatService:
+    """The table `inet routerd`. Failures are retried by `run` and shown by `problems`; nothing raises because of them.
+
+    The table is put back at once when something deletes or changes it. An earlier routerd's table that is as it
+    should be stays; its hosts keep the rest of their time. Hosts fall out by themselves when nobody renews them.
+    """
+
+    name = "nat"
+
+    def __init__(
+        self,
+        *,
+        nft: Nft | None = None,
+        flows: FlowKeeper | None = None,
+        monitor: Callable[[Callable[[Author], None]], Monitor] = NftMonitor,
+    ) -> None:
+        self._nft = nft or Nft()
+        self._flows = flows or FlowKeeper()
+        self._foreign = ForeignLook(self._nft)
+        self._open_monitor = monitor
+        self._monitor: Monitor | None = None
+        self._part: NatPart | None = None
+        self._swept = NatPart()
+        self._body = ""
+        self._proofs = Proofs()
+        self._pending: set[Host] = set()
+        self._fallen: dict[Address, bool] = {}
+        self._lock, self._woken = asyncio.Lock(), asyncio.Event()
+        self._disturbed, self._installed = False, False
+        self._author = Author()
+        self._losses: deque[float] = deque(maxlen=_MANY)
+        self._counted: dict[str, tuple[int, int]] = {}
+        self._problem: Problem | None = None
+        self._looked = 0.0
+
+    async def apply(self, part: NatPart) -> None:
+        """Make the table as `part` says, whoever left it how; an empty part removes it. Returns when it was tried."""
+        async with self._lock:
+            self._part, self._installed = part, False
+            await self._sync()
+        self._disturbed = False
+        self._woken.set()
+
+    def update(self, changes: Iterable[HostChange]) -> None:
+        """Hosts whose strategy has changed, or whose proof is renewed. `run` takes what comes together to the table."""
+        changes = tuple(changes)
+        taken = self._proofs.take(changes, _now())
+        self._pending |= taken.touched
+        lost = {(change.lan, change.address) for change in changes if change.lost}
+        for host in taken.fallen | lost:
+            self._fallen[host[1]] = self._fallen.get(host[1], False) or host in lost
+        self._woken.set()
+
+    async def flush(self) -> None:
+        """Take the changes so far to the table now."""
+        async with self._lock:
+            await self._flush()
+
+    async def run(self) -> None:
+        """Watch, move hosts, retry and check for ever. Cancelling it removes the table, unless the part keeps it."""
+        retry = _FIRST_RETRY
+        try:
+            while True:
+                pause = retry if self._problem is not None else _LOOK_EVERY
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, self._looked + pause - _now())):
+                        await self._woken.wait()
+                self._woken.clear()
+                self._watch()
+                await self._work(look=self._disturbed or _now() >= self._looked + pause)
+                retry = min(retry * 2, _LAST_RETRY) if self._problem is not None else _FIRST_RETRY
+        finally:
+            await self._leave()
+
+    # ------------------------------------------------------------ what is shown
+
+    @property
+    def applied(self) -> bool:
+        """Was any part applied since the start?"""
+        return self._part is not None
+
+    def problems(self) -> tuple[Problem, ...]:
+        """What keeps the rules from being there or from working."""
+        found = [self._problem] if self._problem is not None else []
+        if len(self._losses) == _MANY and _now() - self._losses[0] < _LATELY:
+            values = (("who", str(self._author)), ("times", f"{_MANY} times"))
+            found.append(Problem("nat-contested", "nat", values))
+        return (*found, *self._flows.problems(), *self._foreign.problems())
+
+    def checks(self) -> tuple[Check, ...]:
+        """Whether the table is there as it should be."""
+        if self._part is None:
+            return (Check("nat-table", False, "not set up yet"),)
+        reason = dict(self._problem.values)["reason"] if self._problem is not None else "is being put back"
+        return (Check("nat-table", self._installed, "" if self._installed else reason),)
+
+    def report(self) -> NatReport:
+        """What is in the table, as it was read last: at most some seconds ago."""
+        counted = by_strategy(self._counted)
+        flows = {word: counter.packets for word, counter in counted.items() if word != "spoofed"}
+        installed = self._installed and self._part is not None and not is_empty(self._part)
+        return NatReport(installed, len(self._held()), flows, counted["spoofed"].packets)
+
+    def status(self) -> dict[str, object]:
+        """The report, ready for JSON."""
+        report = self.report()
+        return {
+            "applied": self.applied,
+            "table": "inet routerd" if report.installed else None,
+            "hosts_proven": report.hosts,
+            "flows": dict(report.flows),
+            "spoofed_packets": report.spoofed,
+        }
+
+    # ------------------------------------------------------------ the work
+
+    def _heard(self, who: Author) -> None:
+        if not self._nft.is_own(who.pid):
+            self._author, self._disturbed = who, True
+            self._woken.set()
+
+    def _watch(self) -> None:
+        if self._monitor is None and self._part is not None and not is_empty(self._part):
+            # Without it the timer finds everything as well, only later.
+            with contextlib.suppress(OSError):
+                self._monitor = self._open_monitor(self._heard)
+
+    async def _work(self, *, look: bool) -> None:
+        async with self._lock:
+            if self._part is None:
+                return
+            await self._flush()
+            if look or self._disturbed:
+                self._disturbed = False
+                await self._sync()
+            part, fallen, self._fallen = self._part, self._fallen, {}
+            before, self._swept = self._swept, part if self._installed else self._swept
+        if self._installed:
+            await self._flows.changed(before, part)
+            await self._flows.fallen(fallen, part)
+        self._flows.watch(part)
+        await self._foreign.look(part, _now())
+        # A program that changes rules all the time is not followed step by step.
+        await asyncio.sleep(_SHORTEST if look else 0)
+
+    async def _flush(self) -> None:
+        hosts, self._pending = self._pending, set()
+        if not hosts or self._part is None or not self._installed or is_empty(self._part):
+            return
+        try:
+            text = moves(hosts, self._proofs.held(_now()), self._part)
+            if text:
+                await self._nft.load(text, check=False)
+        except (NftError, RulesetError) as error:
+            log.warning("nat: hosts could not be moved: %s; the whole table is looked at", error)
+            self._disturbed = True
+            self._woken.set()
+
+    async def _sync(self) -> None:
+        """Compare the table with what it should be, and make it so."""
+        assert self._part is not None
+        self._looked = _now()
+        try:
+            if is_empty(self._part):
+                await self._remove()
+            else:
+                self._body = rules(self._part)
+                await self._make(self._part, self._body)
+        except RulesetError as error:
+            self._fail(str(error), "Rename it, or take it out of the configuration.")
+        except NftError as error:
+            self._fail(error.reason, error.hint)
+        else:
+            self._problem, self._installed = None, True
+
+    async def _make(self, part: NatPart, body: str) -> None:
+        found = await self._read()
+        if found is not None and found.made_from == digest(body) and found.sealed == found.digest:
+            wrong = strays(self._held(), found.hosts)
+            if wrong:
+                await self._nft.load(moves(wrong, self._held(), part), check=False)
+            return
+        if self._installed:
+            self._losses.append(_now())
+            log.warning("nat: the rules were removed or changed by %s; they are put back", self._author)
+        await self._nft.load(transaction(part, body, self._held(), self._counted))
+        self._pending.clear()
+        made = await self._read()
+        if made is None:
+            raise NftError("another program removes the rules while they are made")
+        await self._nft.load(seal(body, made.digest), check=False)
+        if not self._installed:
+            log.info("nat: rules installed for %s", _count(part))
+
+    async def _read(self) -> Listing | None:
+        text = await self._nft.list_table()
+        if text is None:
+            return None
+        found = parse(text)
+        self._counted = found.counted or self._counted
+        if not self._installed and self._swept == NatPart():
+            self._proofs.adopt(found.hosts, _now())
+        return found
+
+    async def _remove(self) -> None:
+        if await self._nft.list_table() is not None:
+            await self._nft.load(DELETE, check=False)
+            log.info("nat: rules removed")
+
+    def _held(self) -> Held:
+        """What of the proofs belongs into the table."""
+        part = self._part or NatPart()
+        names, kinds = {lan.interface for lan in part.lans}, strategies(part)
+        held = self._proofs.held(_now())
+        return {host: row for host, row in held.items() if host[0] in names and row[0] in kinds}
+
+    def _fail(self, reason: str, hint: str) -> None:
+        problem = Problem("nat-rules", "nat", (("reason", reason), ("hint", hint)))
+        if problem != self._problem:
+            log.warning("nat: the rules cannot be installed: %s; trying again", reason)
+        self._problem, self._installed = problem, False
+        self._woken.set() if self._part is None else None
+
+    async def _leave(self) -> None:
+        if self._monitor is not None:
+            self._monitor.close()
+            self._monitor = None
+        self._flows.close()
+        if self._part is not None and not self._part.keep:
+            await self.apply(NatPart())
+            if self._problem is not None:
+                log.warning("nat: the rules cannot be removed: %s; left as they are", dict(self._problem.values)["reason"])
+        self._part = None
+
+
+def _count(part: NatPart) -> str:
+    lans, forwards, aliases = len(part.lans), len(part.forwards), len(part.aliases)
+    return f"{lans} LAN{'s' * (lans != 1)}, {forwards} forward{'s' * (forwards != 1)} and {aliases} alias{'es' * (aliases != 1)}"
+
+
+def _now() -> float:
+    return time.monotonic()
