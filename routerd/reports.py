@@ -170,3 +170,15 @@ class ProblemReport:
     mend: str
     since: float
     caused_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NatReport:
+    """The table of rules. `hosts` have proven their way back; `flows` counts those of each strategy since the table
+    was first made, `spoofed` the packets that were dropped because they claimed to be of a vpn.
+    """
+
+    installed: bool
+    hosts: int
+    flows: Mapping[str, int]
+    spoofed: int

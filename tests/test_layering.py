@@ -28,13 +28,8 @@ _OUTSIDE_PATHS = {
         "sites",
     )
 }
-_OUTSIDE_PATHS |= {
-    Path(f"dhcp/{name}.py") for name in ("conflict_service", "intake_service", "lan_service", "rival_service")
-}
-_OUTSIDE_PATHS |= {Path(f"dhcp/{name}.py") for name in ("commit_service", "store_thread")}
+_OUTSIDE_PATHS |= {Path("dhcp/store_thread.py")}
 _OUTSIDE_PATHS |= {Path(f"dhcp/store_{part}.py") for part in ("damaged", "file", "health", "open")}
-_OUTSIDE_PATHS |= {Path(f"peers/{name}_service.py") for name in ("icmp", "connect", "asking")}
-_OUTSIDE_PATHS |= {Path("problem_service.py")}
 _OUTSIDE_MODULES = {
     *("aiohttp", "asyncio", "concurrent", "ctypes", "fcntl", "getpass", "glob", "http.client", "http.server", "io"),
     *("locale", "logging", "multiprocessing", "os", "pathlib", "platform", "pyroute2", "resource", "scapy", "secrets"),
@@ -89,7 +84,11 @@ def _outside(tree: ast.Module) -> Iterator[str]:
 
 
 def _may_touch_outside(path: Path) -> bool:
-    return path.name in _OUTSIDE_NAMES or path.parts[0] in _OUTSIDE_FOLDERS or path in _OUTSIDE_PATHS
+    return _is_outside(path.name) or path.parts[0] in _OUTSIDE_FOLDERS or path in _OUTSIDE_PATHS
+
+
+def _is_outside(name: str) -> bool:
+    return name in _OUTSIDE_NAMES or name.endswith("_service.py")
 
 
 @pytest.mark.parametrize("path", [path for path in _FILES if not _may_touch_outside(path)], ids=str)
@@ -106,7 +105,7 @@ def _leads_outside(name: str) -> bool:
         return False
     if Path(*parts[:2]).with_suffix(".py") in _OUTSIDE_PATHS:
         return True
-    return parts[0] in _OUTSIDE_FOLDERS or any(f"{part}.py" in _OUTSIDE_NAMES for part in parts)
+    return parts[0] in _OUTSIDE_FOLDERS or any(_is_outside(f"{part}.py") for part in parts)
 
 
 @pytest.mark.parametrize("path", [path for path in _FILES if path.parts[0] not in _KNOW_ALL], ids=str)

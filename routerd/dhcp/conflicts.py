@@ -90,6 +90,8 @@ class Conflicts:
         if not self._asked and now >= self._next_round:
             self._begin(now)
         if self._asked and self._tries < len(TRIES) and now >= self._begun + TRIES[self._tries]:
+            # Asked late, it is waited for as long as if it had been in time.
+            self._begun = now - TRIES[self._tries]
             self._tries += 1
             ask += self._asked
         if now >= self._doubts_at():

@@ -60,6 +60,8 @@ def parse(text: str) -> Listing:
             made_from, sealed = (noted[1], noted[2] or "") if noted else ("", "")
             continue
         rows.append(f"{kind} {name} {_ELEMENTS.sub(_sorted, body)}")
+    # What stands outside of blocks are flags of the table: it may have been made dormant.
+    rows.append(_BLOCK.sub("", text))
     digest = sha256(" ".join("\n".join(sorted(rows)).split()).encode()).hexdigest()[:16]
     counters = {name: (int(packets), int(octets)) for name, packets, octets in _COUNTER.findall(text)}
     return Listing(digest, made_from, sealed, counters, hosts)

@@ -63,7 +63,7 @@ class NatService:
         self._pending: set[Host] = set()
         self._fallen: dict[Address, bool] = {}
         self._lock, self._woken = asyncio.Lock(), asyncio.Event()
-        self._disturbed, self._installed = False, False
+        self._disturbed, self._installed, self._adopted = False, False, False
         self._author = Author()
         self._losses: deque[float] = deque(maxlen=_MANY)
         self._counted: dict[str, tuple[int, int]] = {}
@@ -73,9 +73,8 @@ class NatService:
     async def apply(self, part: NatPart) -> None:
         """Make the table as `part` says, whoever left it how; an empty part removes it. Returns when it was tried."""
         async with self._lock:
-            self._part, self._installed = part, False
-            await self._sync()
-        self._disturbed = False
+            self._part, self._disturbed = part, False
+            await self._sync(expected=False)
         self._woken.set()
 
     def update(self, changes: Iterable[HostChange]) -> None:
@@ -169,7 +168,7 @@ class NatService:
             await self._flush()
             if look or self._disturbed:
                 self._disturbed = False
-                await self._sync()
+                await self._sync(expected=self._installed)
             part, fallen, self._fallen = self._part, self._fallen, {}
             before, self._swept = self._swept, part if self._installed else self._swept
         if self._installed:
@@ -193,8 +192,8 @@ class NatService:
             self._disturbed = True
             self._woken.set()
 
-    async def _sync(self) -> None:
-        """Compare the table with what it should be, and make it so."""
+    async def _sync(self, *, expected: bool) -> None:
+        """Compare the table with what it should be, and make it so; `expected`: it was so at the last look."""
         assert self._part is not None
         self._looked = _now()
         try:
@@ -202,7 +201,7 @@ class NatService:
                 await self._remove()
             else:
                 self._body = rules(self._part)
-                await self._make(self._part, self._body)
+                await self._make(self._part, self._body, expected)
         except RulesetError as error:
             self._fail(str(error), "Rename it, or take it out of the configuration.")
         except NftError as error:
@@ -210,14 +209,14 @@ class NatService:
         else:
             self._problem, self._installed = None, True
 
-    async def _make(self, part: NatPart, body: str) -> None:
+    async def _make(self, part: NatPart, body: str, expected: bool) -> None:
         found = await self._read()
         if found is not None and found.made_from == digest(body) and found.sealed == found.digest:
             wrong = strays(self._held(), found.hosts)
             if wrong:
                 await self._nft.load(moves(wrong, self._held(), part), check=False)
             return
-        if self._installed:
+        if expected:
             self._losses.append(_now())
             log.warning("nat: the rules were removed or changed by %s; they are put back", self._author)
         await self._nft.load(transaction(part, body, self._held(), self._counted))
@@ -226,7 +225,7 @@ class NatService:
         if made is None:
             raise NftError("another program removes the rules while they are made")
         await self._nft.load(seal(body, made.digest), check=False)
-        if not self._installed:
+        if not expected:
             log.info("nat: rules installed for %s", _count(part))
 
     async def _read(self) -> Listing | None:
@@ -235,7 +234,8 @@ class NatService:
             return None
         found = parse(text)
         self._counted = found.counted or self._counted
-        if not self._installed and self._swept == NatPart():
+        if not self._adopted:
+            self._adopted = True
             self._proofs.adopt(found.hosts, _now())
         return found
 
@@ -256,7 +256,6 @@ class NatService:
         if problem != self._problem:
             log.warning("nat: the rules cannot be installed: %s; trying again", reason)
         self._problem, self._installed = problem, False
-        self._woken.set() if self._part is None else None
 
     async def _leave(self) -> None:
         if self._monitor is not None:
@@ -266,13 +265,14 @@ class NatService:
         if self._part is not None and not self._part.keep:
             await self.apply(NatPart())
             if self._problem is not None:
-                log.warning("nat: the rules cannot be removed: %s; left as they are", dict(self._problem.values)["reason"])
+                reason = dict(self._problem.values)["reason"]
+                log.warning("nat: the rules cannot be removed: %s; left as they are", reason)
         self._part = None
 
 
 def _count(part: NatPart) -> str:
-    lans, forwards, aliases = len(part.lans), len(part.forwards), len(part.aliases)
-    return f"{lans} LAN{'s' * (lans != 1)}, {forwards} forward{'s' * (forwards != 1)} and {aliases} alias{'es' * (aliases != 1)}"
+    counted = ((len(part.lans), "LAN", "s"), (len(part.forwards), "forward", "s"), (len(part.aliases), "alias", "es"))
+    return ", ".join(f"{number} {word}{'' if number == 1 else end}" for number, word, end in counted)
 
 
 def _now() -> float:

@@ -1,14 +1,17 @@
 """The `nft` program: loads text in one transaction, and lists what is there. Never blocks the event loop."""
 
 import asyncio
+import contextlib
 import json
 import shutil
 from collections import deque
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-TABLE = "inet routerd"
+from routerd.system.leftovers import TABLE
 
+_LEGACY = (Path("/proc/net/ip_tables_names"), Path("/proc/net/ip6_tables_names"))
 _TIMEOUT = 20.0
 _LONGEST = 300
 _OWN_CHILDREN = 64
@@ -66,12 +69,17 @@ class Nft:
             raise
 
     async def ruleset(self) -> Sequence[Mapping[str, Any]]:
-        """All objects of all tables, as `nft -j` shows them."""
+        """All objects of all tables, as `nft -j` shows them, without what is in sets."""
         try:
-            found = json.loads(await self._run(["-j", "list", "ruleset"]))["nftables"]
+            said = await self._run(["-j", "-t", "list", "ruleset"])
+            found = (await asyncio.to_thread(json.loads, said))["nftables"]
             return [row for row in found if isinstance(row, dict)]
         except (ValueError, KeyError, TypeError):
             raise NftError("nft -j list ruleset: its answer is not what was expected") from None
+
+    async def list_chain(self, family: str, table: str, chain: str) -> str:
+        """A chain as text, with the handles of its rules. The names are those that nft itself has told."""
+        return await self._run(["-a", "list", "chain", family, table, chain])
 
     async def _run(self, words: list[str], text: str = "") -> str:
         process = await self._start(words)
@@ -100,6 +108,15 @@ class Nft:
             return await asyncio.create_subprocess_exec(program, *words, stdin=pipe, stdout=pipe, stderr=pipe)
         except OSError as error:
             raise NftError(f"the program {program} cannot be started: {error.strerror}") from None
+
+
+def legacy_tables() -> tuple[str, ...]:
+    """The tables of iptables-legacy that are loaded here: nft does not show those."""
+    found: set[str] = set()
+    for path in _LEGACY:
+        with contextlib.suppress(OSError):
+            found |= set(path.read_text().split())
+    return tuple(sorted(found))
 
 
 def _error(complaint: str) -> NftError:
