@@ -1,6 +1,6 @@
 # `make` alone lists the targets. On a fresh Debian 12, as root, each installs what it lacks.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kernel lint format bench fuzz soak clean
+.PHONY: help demo test test-long test-kernel lint format bench fuzz soak clean
 
 PYTHON := .venv/bin/python
 
@@ -14,9 +14,14 @@ demo: ## show routerd's main job in a network of namespaces (root)
 test: lint ## lint, then run all tests; those of the network need root
 	@$(PYTHON) -m pytest -n 2 --durations=5 --durations-min=0.1
 
-test-kernel: ## run tests on Debian's kernel, emulated: its WireGuard, the example network, nftables
+test-long: ## kill routerd under load, 50 times for each way to store leases: about four minutes (root)
+	@scripts/setup test
+	@$(PYTHON) -m pytest tests/long -n 2 -o python_files='long_*.py'
+
+test-kernel: ## run tests on Debian's kernel, emulated: its WireGuard, the example network, nftables; and cut its power
 	@scripts/setup kernel
 	@$(PYTHON) -m tests.kernel
+	@$(PYTHON) -m tests.kernel.power
 
 lint: ## ruff and mypy
 	@scripts/setup test

@@ -67,7 +67,8 @@ def _target(lan: Lan, forward: Forward, targets: Targets, problems: list[Problem
         name, address = None, host
     vpn = targets.behind(lan, address)
     if vpn is None or name not in (None, vpn.name):
-        problems.append(_problem("forward-not-behind", lan, forward, name, address=str(address)))
+        names = targets.names_of(lan) if name is None else (name,)
+        problems.append(_problem("forward-not-behind", lan, forward, *names, address=str(address)))
         return None
     return vpn, address
 
@@ -88,6 +89,6 @@ def _takes(forward: Forward, port: int, at: Address, listening: tuple[Address, .
     return at in listening or (at.is_unspecified and any(own.version == at.version for own in listening))
 
 
-def _problem(code: str, lan: Lan, forward: Forward, vpn: str | None, **values: str) -> Problem:
-    within = (f"lan {lan.interface}", *(() if vpn is None else (f"vpn {vpn}",)))
+def _problem(code: str, lan: Lan, forward: Forward, *vpns: str, **values: str) -> Problem:
+    within = (f"lan {lan.interface}", *(f"vpn {vpn}" for vpn in vpns))
     return Problem(code, f"forward {forward.listen} to {forward.to}", tuple(values.items()), within)

@@ -81,7 +81,7 @@ def _behind6(vpn: Vpn, interface: Interface | None, facts: Facts, own: list[Netw
     known = facts.vpns.get(vpn.name, VpnFacts(found=False))
     found = [] if interface is None else [address.network for address in interface.addresses6]
     found += [net for _, networks in known.peers for net in networks if isinstance(net, IPv6Network)]
-    kept = [net for net in found if net.prefixlen and not net.overlaps(_LINK_LOCAL)]
+    kept = [net for net in found if net.prefixlen and not net.subnet_of(_LINK_LOCAL)]
     lans = [net for net in own if isinstance(net, IPv6Network)]
     # Two halves of everything are a default route as well.
     return [net for net in collapse_addresses(kept) if net.prefixlen and not any(net.overlaps(lan) for lan in lans)]

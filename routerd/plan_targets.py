@@ -55,6 +55,10 @@ class Targets:
         """The vpns that a LAN takes part in."""
         return [vpn for name, vpn in self.vpns.items() if lan.takes_part(name)]
 
+    def names_of(self, lan: Lan) -> tuple[str, ...]:
+        """The names of all vpns that a LAN takes part in, also of those that have no prefix now."""
+        return tuple(vpn.name for vpn in self._config.vpns if lan.takes_part(vpn.name))
+
     def behind(self, lan: Lan, address: Address) -> NatVpn | None:
         """The vpn of this LAN that the address is behind; None if there is none."""
         vpns = self.vpns_of(lan)

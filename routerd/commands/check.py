@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from routerd.config.check import Networks, check_networks
+from routerd.config.check_ports import Listener
 from routerd.config.fault import ConfigError, ConfigFault, escape
 from routerd.config.model import Config
 from routerd.config.store import read_config
@@ -24,10 +25,11 @@ def run(args: argparse.Namespace) -> int:
         config = read_config(args.config)
     except ConfigError as error:
         # What could be read is held against the machine as well, so that all faults show at once.
-        more = check_networks(error.partial, _machine(error.partial)[0]) if error.partial is not None else ()
+        part = error.partial
+        more = check_networks(part, _machine(part)[0], _listening(part)) if part is not None else ()
         return _report(args, (*error.errors, *more))
     networks, notes = _machine(config)
-    errors = check_networks(config, networks)
+    errors = check_networks(config, networks, _listening(config))
     if errors or args.json:
         return _report(args, errors)
     print(f"{escape(str(args.config))}: fine: {_summary(config)}")
@@ -52,6 +54,13 @@ def _machine(config: Config) -> tuple[Networks, list[str]]:
         elif name in lans and not networks[name]:
             notes.append(f"interface {name} has no IPv4 address now; its LAN waits for one")
     return networks, notes
+
+
+def _listening(config: Config) -> Sequence[Listener]:
+    """The sockets of this machine, where forwards could take something away from them."""
+    from routerd.system import listeners
+
+    return listeners.listeners() if any(lan.forwards for lan in config.lans) else ()
 
 
 def _report(args: argparse.Namespace, errors: Sequence[ConfigFault]) -> int:

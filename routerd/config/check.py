@@ -1,17 +1,17 @@
 """The rules of a valid configuration against the addresses of this machine's interfaces."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from routerd.config.check_ports import Listener, check_ports
 from routerd.config.fault import ConfigFault, Faults
-from routerd.config.forward_rules import tcp_listeners
 from routerd.config.model import Config, Lan
 
 Networks = Mapping[str, tuple[IPv4Interface, ...]]
 
 
-def check_networks(config: Config, networks: Networks) -> tuple[ConfigFault, ...]:
-    """All faults of `config` on a machine with these addresses per interface name.
+def check_networks(config: Config, networks: Networks, listening: Sequence[Listener] = ()) -> tuple[ConfigFault, ...]:
+    """All faults of `config` on a machine with these addresses per interface name, and these sockets.
 
     A LAN whose interface is missing or has no address is not judged, nor what could depend on it.
     """
@@ -24,7 +24,7 @@ def check_networks(config: Config, networks: Networks) -> tuple[ConfigFault, ...
     _check_gateways(config, links, networks, faults)
     _check_prefixes(config, networks, faults)
     _check_maps(config, networks, faults)
-    _check_forwards(config, networks, faults)
+    check_ports(config, networks, listening, faults)
     return tuple(faults.found)
 
 
@@ -132,18 +132,3 @@ def _check_maps(config: Config, networks: Networks, faults: Faults) -> None:
                 rule = f"must not overlap a LAN ({interface}: {network})"
                 faults.add(f"vpn[{number}].map_to", str(vpn.map_to), rule, "choose a prefix that nothing else uses")
                 break
-
-
-def _check_forwards(config: Config, networks: Networks, faults: Faults) -> None:
-    """Ports that HTTP is served at, at an address that only the machine knows for one of a LAN."""
-    configured = {lan.address for lan in config.lans}
-    own = {address.ip for lan in config.lans for address in networks.get(lan.interface, ())} - configured
-    http = [(text, port) for text, address, port in tcp_listeners(config) if address in own]
-    for number, lan in enumerate(config.lans):
-        for index, forward in enumerate(lan.forwards):
-            listen = forward.listen
-            for text, port in http:
-                if listen.protocol == "tcp" and listen.first <= port <= listen.last:
-                    rule = f'must not take port {port}, which routerd serves HTTP at (http.listen, "{text}")'
-                    mend = "choose another port to listen at, or serve HTTP at another one"
-                    faults.add(f"lan[{number}].forward[{index}].listen", str(listen), rule, mend)

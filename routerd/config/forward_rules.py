@@ -61,6 +61,7 @@ def _targets(config: Config, faults: Faults) -> Iterator[Listening]:
             if vpn is None or peer is None:
                 if clean:
                     faults.add(f"{path}.to", str(forward.to), "has no peer of this name", known_peers(peers))
+                yield Listening(path, lan, forward, None, vpns)
                 continue
             if vpn not in vpns:
                 if sure:

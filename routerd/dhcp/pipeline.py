@@ -189,11 +189,14 @@ class Pipeline(Generic[T]):
     def _note(self, lan: str, row: Row) -> None:
         key = (lan, row.address)
         self._owed.pop(key, None)
+        known = self._uncovered.get(key)
         if row.state != BOUND:
             self._uncovered.pop(key, None)
+        elif known is not None:
+            # Also a renewal that waits behind it: a later one that did not wait would be older on disk.
+            self._uncovered[key] = (self._number, not row.renewal or known[1])
         elif not row.covered:
-            known = self._uncovered.get(key)
-            self._uncovered[key] = (self._number, not row.renewal or (known is not None and known[1]))
+            self._uncovered[key] = (self._number, not row.renewal)
 
     def _owe(self, lan: str, rows: tuple[Row, ...]) -> None:
         for row in rows:

@@ -152,7 +152,7 @@ def _owner(table: str, chains: Mapping[str, Row]) -> str:
     """Whose table it is, as far as names tell."""
     if table == "fw4" or table == "firewalld":
         return table
-    if any(name.startswith("ufw-") or name.startswith("ufw6-") for name in chains):
+    if any(name.startswith(("ufw-", "ufw6-")) for name in chains):
         return "ufw"
     if any(name.startswith("DOCKER") for name in chains):
         return "docker"

@@ -16,8 +16,8 @@ _DROP_MENDS = {
     "": 'Let it pass: nft insert rule {place} iifname "{iif}" oifname "{oif}" accept',
 }
 _SOURCE_MENDS = {
-    "firewalld": "Switch masquerading off in the zone of {oif}: firewall-cmd --permanent --zone=ZONE --remove-masquerade; "
-    "firewall-cmd --reload",
+    "firewalld": "Switch masquerading off in the zone of {oif}: firewall-cmd --permanent --zone=ZONE "
+    "--remove-masquerade; firewall-cmd --reload",
     "fw4": "Set `masq` to 0 in the zone of {oif} (/etc/config/firewall), or limit it with masq_src and masq_dest",
     "": "Remove the rule, or have it leave out what goes from {iif} to {oif}; routerd hides addresses where it must",
 }

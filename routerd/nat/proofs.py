@@ -64,6 +64,11 @@ class Proofs:
         self._hosts = {host: (strategy, end) for host, (strategy, end) in self._hosts.items() if end > now}
         return {host: (strategy, end - now) for host, (strategy, end) in self._hosts.items()}
 
+    def held_in(self, part: NatPart, now: float) -> dict[Host, tuple[Strategy, float]]:
+        """What of that belongs into the part's table."""
+        names, kinds = {lan.interface for lan in part.lans}, strategies(part)
+        return {host: row for host, row in self.held(now).items() if host[0] in names and row[0] in kinds}
+
 
 def strays(wanted: Held, seen: Held) -> set[Host]:
     """The hosts for which the table has another strategy, or one where there should be none, or none; what is about
@@ -80,12 +85,11 @@ def strays(wanted: Held, seen: Held) -> set[Host]:
 
 def sets(held: Held, part: NatPart) -> list[str]:
     """The lines of the sets with their elements."""
-    lines, names = [], [lan.interface for lan in part.lans]
-    kept = {host: row for host, row in held.items() if host[0] in names}
+    lines = []
     for strategy in strategies(part):
         for version in (4, 6):
             of = f"ifname . {address_type(version)}"
-            elements = _elements(kept, strategy, version)
+            elements = _elements(held, strategy, version)
             lines += named_set("set", f"{SETS[strategy]}{version}", of, elements, flags="timeout")
     return lines
 

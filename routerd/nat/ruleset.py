@@ -71,6 +71,6 @@ def _strategies(part: NatPart) -> list[str]:
     verdicts = [
         f"{interface(lan.interface)} : goto {translation.GOTO[lan.strategy]}"
         for lan in part.lans
-        if lan.strategy is not Strategy.NONE
+        if lan.strategy is not Strategy.NONE and translation.strategies_hold(part)
     ]
     return named_set("map", "strategies", "ifname : verdict", verdicts)

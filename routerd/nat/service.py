@@ -11,9 +11,10 @@ from typing import Protocol
 from routerd.model import Address, Problem
 from routerd.nat.flow_service import FlowKeeper
 from routerd.nat.foreign_service import ForeignLook
-from routerd.nat.listing import Listing, by_strategy, parse
-from routerd.nat.proofs import Held, Host, Proofs, moves, strategies, strays
-from routerd.nat.ruleset import DELETE, digest, is_empty, rules, seal, transaction
+from routerd.nat.listing import by_strategy
+from routerd.nat.proofs import Host, Proofs
+from routerd.nat.ruleset import is_empty
+from routerd.nat.table_service import Table
 from routerd.nat.words import RulesetError
 from routerd.nat_part import HostChange, NatPart
 from routerd.reports import Check, NatReport
@@ -23,6 +24,8 @@ from routerd.system.nft_monitor import Author, NftMonitor
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY = 10.0
+_SHARE = 100.0
+"""A look is not repeated before this many times as long as it took: tables may hold 100,000 elements."""
 _SHORTEST = 0.2
 _FIRST_RETRY, _LAST_RETRY = 0.5, 30.0
 _MANY, _LATELY = 3, 60.0
@@ -58,17 +61,16 @@ class NatService:
         self._monitor: Monitor | None = None
         self._part: NatPart | None = None
         self._swept = NatPart()
-        self._body = ""
         self._proofs = Proofs()
+        self._table = Table(self._nft, self._proofs)
         self._pending: set[Host] = set()
         self._fallen: dict[Address, bool] = {}
         self._lock, self._woken = asyncio.Lock(), asyncio.Event()
-        self._disturbed, self._installed, self._adopted = False, False, False
+        self._disturbed, self._installed = False, False
         self._author = Author()
         self._losses: deque[float] = deque(maxlen=_MANY)
-        self._counted: dict[str, tuple[int, int]] = {}
         self._problem: Problem | None = None
-        self._looked = 0.0
+        self._looked, self._took = 0.0, 0.0
 
     async def apply(self, part: NatPart) -> None:
         """Make the table as `part` says, whoever left it how; an empty part removes it. Returns when it was tried."""
@@ -97,7 +99,7 @@ class NatService:
         retry = _FIRST_RETRY
         try:
             while True:
-                pause = retry if self._problem is not None else _LOOK_EVERY
+                pause = retry if self._problem is not None else max(_LOOK_EVERY, _SHARE * self._took)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(max(0.0, self._looked + pause - _now())):
                         await self._woken.wait()
@@ -132,10 +134,12 @@ class NatService:
 
     def report(self) -> NatReport:
         """What is in the table, as it was read last: at most some seconds ago."""
-        counted = by_strategy(self._counted)
+        counted = by_strategy(self._table.counted)
         flows = {word: counter.packets for word, counter in counted.items() if word != "spoofed"}
         installed = self._installed and self._part is not None and not is_empty(self._part)
-        return NatReport(installed, len(self._held()), flows, counted["spoofed"].packets)
+        return NatReport(
+            installed, len(self._proofs.held_in(self._part or NatPart(), _now())), flows, counted["spoofed"].packets
+        )
 
     def status(self) -> dict[str, object]:
         """The report, ready for JSON."""
@@ -184,9 +188,7 @@ class NatService:
         if not hosts or self._part is None or not self._installed or is_empty(self._part):
             return
         try:
-            text = moves(hosts, self._proofs.held(_now()), self._part)
-            if text:
-                await self._nft.load(text, check=False)
+            await self._table.move(hosts, self._part)
         except (NftError, RulesetError) as error:
             log.warning("nat: hosts could not be moved: %s; the whole table is looked at", error)
             self._disturbed = True
@@ -194,62 +196,27 @@ class NatService:
 
     async def _sync(self, *, expected: bool) -> None:
         """Compare the table with what it should be, and make it so; `expected`: it was so at the last look."""
-        assert self._part is not None
-        self._looked = _now()
+        part, self._looked = self._part or NatPart(), _now()
         try:
-            if is_empty(self._part):
-                await self._remove()
-            else:
-                self._body = rules(self._part)
-                await self._make(self._part, self._body, expected)
+            changed = await (self._table.remove() if is_empty(part) else self._table.make(part))
         except RulesetError as error:
             self._fail(str(error), "Rename it, or take it out of the configuration.")
         except NftError as error:
             self._fail(error.reason, error.hint)
         else:
             self._problem, self._installed = None, True
+            self._took = _now() - self._looked
+            if changed:
+                self._tell(part, expected)
 
-    async def _make(self, part: NatPart, body: str, expected: bool) -> None:
-        found = await self._read()
-        if found is not None and found.made_from == digest(body) and found.sealed == found.digest:
-            wrong = strays(self._held(), found.hosts)
-            if wrong:
-                await self._nft.load(moves(wrong, self._held(), part), check=False)
-            return
-        if expected:
+    def _tell(self, part: NatPart, expected: bool) -> None:
+        if is_empty(part):
+            log.info("nat: rules removed")
+        elif expected:
             self._losses.append(_now())
             log.warning("nat: the rules were removed or changed by %s; they are put back", self._author)
-        await self._nft.load(transaction(part, body, self._held(), self._counted))
-        self._pending.clear()
-        made = await self._read()
-        if made is None:
-            raise NftError("another program removes the rules while they are made")
-        await self._nft.load(seal(body, made.digest), check=False)
-        if not expected:
-            log.info("nat: rules installed for %s", _count(part))
-
-    async def _read(self) -> Listing | None:
-        text = await self._nft.list_table()
-        if text is None:
-            return None
-        found = parse(text)
-        self._counted = found.counted or self._counted
-        if not self._adopted:
-            self._adopted = True
-            self._proofs.adopt(found.hosts, _now())
-        return found
-
-    async def _remove(self) -> None:
-        if await self._nft.list_table() is not None:
-            await self._nft.load(DELETE, check=False)
-            log.info("nat: rules removed")
-
-    def _held(self) -> Held:
-        """What of the proofs belongs into the table."""
-        part = self._part or NatPart()
-        names, kinds = {lan.interface for lan in part.lans}, strategies(part)
-        held = self._proofs.held(_now())
-        return {host: row for host, row in held.items() if host[0] in names and row[0] in kinds}
+        else:
+            log.info("nat: rules installed: %s", _count(part))
 
     def _fail(self, reason: str, hint: str) -> None:
         problem = Problem("nat-rules", "nat", (("reason", reason), ("hint", hint)))

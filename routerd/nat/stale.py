@@ -1,4 +1,4 @@
-"""Which flows must be judged anew, because their translation can no longer work. All others go on as they began. Pure."""
+"""Which flows must be judged anew, because their translation works no more. All others go on as they began. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network

@@ -37,9 +37,10 @@ def chains(part: NatPart) -> list[str]:
     leave += list(_leave(part))
     inward = [lan.interface for lan in part.lans if lan.vpns]
     lines = chain("behind", _behind(part))
-    lines += chain("routed", _routed(part))
-    lines += chain("hidden", ['counter name "masqueraded"', "goto behind"])
-    lines += chain("from_vpn", _from_vpn(part))
+    if strategies_hold(part):
+        lines += chain("routed", _routed(part))
+        lines += chain("hidden", ['counter name "masqueraded"', "goto behind"])
+        lines += chain("from_vpn", _from_vpn(part))
     lines += chain("turned", turned)
     lines += chain("to_vpn", to_vpn)
     if to_vpn and inward:
@@ -49,6 +50,11 @@ def chains(part: NatPart) -> list[str]:
         # The same for what this machine itself sends; there is no name for -100 in this hook.
         lines += chain("local", ["jump to_vpn"], hook="nat hook output priority -105")
     return lines + chain("leave", leave, hook="nat hook postrouting priority srcnat - 5")
+
+
+def strategies_hold(part: NatPart) -> bool:
+    """Does traffic from a vpn to a LAN pass this machine at all?"""
+    return any(vpn.interface is not None and vpn.name in lan.vpns for vpn in part.vpns for lan in part.lans)
 
 
 # ------------------------------------------------------------ chains
@@ -97,7 +103,10 @@ def _routed(part: NatPart) -> list[str]:
 
 
 def _behind(part: NatPart) -> list[str]:
-    rules = [f"snat {ip(v)} to oifname map @sources{v}" for v in (4, 6) if _source_addresses(part, v)]
+    # nft itself adds no test of the family to a rule whose map is not looked up by an address.
+    rules = [
+        f"meta nfproto ipv{v} snat {ip(v)} to oifname map @sources{v}" for v in (4, 6) if _source_addresses(part, v)
+    ]
     return [*rules, "masquerade"]
 
 
@@ -149,6 +158,8 @@ def _turned(part: NatPart) -> list[str]:
 def _sources(part: NatPart, version: int) -> list[str]:
     of = address_type(version)
     lines = named_set("map", f"sources{version}", f"ifname : {of}", _source_addresses(part, version))
+    if not strategies_hold(part):
+        return lines
     key = f"ifname . {of} : verdict"
     lines += named_set("map", f"host_pins{version}", key, _single_pins(part, version))
     return lines + named_set("map", f"pins{version}", key, _pins(part, version), flags="interval")

@@ -82,12 +82,12 @@ class Nft:
         return await self._run(["-a", "list", "chain", family, table, chain])
 
     async def _run(self, words: list[str], text: str = "") -> str:
-        process = await self._start(words)
+        process = await self._start(words, bool(text))
         if text:
             self._children.append(process.pid)
         try:
             async with asyncio.timeout(_TIMEOUT):
-                said, complained = await process.communicate(text.encode())
+                said, complained = await process.communicate(text.encode() if text else None)
         except TimeoutError:
             raise NftError(f"nft {' '.join(words)}: not done after {_TIMEOUT:g} s") from None
         finally:
@@ -98,14 +98,16 @@ class Nft:
             raise _error(complained.decode(errors="replace") or f"nft ended with {process.returncode}")
         return said.decode(errors="replace")
 
-    async def _start(self, words: list[str]) -> asyncio.subprocess.Process:
+    async def _start(self, words: list[str], with_text: bool) -> asyncio.subprocess.Process:
         program = shutil.which(self._program)
         if program is None:
             hint = "Install it: apt install nftables (OpenWrt: apk add nftables-json)."
             raise NftError(f"the program {self._program} is not installed", hint)
         pipe = asyncio.subprocess.PIPE
         try:
-            return await asyncio.create_subprocess_exec(program, *words, stdin=pipe, stdout=pipe, stderr=pipe)
+            return await asyncio.create_subprocess_exec(
+                program, *words, stdin=pipe if with_text else asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
+            )
         except OSError as error:
             raise NftError(f"the program {program} cannot be started: {error.strerror}") from None
 

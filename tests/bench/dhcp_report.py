@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tests.bench.disk import Disk
 
 PROFILED = (
-    "Profiled with py-spy on 2026-11-22 at 6,000 exchanges/s: of the loop's time 25 to 35 % sends, a quarter decides and "
+    "By py-spy on 2026-11-22, at 6,000 exchanges/s: of the loop's time 25 to 35 % sends, a quarter decides and "
     "encodes, 10 to 20 % lets stored replies go, 10 % hands rows to the thread and waits for the interpreter, 10 % "
     "receives, 7 % decodes and checks limits, 3 % makes events; half of the thread's time is the disk's."
 )

@@ -1,10 +1,12 @@
 """`routerd plan`: what of the plan is so already, as lines and as JSON."""
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from routerd.commands.plan_view import Outlook, as_json, as_text, kernel_routes, settings
 from routerd.commands.table import Paper
+from routerd.config.model import AddressRange
 from routerd.model import KernelPart, KernelRoute, Plan, ProbeTarget, Route, RouteState, Sysctl
+from routerd.nat_part import NatAlias, NatForward, NatLan, NatPart, NatPin, NatPool, NatVpn, PoolPeer, Strategy
 from routerd.reports import ProblemReport
 
 VPN = IPv4Network("10.0.0.0/24")
@@ -90,3 +92,91 @@ def test_json() -> None:
             {"name": "net.ipv4.conf.wg0.forwarding", "value": 1, "now": 1, "change": False},
         ],
     }
+
+
+NAT = NatPart(
+    vpns=(NatVpn("vpn", (VPN,), "wg0", (IPv4Address("10.0.0.2"),), mtu=1420, mapped=(VPN, OLD)),),
+    lans=(
+        NatLan(
+            "lan0",
+            (IPv4Network("192.168.200.0/24"),),
+            (IPv4Address("192.168.200.2"),),
+            ("vpn",),
+            pins=(
+                NatPin(IPv4Network("192.168.200.40/32"), Strategy.MASQUERADE),
+                NatPin(IPv4Network("192.168.200.128/25"), Strategy.NONE),
+            ),
+            mac_pins=((bytes.fromhex("020000000041"), Strategy.SITE_GATEWAY),),
+        ),
+    ),
+    forwards=(
+        NatForward(
+            *("lan0", "vpn", "tcp", 8000, 8999, (IPv4Address("192.168.200.2"),), IPv4Address("10.0.0.1"), 80),
+            measured=True,
+        ),
+        NatForward(*("lan0", "vpn", "udp", 53, 53, (IPv6Address("fd00::2"),), IPv6Address("fd00:2::1"), 53), False),
+    ),
+    aliases=(NatAlias("lan0", "vpn", IPv4Address("192.168.200.201"), IPv4Address("10.0.0.1")),),
+    pools=(
+        NatPool(
+            "lan0",
+            AddressRange(IPv4Address("192.168.200.210"), IPv4Address("192.168.200.230")),
+            (PoolPeer("vpn", "endpoint-c", IPv4Address("10.0.0.3")),),
+        ),
+    ),
+)
+
+
+def test_address_translation_in_lines() -> None:
+    lines = as_text(Outlook(Plan(nat=NAT)), Paper())
+    assert "\n".join(lines[lines.index("Strategies:") : lines.index("Peers: none")]) == (
+        """\
+Strategies:
+  LAN   HOSTS               STRATEGY      VPNS
+  lan0  192.168.200.40      masquerade    vpn
+  lan0  02:00:00:00:00:41   site-gateway  vpn
+  lan0  192.168.200.128/25  none          vpn
+  lan0  all others          auto          vpn
+
+Mapped prefixes:
+  VPN  BEHIND IT    THE SITE SEES
+  vpn  10.0.0.0/24  10.9.0.0/24
+
+Port forwards:
+  LISTEN         AT             TO              VPN  THE PEER SEES
+  8000-8999/tcp  192.168.200.2  10.0.0.1:80     vpn  10.0.0.2, unless it answers to the site
+  53/udp         fd00::2        [fd00:2::1]:53  vpn  the host
+
+Alias addresses:
+  ADDRESS          PEER      LAN   VPN
+  192.168.200.201  10.0.0.1  lan0  vpn
+
+Pools of aliases:
+  ADDRESSES                        PEERS  LAN
+  192.168.200.210-192.168.200.230      1  lan0
+"""
+    )
+
+
+def test_address_translation_as_json() -> None:
+    said = as_json(Outlook(Plan(nat=NAT)))["nat"]
+    assert isinstance(said, dict)
+    assert said["vpns"][0]["map_to"] == "10.9.0.0/24"
+    assert said["lans"][0]["pins"] == [
+        {"host": "192.168.200.40", "strategy": "masquerade"},
+        {"host": "02:00:00:00:00:41", "strategy": "site-gateway"},
+        {"host": "192.168.200.128/25", "strategy": "none"},
+    ]
+    assert said["forwards"][0] == {
+        "lan": "lan0",
+        "vpn": "vpn",
+        "listen": "8000-8999/tcp",
+        "addresses": ["192.168.200.2"],
+        "to": "10.0.0.1:80",
+        "masquerade": True,
+        "measured": True,
+    }
+    assert said["forwards"][1]["to"] == "[fd00:2::1]:53"
+    assert said["aliases"] == [{"lan": "lan0", "vpn": "vpn", "address": "192.168.200.201", "peer": "10.0.0.1"}]
+    assert said["alias_pools"][0]["peers"] == [{"name": "endpoint-c", "vpn": "vpn", "address": "10.0.0.3"}]
+    assert (said["keep"], said["log_flows"]) == (False, False)

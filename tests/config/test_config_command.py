@@ -3,7 +3,7 @@
 import argparse
 import json
 import os
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, ip_address
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from routerd.commands import check
 from routerd.config.fault import ConfigError
 from routerd.config.store import LARGEST, read_config
-from routerd.system import addresses
+from routerd.system import addresses, listeners
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MINIMAL = (CONFIGS / "minimal.toml").read_text(encoding="utf-8")
@@ -22,6 +22,7 @@ MACHINE = {"eth0": (IPv4Interface("192.168.200.2/24"),), "wg0": (IPv4Interface("
 def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[IPv4Interface, ...]]:
     found = dict(MACHINE)
     monkeypatch.setattr(addresses, "interface_addresses", lambda: found)
+    monkeypatch.setattr(listeners, "listeners", list)
     return found
 
 
@@ -160,3 +161,37 @@ def test_no_arguments_of_its_own() -> None:
     check.add_arguments(parser)
     assert parser.parse_args([]) == argparse.Namespace()
     assert check.HELP
+
+
+FORWARD = '[[lan.forward]]\nlisten = "{}"\nto = "10.0.0.1:80"\n'
+
+
+@pytest.mark.parametrize(
+    ("listen", "at", "refused"),
+    [
+        ("22/tcp", ("tcp", "0.0.0.0", 22), True),
+        ("20-30/tcp", ("tcp", "::", 22), True),
+        ("22/tcp", ("tcp", "192.168.200.2", 22), True),
+        ("22/tcp", ("tcp", "127.0.0.1", 22), False),
+        ("22/tcp", ("tcp", "10.0.0.2", 22), False),
+        ("22/udp", ("tcp", "0.0.0.0", 22), False),
+        ("51822/udp", ("udp", "0.0.0.0", 51822), True),
+        # routerd itself may run already.
+        ("67/udp", ("udp", "0.0.0.0", 67), False),
+        ("8121/tcp", ("tcp", "127.0.0.1", 8121), False),
+    ],
+)
+def test_a_forward_takes_no_port_from_a_service_of_this_machine(
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    listen: str,
+    at: tuple[str, str, int],
+    refused: bool,
+) -> None:
+    found = listeners.Listener(at[0], ip_address(at[1]), at[2], 0)
+    monkeypatch.setattr(listeners, "listeners", lambda: [found])
+    file.write_text(MINIMAL.replace("[lan.dhcp]", '[lan.dhcp]\nmode = "off"') + FORWARD.format(listen))
+    assert run(file) == (2 if refused else 0)
+    fault = f"must not take port {at[2]}, which another program on this machine listens at"
+    assert (fault in capsys.readouterr().err) is refused

@@ -1,4 +1,4 @@
-"""The keys of strategies, forwards, aliases and mapped prefixes: every rule with the path and the words of its fault."""
+"""The keys of strategies, forwards, aliases and maps: every rule with the path and the words of its fault."""
 
 import time
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -309,6 +309,11 @@ def test_a_peer_whose_name_is_wrong_makes_no_second_fault() -> None:
 def test_all_faults_of_one_section_at_once() -> None:
     text = VPN + LAN + '[[lan.forward]]\nlisten = "x"\nto = "y"\nsource_nat = "z"\n'
     assert [fault.path.removeprefix("lan[0].forward[0].") for fault in faults(text)] == ["listen", "to", "source_nat"]
+
+
+def test_a_forward_that_leads_nowhere_listens_all_the_same() -> None:
+    text = VPN + LAN + forward("80-90/tcp", "b:80") + forward("85/tcp")
+    assert [fault.path for fault in faults(text)] == ["lan[0].forward[0].to", "lan[0].forward[1].listen"]
 
 
 def test_an_unusable_forward_keeps_the_count_of_the_file() -> None:

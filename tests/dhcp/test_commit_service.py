@@ -173,6 +173,23 @@ def test_lazy_renewals_are_answered_at_once_and_written_within_a_minute(play: Pl
     play(story)
 
 
+@pytest.mark.parametrize(("sync", "most"), [("always", 240), ("bindings", 31)])
+def test_lazy_renewals_cost_a_commit_a_minute(play: Play, sync: str, most: int) -> None:
+    async def story(scene: Scene) -> None:
+        scene.service.configure(sync)
+        before = len(scene.disk.commits)
+        for second in range(1800):
+            if second % 75 == 0:
+                for address in KNOWN:
+                    scene.ask(address, renews=True, expires=2e9 + second)
+                    await scene.settle()
+            scene.pass_by(1)
+            await scene.settle()
+        assert most * 0.7 < len(scene.disk.commits) - before <= most
+
+    play(story)
+
+
 def test_many_lazy_renewals_are_written_before_their_minute_is_over(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:

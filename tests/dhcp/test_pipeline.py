@@ -115,10 +115,11 @@ def test_a_renewal_waits_while_its_lease_is_not_on_disk() -> None:
     pipeline.start()
     assert pipeline.add("lan0", renewal(1), "asked again") is Fate.WAITS
     assert replies(pipeline.done()) == ["first", "asked twice"]
-    # What it promises is bounded by the row that is on disk now.
-    assert pipeline.add("lan0", renewal(1), "later") is Fate.LEAVES
-    assert named(pipeline.start()) == [("lan0", 1)]
-    assert replies(pipeline.done()) == ["asked again"]
+    # What it promises is bounded by the row that is on disk now, but an older one still waits.
+    assert pipeline.add("lan0", renewal(1, 3.0), "later") is Fate.WAITS
+    assert pipeline.start() == [("lan0", renewal(1, 3.0)[0])]
+    assert replies(pipeline.done()) == ["asked again", "later"]
+    assert pipeline.add("lan0", renewal(1), "at last") is Fate.LEAVES
 
 
 def test_a_longer_promise_is_stored_first_and_so_are_those_behind_it() -> None:

@@ -51,7 +51,11 @@ def _run(arguments: list[str], tell: Callable[[str], None]) -> str | None:
 
 def init_script(arguments: list[str]) -> str:
     """The script that runs first in the guest. Its tests end a little before the deadline, to say where they hung."""
-    run = [sys.executable, "-m", "tests.kernel.guest", str(LIMIT - 30), *arguments]
+    return script([sys.executable, "-m", "tests.kernel.guest", str(LIMIT - 30), *arguments])
+
+
+def script(run: list[str]) -> str:
+    """The script that runs first in the guest, and has it do this."""
     return _INIT.read_text().replace("@CHECKOUT@", shlex.quote(str(image.CHECKOUT))).replace("@RUN@", shlex.join(run))
 
 

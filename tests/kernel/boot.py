@@ -6,7 +6,7 @@ import selectors
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -27,11 +27,18 @@ class DeadlineError(Exception):
     """The machine did not power off in time."""
 
 
-def lines(kernel: Path, initrd: BinaryIO, limit: float) -> Iterator[str]:
-    """Everything that the machine writes to its console. Raises `DeadlineError` after `limit` seconds."""
+def lines(
+    kernel: Path, initrd: BinaryIO, limit: float, *, devices: Sequence[str] = (), words: str = "", kill: bool = False
+) -> Generator[str, None, None]:
+    """Everything that the machine writes to its console. Raises `DeadlineError` after `limit` seconds.
+
+    `devices` are more of the emulator's words, `words` more of the kernel's. `kill`: when the caller has enough, the
+    machine ends at once, as if its power was cut.
+    """
     deadline = time.monotonic() + limit
+    command = [*_command(kernel, initrd.fileno(), words), *devices]
     with (
-        _running(_command(kernel, initrd.fileno()), initrd.fileno()) as process,
+        _running(command, initrd.fileno(), kill) as process,
         selectors.DefaultSelector() as selector,
     ):
         assert process.stdout is not None
@@ -49,7 +56,7 @@ def lines(kernel: Path, initrd: BinaryIO, limit: float) -> Iterator[str]:
                 return
 
 
-def _command(kernel: Path, initrd: int) -> list[str]:
+def _command(kernel: Path, initrd: int, words: str) -> list[str]:
     machine = ["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", "1024"]
     devices = ["-nodefaults", "-no-user-config", "-nographic", "-serial", "stdio", "-no-reboot", "-nic", "none"]
     return [
@@ -61,12 +68,12 @@ def _command(kernel: Path, initrd: int) -> list[str]:
         "-initrd",
         f"/proc/self/fd/{initrd}",
         "-append",
-        _KERNEL_WORDS,
+        f"{_KERNEL_WORDS} {words}".rstrip(),
     ]
 
 
 @contextmanager
-def _running(argv: list[str], initrd: int) -> Iterator[subprocess.Popen[bytes]]:
+def _running(argv: list[str], initrd: int, kill: bool) -> Iterator[subprocess.Popen[bytes]]:
     missing = [program for program in (argv[0], _QEMU[-1]) if shutil.which(program) is None]
     if missing:
         raise ImageError(f"not installed: {', '.join(missing)}: scripts/setup kernel")
@@ -76,7 +83,7 @@ def _running(argv: list[str], initrd: int) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        process.terminate()
+        process.kill() if kill else process.terminate()
         try:
             process.wait(_GRACE)
         except subprocess.TimeoutExpired:

@@ -21,6 +21,7 @@ CACHE = CHECKOUT / ".cache/kernel"
 
 _MODULES = (
     *("wireguard", "veth", "bridge", "dummy", "nf_tables", "nf_conntrack", "nf_conntrack_netlink"),
+    *("virtio_pci", "virtio_blk"),
     *("nft_chain_nat", "nft_nat", "nft_masq", "nft_redir", "nft_ct", "nft_fib_inet", "nft_reject_inet", "nft_log"),
 )
 _PROGRAMS = ("sh", "ip", "nft", "wg", "ping", "busybox")

@@ -2,7 +2,9 @@
 
 import io
 import os
+import random
 import shutil
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -14,6 +16,7 @@ from tests.kernel.boot import DeadlineError
 from tests.kernel.modules import needed
 from tests.kernel.tree import Tree
 from tests.kernel.verdict import Verdict
+from tests.kernel.write_log import FLUSH, FUA, MAGIC, disk_after, writes
 
 _DEPENDENCIES = """\
 kernel/net/a-b.ko:
@@ -76,6 +79,55 @@ def test_the_verdict(lines: list[str], fault: str | None) -> None:
     for line in lines:
         verdict.take(line)
     assert verdict.fault() == fault
+
+
+# ---------------------------------------------------------------- a disk that loses power
+
+_SECTOR = 512
+
+
+def written(*requests: tuple[int, bytes, int]) -> bytes:
+    """A log of requests: the sector, what is written there, and the flags."""
+    log = struct.pack("<QQQI", MAGIC, 1, len(requests), _SECTOR).ljust(_SECTOR, b"\0")
+    for sector, data, flags in requests:
+        log += struct.pack("<QQQQ", sector, len(data) // _SECTOR, flags, 0).ljust(_SECTOR, b"\0") + data
+    return log
+
+
+def sector(text: str) -> bytes:
+    return text.encode().ljust(_SECTOR, b".")
+
+
+def test_the_log_of_writes_is_read_as_far_as_it_goes() -> None:
+    log = written((1, sector("a"), 0), (0, b"", FLUSH), (2, sector("b") + sector("c"), FUA))
+    whole = list(writes(log))
+    assert [(write.at, len(write.data), write.flags) for write in whole] == [
+        (512, 512, 0),
+        (0, 0, FLUSH),
+        (1024, 1024, FUA),
+    ]
+    assert whole[-1].end == len(log)
+    for end in range(_SECTOR, len(log)):
+        assert list(writes(log[:end])) == [write for write in whole if write.end <= end]
+    assert list(writes(log + bytes(4096))) == whole
+    with pytest.raises(ValueError, match="no log"):
+        list(writes(bytes(4096)))
+
+
+def test_power_that_is_lost_loses_nothing_that_was_flushed() -> None:
+    log = written(
+        (0, sector("old"), 0),
+        (1, sector("kept"), 0),
+        (0, b"", FLUSH),
+        (0, sector("new"), 0),
+        (2, sector("forced"), FUA),
+    )
+    ends = set()
+    for seed in range(50):
+        disk = disk_after(bytearray(3 * _SECTOR), list(writes(log)), random.Random(seed))
+        assert disk[_SECTOR:] == sector("kept") + sector("forced")
+        ends.add(bytes(disk[:_SECTOR]))
+    assert ends == {sector("old"), sector("new")}
 
 
 def booted(monkeypatch: pytest.MonkeyPatch, script: str, limit: float) -> list[str]:

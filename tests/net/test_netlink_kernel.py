@@ -210,7 +210,7 @@ async def hears_what_matters() -> None:
         (LAN, keeps_the_mtu_of_routes),
         (
             LAN + "ip addr add fd00:1::2/64 dev lan nodad\nip addr add 2001:db8::1/64 dev lan nodad\n"
-            "ip addr add fd00:1::9/64 dev lan",
+            "ip addr add fd00:1::9/64 dev far nodad\nip addr add fd00:1::9/64 dev lan",
             reads_ipv6_addresses,
         ),
         (LAN + "ip route add 10.0.0.0/24 via 192.168.200.1 metric 121", leaves_foreign_routes_alone),

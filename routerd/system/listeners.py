@@ -1,0 +1,49 @@
+"""The TCP and UDP sockets of this network namespace that wait for anybody."""
+
+import sys
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+from routerd.config.model import Address
+from routerd.system.port_holders import Holder
+
+_WAITING = {"tcp": "0A", "udp": "07"}
+_TABLES = ("tcp", "tcp6", "udp", "udp6")
+
+
+class Listener(NamedTuple):
+    """A socket that waits at an address and port; `inode` tells whose it is."""
+
+    protocol: str
+    address: Address
+    port: int
+    inode: int
+
+    def name(self) -> str | None:
+        """The process that has it, as "sshd (process 77)"; None where that cannot be known, or the kernel has it."""
+        return Holder(self.inode, None).name() if self.inode else None
+
+
+def listeners() -> list[Listener]:
+    """All of them. Never raises: what cannot be read is left out."""
+    found = []
+    for table in _TABLES:
+        with suppress(OSError), open(f"/proc/net/{table}", encoding="ascii") as lines:
+            next(lines, None)
+            for line in lines:
+                listener = _parse(table[:3], line.split())
+                if listener is not None:
+                    found.append(listener)
+    return found
+
+
+def _parse(protocol: str, fields: list[str]) -> Listener | None:
+    if len(fields) < 10 or fields[3] != _WAITING[protocol]:
+        return None
+    address, _, port = fields[1].partition(":")
+    words = [bytes.fromhex(address[at : at + 8]) for at in range(0, len(address), 8)]
+    if sys.byteorder == "little":
+        words = [word[::-1] for word in words]
+    data = b"".join(words)
+    return Listener(protocol, IPv4Address(data) if len(data) == 4 else IPv6Address(data), int(port, 16), int(fields[9]))
