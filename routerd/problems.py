@@ -220,8 +220,8 @@ _DECLARED = (
         "lease-store",
         ERROR,
         "{subject}: {path} cannot be written: {reason}",
-        "Free space, mend the file system, or set another leases.store and reload. Until then leases that are known are "
-        "renewed from memory, and new ones are not promised.",
+        "Free space, mend the file system, or set another leases.store and reload. Until then leases that are known "
+        "are renewed from memory, and new ones are not promised.",
     ),
     Declared(
         "lease-store-damaged",
