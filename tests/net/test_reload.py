@@ -331,7 +331,7 @@ def test_a_reload_that_changes_nothing_disturbs_nothing(site: Site) -> None:
     daemon = site.start()
     site.client("udhcpc").wait_lease()
     soon("the peer is up", lambda: daemon.get("/v1/peers/endpoint-a/health")[0] == 200)
-    monitor = site.example.beta.popen(["ip", "monitor", "route"], name="monitor")
+    monitor = site.example.beta.popen(["ip", "-4", "monitor", "route"], name="monitor")
     before = sockets(daemon), daemon.get("/v1/leases"), daemon.get("/v1/peers/endpoint-a")[1]["since"]
     for _ in range(3):
         reload(daemon)
