@@ -433,14 +433,14 @@ _DECLARED = (
     Declared(
         "foreign-drop",
         WARNING,
-        "{subject}: what goes from {iif} to {oif} is dropped by another program's rule: {rule}",
+        "{subject}: VPN traffic is dropped by another program's rule: {rule}",
         "{mend}",
         patience=2.0,
     ),
     Declared(
         "foreign-nat",
         WARNING,
-        "{subject}: what goes from {iif} to {oif} has its source changed by another program's rule: {rule}",
+        "{subject}: VPN traffic has its source changed by another program's rule: {rule}",
         "{mend}",
         patience=2.0,
     ),

@@ -32,6 +32,8 @@ GAP = 0.002
 """Seconds between the beginnings of two commits. Under load many leases share one, which costs less and delays nobody
 noticeably; a client that comes alone waits for none."""
 _MOST_OWED = 4096
+_RENEW_EVERY = 60.0
+"""Seconds between two files that are set aside, on a disk that breaks every one."""
 _FINISH_SECONDS = 8.0
 _STORED_WITHIN = 10.0
 
@@ -56,7 +58,7 @@ class CommitService:
         self._send, self._announce, self._known, self._counters = send, announce, known, counters
         self._pipeline: Pipeline[Waiter] = Pipeline()
         self._commit: asyncio.Future[None] | asyncio.Future[Aside] | None = None
-        self._began = 0.0
+        self._began, self._renewed = 0.0, -_RENEW_EVERY
         self._soon: asyncio.TimerHandle | None = None
         self._stored: Turns[Item[Waiter]] = Turns(self._let_go)
         self._owed_since: float | None = None
@@ -209,10 +211,13 @@ class CommitService:
 
     def _begin(self) -> None:
         """Begin to store the next batch, unless there is none, or another one is under way."""
-        if self._held or self._commit is not None or not (batch := self._pipeline.start()):
+        if self._held or self._commit is not None or (self._torn and clock() - self._renewed < _RENEW_EVERY):
+            return
+        if not (batch := self._pipeline.start()):
             return
         self._owed_since, self._began = None, clock()
         if self._torn:
+            self._renewed = self._began
             self._commit = self._disk.renew(self._known(), self._began)
         else:
             self._commit = self._disk.commit(batch, self._began)

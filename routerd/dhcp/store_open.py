@@ -46,9 +46,9 @@ def _prepare(path: str, database: sqlite3.Connection) -> None:
     # Exclusive: no second routerd on the same leases, and no shared-memory file beside them.
     database.execute("PRAGMA locking_mode = EXCLUSIVE")
     version = database.execute("PRAGMA user_version").fetchone()[0]
-    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables:
-        _judge(path, database, version, tables)
+        _judge(path, database, version)
     # Only now: it changes the file.
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
@@ -66,7 +66,7 @@ def _prepare(path: str, database: sqlite3.Connection) -> None:
     database.text_factory = _text
 
 
-def _judge(path: str, database: sqlite3.Connection, version: int, tables: set[str]) -> None:
+def _judge(path: str, database: sqlite3.Connection, version: int) -> None:
     if database.execute("PRAGMA application_id").fetchone()[0] != rows.APPLICATION_ID:
         raise DamagedError(f"{path}: is another program's database, no lease file")
     if version > rows.SCHEMA_VERSION:
@@ -74,8 +74,11 @@ def _judge(path: str, database: sqlite3.Connection, version: int, tables: set[st
             f"{path}: is a lease file of a newer routerd (version {version}, this one knows {rows.SCHEMA_VERSION}); "
             "start that one, or set another leases.store"
         )
-    if "lease" not in tables or not (version == rows.SCHEMA_VERSION or version in rows.OLD_VERSIONS):
-        raise DamagedError(f"{path}: is damaged (it has no leases of any version)")
+    # Without its key an address would be stored twice.
+    keys = [name for _, name, _, _, _, key in database.execute("PRAGMA table_info(lease)") if key]
+    known = version == rows.SCHEMA_VERSION or version in rows.OLD_VERSIONS
+    if not known or keys != ["lan", "address"]:
+        raise DamagedError(f"{path}: is damaged (it has no table of leases)")
 
 
 def _text(data: bytes) -> str:

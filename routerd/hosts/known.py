@@ -1,11 +1,14 @@
-"""The hosts of the site as far as the DHCP server knows them: by their leases and by their reservations. Pure."""
+"""The hosts of the site as they are shown: by their leases and reservations, and what was measured of them. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address
 
 from routerd.config.model import Reservation
+from routerd.hosts.book import Host
+from routerd.hosts.schedule import HostKey
 from routerd.model import DhcpPart
-from routerd.reports import HostLease, HostReport, LeaseReport, ReturnPath
+from routerd.nat_part import Strategy
+from routerd.reports import HostEvidence, HostLease, HostReport, LeaseReport, ReturnPath
 
 ROUTED = "site-gateway"
 _BOUND = "bound"
@@ -30,6 +33,57 @@ def reserved_addresses(parts: Iterable[DhcpPart]) -> list[tuple[str, Reservation
     """The addresses that the served networks keep for a client, each with its LAN."""
     scopes = ((part.interface, scope) for part in parts for scope in part.scopes)
     return [(lan, each) for lan, scope in scopes for each in scope.settings.reservations]
+
+
+def measured_hosts(known: Iterable[HostReport], hosts: Mapping[HostKey, Host], offset: float) -> Iterator[HostReport]:
+    """The known hosts with what was measured of them, then those that only their packets or the kernel tell of.
+
+    `offset` turns the clock of the measurements into Unix seconds. Made one by one as they are asked for: a host that
+    comes or goes meanwhile may be missing, none is shown twice.
+    """
+    shown = set()
+    for report in known:
+        key = (report.lan, report.address)
+        shown.add(key)
+        host = hosts.get(key)
+        yield report if host is None else _measured(report, host, offset)
+    for key in [key for key in hosts if key not in shown]:
+        host = hosts.get(key)
+        if host is not None and (not host.never_seen or host.pinned):
+            yield _measured(_of_none(key), host, offset)
+
+
+def _measured(report: HostReport, host: Host, offset: float) -> HostReport:
+    path, seen = host.path, host.path.seen
+    evidence = None
+    if seen is not None:
+        hop = None if seen.next_hop is None else seen.next_hop.hex(":")
+        evidence = HostEvidence(seen.kind, hop, seen.at + offset)
+    strategy = host.strategy or Strategy.NONE
+    return report._replace(
+        mac=report.mac if host.own is None else host.own.hex(":"),
+        return_path=path.state,
+        evidence=evidence,
+        strategy=strategy.value,
+        pinned=host.pinned,
+        since=report.since if path.since is None else path.since + offset,
+    )
+
+
+def _of_none(key: HostKey) -> HostReport:
+    return HostReport(
+        address=key[1],
+        mac=None,
+        hostname=None,
+        lan=key[0],
+        lease=None,
+        accepts_routes=None,
+        return_path=ReturnPath.UNKNOWN,
+        evidence=None,
+        strategy=ROUTED,
+        pinned=False,
+        since=None,
+    )
 
 
 def _of_lease(lease: LeaseReport) -> HostReport:

@@ -1,7 +1,8 @@
 """Findings about others' rules as problems: which rule, what it does, and how to mend it. Pure."""
 
 from routerd.model import Problem
-from routerd.nat.foreign import Effect, Finding
+from routerd.nat.foreign import Finding
+from routerd.nat.foreign_walk import Effect
 
 POLICY = "policy drop"
 
@@ -29,7 +30,7 @@ def rule_text(listing: str, handle: int | None) -> str:
         return POLICY
     for line in listing.splitlines():
         text, mark, number = line.rpartition(" # handle ")
-        if mark and number.strip() == str(handle) and "{" not in text.partition(" ")[0]:
+        if mark and number.strip() == str(handle) and not text.endswith("{"):
             return " ".join(text.split())
     return f"the rule with the handle {handle}"
 
@@ -38,8 +39,9 @@ def problem(finding: Finding, text: str, names: tuple[str, str]) -> Problem:
     """The problem; `names` are the vpn's interface (in place 2 the LAN's) and the LAN's."""
     packet = finding.way.packet
     words = {"iif": packet.iif, "oif": packet.oif, "place": finding.place, "vpn": names[0], "lan": names[1]}
+    subject = f"firewall {finding.place} ({packet.iif} to {packet.oif})"
     drops = finding.effect is Effect.DROP
     mends = _DROP_MENDS if drops else _SOURCE_MENDS
     mend = mends.get(finding.owner, mends[""]).format(**words)
-    values = (("iif", packet.iif), ("oif", packet.oif), ("place", finding.place), ("rule", text), ("mend", mend))
-    return Problem("foreign-drop" if drops else "foreign-nat", f"firewall {finding.place}", values)
+    values = (("rule", text), ("mend", mend))
+    return Problem("foreign-drop" if drops else "foreign-nat", subject, values)

@@ -9,10 +9,10 @@ What is counted between the reading of the values and the transaction, a few mil
 from collections.abc import Mapping
 from hashlib import sha256
 
-from routerd.nat import guard, translation
+from routerd.nat import elements, guard, translation
 from routerd.nat.proofs import Held, sets
-from routerd.nat.words import TABLE, chain, interface, named_set
-from routerd.nat_part import NatPart, Strategy
+from routerd.nat.words import TABLE, chain
+from routerd.nat_part import NatPart
 
 COUNTERS = {
     "masquerade": "masqueraded",
@@ -38,7 +38,7 @@ def is_empty(part: NatPart) -> bool:
 
 def rules(part: NatPart) -> str:
     """Sets, maps and chains, without what changes by itself. Raises `RulesetError`."""
-    lines = [*_strategies(part), *translation.maps(part)]
+    lines = elements.maps(part)
     lines += guard.guard(part)
     lines += translation.chains(part)
     lines += guard.clamp(part)
@@ -65,12 +65,3 @@ def transaction(part: NatPart, body: str, held: Held, counted: Counted) -> str:
 def seal(body: str, listing: str) -> str:
     """The text that notes in the table how it was listed after `transaction`, so that a later start can trust it."""
     return f'flush chain {TABLE} about\nadd rule {TABLE} about return comment "text {digest(body)} listing {listing}"\n'
-
-
-def _strategies(part: NatPart) -> list[str]:
-    verdicts = [
-        f"{interface(lan.interface)} : goto {translation.GOTO[lan.strategy]}"
-        for lan in part.lans
-        if lan.strategy is not Strategy.NONE and translation.strategies_hold(part)
-    ]
-    return named_set("map", "strategies", "ifname : verdict", verdicts)

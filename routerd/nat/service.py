@@ -65,7 +65,8 @@ class NatService:
         self._table = Table(self._nft, self._proofs)
         self._pending: set[Host] = set()
         self._fallen: dict[Address, bool] = {}
-        self._lock, self._woken = asyncio.Lock(), asyncio.Event()
+        self._cut: dict[Address, bool] = {}
+        self._lock, self._woken, self._changed = asyncio.Lock(), asyncio.Event(), asyncio.Event()
         self._disturbed, self._installed = False, False
         self._author = Author()
         self._losses: deque[float] = deque(maxlen=_MANY)
@@ -96,17 +97,10 @@ class NatService:
 
     async def run(self) -> None:
         """Watch, move hosts, retry and check for ever. Cancelling it removes the table, unless the part keeps it."""
-        retry = _FIRST_RETRY
         try:
-            while True:
-                pause = retry if self._problem is not None else max(_LOOK_EVERY, _SHARE * self._took)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, self._looked + pause - _now())):
-                        await self._woken.wait()
-                self._woken.clear()
-                self._watch()
-                await self._work(look=self._disturbed or _now() >= self._looked + pause)
-                retry = min(retry * 2, _LAST_RETRY) if self._problem is not None else _FIRST_RETRY
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep(), name="nat table")
+                tasks.create_task(self._care(), name="nat flows")
         finally:
             await self._leave()
 
@@ -165,23 +159,51 @@ class NatService:
             with contextlib.suppress(OSError):
                 self._monitor = self._open_monitor(self._heard)
 
+    async def _keep(self) -> None:
+        retry = _FIRST_RETRY
+        while True:
+            pause = retry if self._problem is not None else max(_LOOK_EVERY, _SHARE * self._took)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, self._looked + pause - _now())):
+                    await self._woken.wait()
+            self._woken.clear()
+            self._watch()
+            look = self._disturbed or _now() >= self._looked + pause
+            async with self._lock:
+                await self._work(look=look)
+            retry = min(retry * 2, _LAST_RETRY) if self._problem is not None else _FIRST_RETRY
+            if look:
+                # A program that changes rules all the time is not followed step by step.
+                await asyncio.sleep(_SHORTEST)
+
     async def _work(self, *, look: bool) -> None:
-        async with self._lock:
-            if self._part is None:
-                return
-            await self._flush()
-            if look or self._disturbed:
-                self._disturbed = False
-                await self._sync(expected=self._installed)
-            part, fallen, self._fallen = self._part, self._fallen, {}
-            before, self._swept = self._swept, part if self._installed else self._swept
-        if self._installed:
-            await self._flows.changed(before, part)
-            await self._flows.fallen(fallen, part)
-        self._flows.watch(part)
-        await self._foreign.look(part, _now())
-        # A program that changes rules all the time is not followed step by step.
-        await asyncio.sleep(_SHORTEST if look else 0)
+        if self._part is None:
+            return
+        fallen, self._fallen = self._fallen, {}
+        await self._flush()
+        if look or self._disturbed:
+            self._disturbed = False
+            await self._sync(expected=self._installed)
+        self._cut |= fallen
+        self._changed.set()
+
+    async def _care(self) -> None:
+        """What comes after the rules, and may take longer: flows to end, and a look at the rules of others."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY):
+                    await self._changed.wait()
+            self._changed.clear()
+            part = self._part
+            if part is None:
+                continue
+            if self._installed:
+                before, self._swept = self._swept, part
+                cut, self._cut = self._cut, {}
+                await self._flows.changed(before, part)
+                await self._flows.fallen(cut, part)
+            self._flows.watch(part)
+            await self._foreign.look(part, _now())
 
     async def _flush(self) -> None:
         hosts, self._pending = self._pending, set()

@@ -346,6 +346,20 @@ def test_a_file_that_is_found_damaged_while_it_runs_is_written_anew(play: Play) 
     assert scene.service.problems() == []
 
 
+def test_a_disk_that_breaks_every_file_is_not_filled_with_them(play: Play) -> None:
+    async def story(scene: Scene) -> None:
+        scene.disk.error = DamagedError("database disk image is malformed")
+        for second in range(100):
+            scene.ask(20 + second)
+            await scene.settle()
+            scene.pass_by(1)
+            await scene.settle()
+        assert len(scene.aside()) == 2
+        assert scene.ask(1, renews=True)
+
+    play(story)
+
+
 def test_leases_move_away_from_a_disk_that_hangs(play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit_service, "PATIENCE", 0.1)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from routerd.dhcp import store_file
 from routerd.dhcp.leases import BOUND, Row
 from routerd.dhcp.store import DamagedError, LeaseStore, StoreError
 from routerd.dhcp.store_damaged import begin_anew, salvage
@@ -106,6 +107,15 @@ def test_rows_that_no_routerd_wrote_are_dropped_and_no_others(tmp_path: Path, ch
     store.close()
 
 
+def test_a_time_of_long_ago_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "leases.db"
+    made(path, 2)
+    sql(path, "UPDATE lease SET starts = -1e10, expires = -1e9 WHERE address = 1")
+    store = opened(path)
+    assert [row.expires for _, row in loaded(store)] == [-1e9, 200.0]
+    store.close()
+
+
 def test_a_name_that_is_no_text_costs_only_the_name(tmp_path: Path) -> None:
     path = tmp_path / "leases.db"
     made(path, 3)
@@ -122,6 +132,9 @@ def test_a_name_that_is_no_text_costs_only_the_name(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- files
 
 
+_KEYLESS = ("DROP TABLE lease", "ALTER TABLE x RENAME TO lease", "INSERT INTO lease SELECT * FROM lease LIMIT 5")
+
+
 def damages() -> Iterator[tuple[str, Callable[[Path], object], int]]:
     """What happened to a file of 2,000 leases, and how many of them must be saved at least."""
     yield "one page torn", lambda path: tear(path, 5), 1900
@@ -135,6 +148,7 @@ def damages() -> Iterator[tuple[str, Callable[[Path], object], int]]:
     yield "zeros", lambda path: path.write_bytes(bytes(8192)), 0
     yield "head only", lambda path: path.write_bytes(b"SQLite format 3\0"), 0
     yield "no tables of ours", lambda path: sql(path, "DROP TABLE lease"), 0
+    yield "no key", lambda path: sql(path, "CREATE TABLE x AS SELECT * FROM lease", *_KEYLESS), 2000
     yield "version 0", lambda path: sql(path, "PRAGMA user_version = 0"), 2000
     yield "too large", lambda path: os.truncate(path, LARGEST + 1), 0
     yield "empty beside what was written ahead", lambda path: (path.write_bytes(b""), beside(path).write_bytes(b"x")), 0
@@ -318,6 +332,15 @@ def test_what_is_no_file_is_refused(tmp_path: Path, make: Callable[[Path], None]
     with pytest.raises(StoreError, match=text) as caught:
         use(path)
     assert not isinstance(caught.value, DamagedError)
+
+
+def test_a_read_only_file_system_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "leases.db"
+    made(path, 1)
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    monkeypatch.setattr(store_file, "is_read_only", lambda path: True)
+    with pytest.raises(StoreError, match="its file system is read-only; mend or remount it, or set another"):
+        use(path)
 
 
 def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,8 @@ RATE = 500
 LEASE = 20.0
 GIADDR = "10.77.0.1"
 POOL = "10.77.1.0-10.77.8.255"
+_ASKING = 3.0
+"""What asking routerd may take: leases that end meanwhile are not looked at."""
 _SUBNET = f"""
     [[lan.dhcp.subnet]]
     subnet = "10.77.0.0/16"
@@ -34,9 +36,9 @@ class Load:
         self._process = process
         self.counts: dict[str, int] = {}
 
-    def go(self) -> None:
-        """They begin, or go on."""
-        self._tell("go")
+    def go(self, *, calm: bool = False) -> None:
+        """They begin, or go on; `calm`: they only renew."""
+        self._tell("calm" if calm else "go")
 
     def hold(self) -> dict[str, list[Any]]:
         """They stop. What they were promised by now: (MAC, seconds) by address."""
@@ -91,13 +93,14 @@ def kill_again_and_again(site: Site, load: Load, sync: str, kills: int, seed: in
     rng = random.Random(seed)
     daemon = _start(site, sync)
     load.go()
-    for _ in range(kills):
+    for number in range(kills):
         time.sleep(rng.uniform(0.1, 1.0))
         daemon.process.kill()
         daemon.process.wait()
         daemon = _start(site, sync)
         _compare(load.hold(), daemon)
-        load.go()
+        # New leases take renewals along to the disk, so every other time there are none.
+        load.go(calm=number % 2 == 0)
     load.hold()
     _compare(load.renew(), daemon)
     assert "Traceback" not in site.log()
@@ -116,6 +119,8 @@ def _compare(promised: dict[str, list[Any]], daemon: Daemon) -> None:
     wrong = []
     for address, (mac, seconds) in promised.items():
         row = rows.get(address)
+        if seconds < _ASKING:
+            continue
         if row is None or (row["state"], row["mac"]) != ("bound", mac):
             wrong.append(f"{address} of {mac}, for {seconds:.1f} s more: {row and (row['state'], row['mac'])}")
     assert set(rows) <= {str(IPv4Address("10.77.0.0") + n) for n in range(1 << 16)}

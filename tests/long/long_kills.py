@@ -18,5 +18,5 @@ def test_killed_again_and_again(site: Site, sync: str) -> None:
     with loaded(site) as load:
         kill_again_and_again(site, load, sync, KILLS, seed=len(sync))
     print(f"{KILLS} kills with sync = {sync}: {load.counts}")
-    assert load.counts["leased"] > KILLS * 50
-    assert load.counts["renewed"] > KILLS * 50
+    assert load.counts["leased"] > KILLS * 20
+    assert load.counts["renewed"] > KILLS * 20

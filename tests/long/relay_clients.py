@@ -1,8 +1,9 @@
 """Clients behind a relay agent: they lease, renew, release and vanish, and keep book of what they were promised.
 
 Run in a LAN machine's namespace: python -m tests.long.relay_clients SERVER GIADDR RATE LEASE_SECONDS. It plays at RATE
-messages a second after a line "go", stops at "hold" and tells as a line of JSON what every client was promised, renews
-everything that is held at "renew", and ends with its input. A promise that another one contradicts is in "wrong".
+messages a second after a line "go", and only renews after "calm"; at "hold" it stops and tells as a line of JSON what
+every client was promised; at "renew" it renews everything that is held; it ends with its input. A promise that another
+one contradicts is in "wrong".
 """
 
 import json
@@ -19,7 +20,7 @@ from tests.dhcp.scene import message
 DISCOVER, REQUEST, RELEASE = 1, 3, 7
 OFFER, ACK, NAK = 2, 5, 6
 _INPUT = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115  A line that is read ahead would not be waited for.
-_PATIENCE = 1.0
+_PATIENCE = 0.5
 _DRAIN = 0.5
 
 
@@ -54,9 +55,11 @@ class Clients:
 
     # ------------------------------------------------------------ asking
 
-    def act(self, now: float) -> None:
+    def act(self, now: float, calm: bool) -> None:
         """One client does something."""
-        dice = self.rng.random()
+        if calm and not self.held:
+            return
+        dice = 1.0 if calm else self.rng.random()
         client = self.rng.choice(self.held) if self.held and dice > 0.4 else None
         if client is None:
             client = Client(len(self.clients))
@@ -135,13 +138,13 @@ class Clients:
 
     # ------------------------------------------------------------ turns
 
-    def play(self, rate: float) -> None:
-        """Act so many times a second until there is input."""
+    def play(self, rate: float, *, calm: bool) -> None:
+        """Act so many times a second until there is input. `calm`: leases are renewed, and nothing else happens."""
         began, count = clock(), 0
         while not select.select([_INPUT], [], [], 0)[0]:
             now = clock()
             while began + count / rate <= now:
-                self.act(now)
+                self.act(now, calm)
                 count += 1
             select.select([self.wire, _INPUT], [], [], max(0.0, began + count / rate - clock()))
             self.read()
@@ -190,8 +193,8 @@ def main(server: str, giaddr: str, rate: float, lease: float) -> None:
     """Do what the input says until it ends."""
     clients = Clients(server, giaddr, lease)
     for line in iter(_INPUT.readline, b""):
-        if line == b"go\n":
-            clients.play(rate)
+        if line in (b"go\n", b"calm\n"):
+            clients.play(rate, calm=line == b"calm\n")
         elif line == b"hold\n":
             clients.drain(_DRAIN)
             print(json.dumps(clients.told()), flush=True)

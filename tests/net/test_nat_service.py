@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -65,7 +66,9 @@ async def soon(holds: Callable[[], Awaitable[bool]], limit: float = 1.0) -> floa
 
 async def same(text: str) -> bool:
     """Is the table as it was listed before, but for the order of hashes and what counts or runs down?"""
-    return sorted((await sh(STATELESS)).replace(",", "").split()) == sorted(text.replace(",", "").split())
+    now = await sh(STATELESS)
+    one, other = (sorted(re.sub(r",|timeout \d\S+", " ", listed).split()) for listed in (now, text))
+    return one == other
 
 
 async def end(task: "asyncio.Task[None]") -> None:

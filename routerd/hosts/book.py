@@ -1,0 +1,249 @@
+"""All hosts that are known, what is known of each, and the strategy that follows. Pure.
+
+`now` is monotonic seconds. What has changed is collected: `changes` for nat/, `moves` for events and the log.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import NamedTuple
+
+from routerd.hosts.return_path import LIFETIME, START, Path, Seen, Sign, came, expired, step
+from routerd.hosts.schedule import HostKey
+from routerd.nat_part import HostChange, HostState, Strategy
+from routerd.reports import ReturnPath
+
+MOST = 10_000
+"""So many hosts are measured; leases, reservations and pins come before others."""
+FORGET = 900.0
+"""A host that nothing keeps is forgotten this many seconds after it was seen last."""
+
+_RESOLVED = 600.0
+_RECENT = 60.0
+
+Decide = Callable[[HostState], tuple[Strategy, bool]]
+"""The strategy of one host of a LAN, and whether the configuration sets it."""
+
+
+class Move(NamedTuple):
+    """A host's return path has changed."""
+
+    host: HostKey
+    before: ReturnPath
+    path: Path
+    strategy: Strategy
+    sign: Sign
+
+
+@dataclass(slots=True)
+class Host:
+    """One host. `gateway` is the next hop where it is behind another router; `mac` is then that one's.
+
+    `kept`: a lease, a reservation or a pin names it. `checked`: when the link-layer address was seen last. `hop`: whose
+    link-layer address its own packets came from, at `hop_at`. `answered`: from which VPN-side addresses (bits).
+    `silent`: so many measurements in a row had no answer though it is there.
+    """
+
+    key: HostKey
+    mac: bytes | None = None
+    checked: float = 0.0
+    gateway: IPv4Address | None = None
+    kept: bool = False
+    last: float = 0.0
+    path: Path = START
+    strategy: Strategy | None = None
+    pinned: bool = False
+    told: float = 0.0
+    hop: bytes | None = None
+    hop_at: float = 0.0
+    answered: int = 0
+    turn: int = 0
+    silent: int = 0
+
+    @property
+    def never_seen(self) -> bool:
+        """Is it only named, and nothing of it was seen on the LAN?"""
+        return self.mac is None and self.path.since is None
+
+    @property
+    def own(self) -> bytes | None:
+        """Its own link-layer address; None where there is a router in between, or it is not known."""
+        return self.mac if self.gateway is None else None
+
+
+class Book:
+    """The hosts. `interval` is that between two measurements of one host, kept current by the caller."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self.hosts: dict[HostKey, Host] = {}
+        self.interval = 30.0
+        self.refused = 0
+        self._most = most
+        self._decide: dict[str, Decide] = {}
+        self._sources: dict[str, int] = {}
+        self.changes: list[HostChange] = []
+        self.moves: list[Move] = []
+
+    def configure(self, lans: dict[str, tuple[Decide, int]], now: float) -> list[HostKey]:
+        """The LANs that take part, each with how it decides and its number of VPN-side addresses.
+
+        The hosts of other LANs are forgotten, and returned.
+        """
+        self._decide = {lan: decide for lan, (decide, _) in lans.items()}
+        counts = {lan: count for lan, (_, count) in lans.items()}
+        gone = [key for key in self.hosts if key[0] not in lans]
+        for key in gone:
+            self.forget(key)
+        for host in self.hosts.values():
+            if self._sources.get(host.key[0], 0) != counts[host.key[0]]:
+                host.answered = host.turn = 0
+            self._judge(host, now, lost=False)
+        self._sources = counts
+        return gone
+
+    def forget(self, key: HostKey) -> None:
+        """It is no host any more."""
+        host = self.hosts.pop(key, None)
+        if host is not None and host.strategy is Strategy.SITE_GATEWAY:
+            self.changes.append(HostChange(*key, Strategy.MASQUERADE, 0.0))
+
+    def know(
+        self,
+        key: HostKey,
+        now: float,
+        *,
+        mac: bytes | None = None,
+        kept: bool = False,
+        gateway: IPv4Address | None = None,
+    ) -> bool:
+        """There is such a host; True: it is new. A full book takes no more, unless it is a kept one."""
+        host = self.hosts.get(key)
+        if host is None:
+            if key[0] not in self._decide:
+                return False
+            if len(self.hosts) >= self._most and not (kept and self._make_room()):
+                self.refused += 1
+                return False
+            host = self.hosts[key] = Host(key, mac, gateway=gateway, kept=kept, last=now)
+            self._judge(host, now, lost=False)
+            return True
+        host.last, host.kept = now, host.kept or kept
+        if host.gateway != gateway:
+            host.gateway, host.mac, host.checked = gateway, mac, 0.0
+        elif host.mac is None:
+            host.mac = mac
+        return False
+
+    def keep_only(self, kept: Iterable[HostKey]) -> None:
+        """Of these alone a lease, a reservation or a pin tells now."""
+        wanted = set(kept)
+        for host in self.hosts.values():
+            host.kept = host.key in wanted
+
+    def resolved(self, key: HostKey, mac: bytes, now: float) -> bool:
+        """ARP has told the link-layer address of the next hop; True: the host is another machine than before."""
+        host = self.hosts.get(key)
+        if host is None:
+            return False
+        another = host.mac is not None and host.mac != mac and host.gateway is None and host.checked > 0
+        host.mac, host.checked, host.last = mac, now, now
+        if another:
+            self.sign(key, Sign.RESET, now)
+        return another
+
+    def is_resolved(self, host: Host, now: float) -> bool:
+        """Is the link-layer address known, and was it right lately?"""
+        return host.mac is not None and host.checked > 0 and now < host.checked + _RESOLVED
+
+    # ------------------------------------------------------------ signs
+
+    def saw(self, key: HostKey, kind: str, source: bytes, vpn: int, now: float) -> bool:
+        """A packet of the host came to the VPN; True: it must answer other VPN-side addresses as well to be proven."""
+        host = self.hosts.get(key)
+        if host is None:
+            return False
+        host.last, host.hop, host.hop_at = now, source, now
+        if source == host.own:
+            host.checked = now
+        sign = came(host.path, kind, source, host.own)
+        if not host.path.proven and sign in (Sign.OWN, Sign.ROUTER_TCP):
+            host.answered |= 1 << vpn
+            every = (1 << self._sources.get(key[0], 1)) - 1
+            if host.answered & every != every:
+                host.turn = next(index for index in range(64) if not host.answered >> index & 1)
+                return True
+        self._step(host, sign, now, Seen(kind, source, now))
+        return False
+
+    def flow(self, key: HostKey, now: float, *, solid: bool) -> bool:
+        """A flow of the host with the VPN was answered, no address changed; True: it should be measured now."""
+        host = self.hosts.get(key)
+        if host is None:
+            return False
+        host.last = now
+        if host.path.proven:
+            self._step(host, Sign.FLOW, now, Seen("flow", None, now))
+            return False
+        recent = host.hop is not None and now < host.hop_at + _RECENT
+        if solid and recent and host.path.state is ReturnPath.UNKNOWN and self._sources.get(key[0]) == 1:
+            sign = Sign.OWN if host.hop == host.own else Sign.ROUTER_TCP
+            self._step(host, sign, now, Seen("flow", host.hop, now))
+            return False
+        return host.path.state is ReturnPath.UNKNOWN
+
+    def sign(self, key: HostKey, sign: Sign, now: float) -> None:
+        """Something that is known otherwise."""
+        host = self.hosts.get(key)
+        if host is not None:
+            self._step(host, sign, now, None)
+
+    def tick(self, now: float) -> list[HostKey]:
+        """What time alone changes: proofs expire or are renewed for nat/, hosts are forgotten (and returned)."""
+        gone = []
+        for host in self.hosts.values():
+            if expired(host.path, now):
+                self._step(host, Sign.EXPIRED, now, None)
+            elif now >= host.told + self.interval and self._renewable(host):
+                self._tell(host, now)
+            if not host.kept and not host.path.proven and now > host.last + FORGET:
+                gone.append(host.key)
+        for key in gone:
+            self.forget(key)
+        return gone
+
+    def _step(self, host: Host, sign: Sign, now: float, seen: Seen | None) -> None:
+        before = host.path
+        host.path = step(before, sign, now, self.interval, seen)
+        if before.proven and not host.path.proven:
+            host.answered = 0
+        if host.path.state is not before.state:
+            self._judge(host, now, lost=sign is Sign.LOST)
+            self.moves.append(Move(host.key, before.state, host.path, host.strategy or Strategy.NONE, sign))
+
+    def _judge(self, host: Host, now: float, *, lost: bool) -> None:
+        lan, address = host.key
+        state = HostState(address, host.own, host.path.state, host.path.tcp_proof)
+        before = host.strategy
+        host.strategy, host.pinned = self._decide[lan](state)
+        # The first masquerade says nothing new, and would end what an earlier routerd has proven.
+        if host.strategy is not before and (before is not None or self._renewable(host)):
+            self._tell(host, now, lost=lost)
+
+    def _renewable(self, host: Host) -> bool:
+        return host.strategy is Strategy.SITE_GATEWAY or host.pinned
+
+    def _tell(self, host: Host, now: float, *, lost: bool = False) -> None:
+        host.told = now
+        seconds = LIFETIME * self.interval
+        if host.path.proven and not host.pinned:
+            seconds = max(host.path.expires - now, 0.0)
+        self.changes.append(HostChange(*host.key, host.strategy or Strategy.NONE, seconds, lost))
+
+    def _make_room(self) -> bool:
+        old = next((host.key for host in self._spare()), None)
+        if old is not None:
+            self.forget(old)
+        return old is not None
+
+    def _spare(self) -> Iterator[Host]:
+        return (host for host in self.hosts.values() if not host.kept and not host.path.proven)

@@ -1,0 +1,187 @@
+"""Which host is measured when, and at which TCP port. Pure: `now` is monotonic seconds."""
+
+import random
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from ipaddress import IPv4Address
+
+HostKey = tuple[str, IPv4Address]
+"""The interface of the LAN, and the host's address."""
+
+RATE = 50
+"""The most probes a second."""
+HASTE = (0.25, 0.7, 1.3, 2.0)
+"""Seconds after an ACK: clients need a moment to set the address and the route that it brought."""
+PORTS = (22, 80, 443, 445, 3389, 53, 8080, 9100, 62078)
+"""Tried in turn where no port is known to be used. A closed one serves as well, unless a firewall drops."""
+
+_BURST = 5
+_SHARE = 0.8
+_SPREAD = 0.1
+_SLOWEST = 4
+_SEEN = 4
+
+
+@dataclass(slots=True)
+class _Row:
+    at: float
+    turn: int
+    rank: int = 2
+    hurry: tuple[float, ...] = ()
+    failures: int = 0
+    port: int | None = None
+    seen: tuple[int, ...] = ()
+    index: int = 0
+    waiting: bool = field(default=False)
+
+
+class Schedule:
+    """The next measurement of each host. What is urgent comes first (after an ACK, in doubt), then what is proven."""
+
+    def __init__(self, generator: random.Random, interval: float = 30.0) -> None:
+        self._random, self._interval = generator, interval
+        self._rows: dict[HostKey, _Row] = {}
+        self._later: list[tuple[float, int, HostKey]] = []
+        self._ready: list[tuple[int, float, int, HostKey]] = []
+        self._turn = 0
+        self._tokens, self._filled = float(_BURST), 0.0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two measurements of a host: more than configured where there are too many for the rate."""
+        return max(self._interval, len(self._rows) / (RATE * _SHARE))
+
+    def configure(self, interval: float) -> None:
+        """Take over the configured interval; it holds from each host's next measurement on."""
+        self._interval = interval
+
+    def add(self, host: HostKey, now: float) -> None:
+        """Measure a host that is new as soon as its turn comes; nothing happens to one that is there already."""
+        if host not in self._rows:
+            self._rows[host] = _Row(now, 0)
+            self._put(host, now)
+
+    def remove(self, host: HostKey) -> None:
+        """Forget a host."""
+        self._rows.pop(host, None)
+        if len(self._later) > 4 * len(self._rows) + 64:
+            self._later = [item for item in self._later if self._is_current(item[2], item[1])]
+            heapify(self._later)
+
+    def hurry(self, host: HostKey, now: float) -> None:
+        """The host has just got a lease: measure it several times soon."""
+        row = self._rows.get(host)
+        if row is not None:
+            first, *rest = (now + pause for pause in HASTE)
+            row.hurry, row.rank, row.failures = tuple(rest), 0, 0
+            self._put(host, first)
+
+    def at_once(self, host: HostKey, now: float) -> None:
+        """Measure it before others."""
+        row = self._rows.get(host)
+        if row is not None and not (row.rank == 0 and row.at <= now):
+            row.rank = 0
+            self._put(host, now)
+
+    def ended(self, host: HostKey, now: float, *, proven: bool, answered: bool) -> None:
+        """A measurement has ended: when comes the next one?"""
+        row = self._rows.get(host)
+        if row is None:
+            return
+        row.failures = 0 if answered or proven else min(row.failures + 1, 8)
+        if row.hurry and not proven:
+            first, *rest = row.hurry
+            row.hurry, row.rank = tuple(rest), 0
+            self._put(host, max(first, now))
+            return
+        row.hurry, row.rank = (), 1 if proven else 2
+        slow = 1 if proven else min(2 ** max(row.failures - 2, 0), _SLOWEST)
+        self._put(host, now + self.interval * slow * self._random.uniform(1 - _SPREAD, 1 + _SPREAD))
+
+    def watched(self, host: HostKey, now: float) -> None:
+        """It was proven by watching: no measurement is needed for an interval."""
+        row = self._rows.get(host)
+        if row is not None and row.rank and row.at < now + self.interval * (1 - 2 * _SPREAD):
+            row.rank = 1
+            self._put(host, now + self.interval)
+
+    # ------------------------------------------------------------ ports
+
+    def saw_port(self, host: HostKey, port: int) -> None:
+        """Someone uses this TCP port of the host."""
+        row = self._rows.get(host)
+        if row is not None and port not in row.seen:
+            row.seen = (port, *row.seen)[:_SEEN]
+
+    def port(self, host: HostKey) -> int:
+        """The port to try now: what answered last, else what is used, else the next one of the list."""
+        row = self._rows.get(host)
+        if row is None:
+            return PORTS[0]
+        if row.port is not None:
+            return row.port
+        choice = (*row.seen, *(port for port in PORTS if port not in row.seen))
+        return choice[row.index % len(choice)]
+
+    def port_answered(self, host: HostKey, port: int) -> None:
+        """Keep to this port."""
+        row = self._rows.get(host)
+        if row is not None:
+            row.port = port
+
+    def port_silent(self, host: HostKey) -> None:
+        """Try another one the next time."""
+        row = self._rows.get(host)
+        if row is not None:
+            row.index = 0 if row.port is not None else row.index + 1
+            row.port = None
+
+    # ------------------------------------------------------------ time
+
+    def due(self, now: float) -> list[HostKey]:
+        """The hosts to measure now, as many as the rate allows. Each waits for `ended` then."""
+        while self._later and self._later[0][0] <= now:
+            at, turn, host = heappop(self._later)
+            if self._is_current(host, turn):
+                heappush(self._ready, (self._rows[host].rank, at, turn, host))
+        self._fill(now)
+        found = []
+        while self._ready and self._tokens >= 1:
+            _, _, turn, host = heappop(self._ready)
+            if self._is_current(host, turn):
+                self._tokens -= 1
+                self._rows[host].turn = -1
+                found.append(host)
+        return found
+
+    def spend(self, probes: int) -> None:
+        """Packets beyond the first of a measurement: they count as well, so the next ones come later."""
+        self._tokens -= probes
+
+    def next_deadline(self) -> float | None:
+        """When `due` has something the next time; None: there is no host."""
+        if self._ready:
+            return self._filled + max(0.0, 1 - self._tokens) / RATE
+        return self._later[0][0] if self._later else None
+
+    def _fill(self, now: float) -> None:
+        self._tokens = min(self._tokens + (now - self._filled) * RATE, _BURST) if self._filled else self._tokens
+        self._filled = now
+
+    def _put(self, host: HostKey, at: float) -> None:
+        self._turn += 1
+        row = self._rows[host]
+        row.at, row.turn = at, self._turn
+        heappush(self._later, (at, self._turn, host))
+        if len(self._later) + len(self._ready) > 4 * len(self._rows) + 64:
+            self._later = [item for item in self._later if self._is_current(item[2], item[1])]
+            self._ready = [item for item in self._ready if self._is_current(item[3], item[2])]
+            heapify(self._later)
+            heapify(self._ready)
+
+    def _is_current(self, host: HostKey, turn: int) -> bool:
+        row = self._rows.get(host)
+        return row is not None and row.turn == turn

@@ -1,0 +1,117 @@
+"""What the kernel's table of flows tells of hosts: who is there, which way back works, and which does not. Pure.
+
+`now` is monotonic seconds. Only flows between the VPN and the site are of interest, and only such in which nobody's
+address was changed tell of a way back.
+"""
+
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address, IPv4Network
+from typing import NamedTuple
+
+from routerd.flows import TCP, UDP, Flow
+from routerd.model import Address
+
+PATIENCE = {TCP: 1.2, UDP: 2.0}
+"""How many seconds an answer may take. A lost SYN is repeated after one."""
+ONE_WAY = frozenset((162, 514, 1514, 2055, 4739, 5140, 6343, 8125, 9995, 9996, 12201))
+"""UDP ports that nobody answers: traps, syslog, NetFlow, sFlow, statsd. Silence there says nothing."""
+
+_MOST_PENDING = 4096
+_MOST_ANSWERED = 1024
+_SYN_RECEIVED = 2
+
+
+class Heard(NamedTuple):
+    """What one flow says of a host. `answered`: both ways work with no address changed. `port`: TCP, someone uses it.
+
+    `solid`: also TCP goes on after its first packets; False for UDP and others.
+    """
+
+    host: IPv4Address
+    answered: bool = False
+    solid: bool = False
+    port: int | None = None
+
+
+class Doubt(NamedTuple):
+    """A flow from the VPN to a host that keeps its source and has no answer."""
+
+    host: IPv4Address
+    protocol: int
+    port: int
+
+
+class Watch:
+    """The flows that wait for an answer. `networks` are the VPN's prefixes."""
+
+    def __init__(self) -> None:
+        self._masks: tuple[tuple[int, int], ...] = ()
+        self._mapped: tuple[tuple[IPv4Network, IPv4Network], ...] = ()
+        # One for each protocol, so that each is in the order of its deadlines.
+        self._pending: dict[int, dict[bytes, tuple[float, Doubt]]] = {protocol: {} for protocol in PATIENCE}
+        self._told: dict[bytes, None] = {}
+
+    def configure(
+        self, networks: Iterable[IPv4Network], mapped: Iterable[tuple[IPv4Network, IPv4Network]] = ()
+    ) -> None:
+        """Take over the VPN's prefixes as the hosts see them and as they are; `mapped` are (real, shown) pairs."""
+        self._mapped = tuple(mapped)
+        self._masks = tuple((int(network.netmask), int(network.network_address)) for network in networks)
+
+    def inside(self, address: IPv4Address) -> bool:
+        """Is it an address of the VPN?"""
+        number = int(address)
+        return any(number & mask == network for mask, network in self._masks)
+
+    def take(self, flow: Flow, now: float, *, ended: bool = False) -> Heard | None:
+        """A flow that is there, has changed, or has ended."""
+        if not isinstance(flow.source, IPv4Address) or not isinstance(flow.destination, IPv4Address):
+            return None
+        if self.inside(flow.source):
+            if not isinstance(flow.reply_source, IPv4Address) or self.inside(flow.reply_source):
+                return None
+            return self._to_host(flow, flow.reply_source, now, ended)
+        if not self.inside(flow.destination):
+            return None
+        if flow.source_changed:
+            return Heard(flow.source)
+        return Heard(flow.source, flow.answered and flow.assured, flow.protocol == TCP and flow.assured)
+
+    def _to_host(self, flow: Flow, host: IPv4Address, now: float, ended: bool) -> Heard:
+        port = flow.reply_source_port if flow.protocol == TCP else None
+        if flow.reply_destination != self._shown(flow.source):
+            return Heard(host, port=port)
+        if ended or not flow.opening:
+            self._pending.get(flow.protocol, {}).pop(flow.key, None)
+        elif flow.protocol in PATIENCE and not (flow.protocol == UDP and flow.reply_source_port in ONE_WAY):
+            waiting = self._pending[flow.protocol]
+            if flow.key not in waiting and flow.key not in self._told and len(waiting) < _MOST_PENDING:
+                at = now + PATIENCE[flow.protocol]
+                waiting[flow.key] = (at, Doubt(host, flow.protocol, flow.reply_source_port))
+        answered = flow.answered and flow.tcp_state != _SYN_RECEIVED and not flow.opening
+        return Heard(host, answered, answered and flow.protocol == TCP and flow.assured, port)
+
+    def _shown(self, source: Address) -> Address:
+        """What a host sees of an address of the VPN where nothing hides it."""
+        for real, shown in self._mapped:
+            if source in real:
+                return shown[int(source) - int(real.network_address)]
+        return source
+
+    def due(self, now: float, is_routed: Callable[[IPv4Address], bool]) -> list[Doubt]:
+        """The flows that have waited too long, each of a routed host, and each told once."""
+        late: dict[Doubt, None] = {}
+        for waiting in self._pending.values():
+            while waiting and (first := next(iter(waiting.items())))[1][0] <= now:
+                key, (_, doubt) = first
+                del waiting[key]
+                if len(self._told) >= _MOST_ANSWERED:
+                    del self._told[next(iter(self._told))]
+                self._told[key] = None
+                late[doubt] = None
+        return [doubt for doubt in late if is_routed(doubt.host)]
+
+    def next_deadline(self) -> float | None:
+        """When the next flow has waited too long."""
+        firsts = [next(iter(waiting.values()))[0] for waiting in self._pending.values() if waiting]
+        return min(firsts, default=None)
