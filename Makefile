@@ -16,7 +16,7 @@ test: lint ## lint, then run all tests; those of the network need root
 
 test-long: ## kill routerd under load, 50 times for each way to store leases: about four minutes (root)
 	@scripts/setup test
-	@$(PYTHON) -m pytest tests/long -n 2 -o python_files='long_*.py'
+	@$(PYTHON) -m pytest tests/long -n 2 -rP -o python_files='long_*.py'
 
 test-kernel: ## run tests on Debian's kernel, emulated: its WireGuard, the example network, nftables; and cut its power
 	@scripts/setup kernel

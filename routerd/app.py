@@ -19,6 +19,7 @@ from routerd.dhcp.store import LeaseStore, StoreError
 from routerd.events import EventLog
 from routerd.hosts.known import known_hosts, reserved_addresses
 from routerd.model import Event, Facts, PeersPart, Plan, Problem, Route, WireGuardDevice
+from routerd.nat.starter_service import NatStarter
 from routerd.observe.service import ObserveService
 from routerd.peers.service import PeersService
 from routerd.plan import plan
@@ -75,7 +76,7 @@ class App:
         self._applying, self._reloading = asyncio.Lock(), asyncio.Lock()
         self.problems = ProblemService(self._problems, self._emit)
         self.events = EventLog(f"{int(time.time()):x}")
-        self.routes = RoutesService()
+        self.routes, self.nat = RoutesService(), NatStarter()
         self.observe = ObserveService(
             self._on_facts,
             self._on_devices,
@@ -119,7 +120,7 @@ class App:
         signal.signal(signal.SIGHUP, lambda *_: loop.call_soon_threadsafe(hang_up.set))
         try:
             async with asyncio.TaskGroup() as tasks:
-                services = (self.dhcp, self.observe, self.routes, self.peers, self.api)
+                services = (self.dhcp, self.observe, self.routes, self.nat, self.peers, self.api)
                 for service in services:
                     tasks.create_task(service.run(), name=service.name)
                 tasks.create_task(self._distribute(), name="plan")
@@ -236,6 +237,7 @@ class App:
                 self._set_plan(made)
                 self.dhcp.apply(made.dhcp)
                 await self.routes.apply(made.kernel)
+                await self.nat.apply(made.nat)
             if replace(part, targets=()) != replace(self._part, targets=()):
                 await self.peers.apply(part)
             elif part != self._part:
@@ -269,7 +271,7 @@ class App:
         self.api.wake()
 
     def _problems(self) -> list[Problem]:
-        services = (self.observe, self.dhcp, self.routes, self.peers, self.api)
+        services = (self.observe, self.dhcp, self.routes, self.nat, self.peers, self.api)
         found = [*self.plan.problems, *(problem for service in services for problem in service.problems())]
         if self._faults:
             values = (("path", self.path), ("count", _count(len(self._faults))), ("first", str(self._faults[0])))
@@ -280,10 +282,17 @@ class App:
         """routerd's own duties. An interface that is missing keeps it from them; a peer's state does not."""
         waiting = [p for p in self.plan.problems if p.code in _UNREADY]
         found = [Check(problem.subject, False, problem.code.replace("-", " ")) for problem in waiting]
-        return (*found, *self.dhcp.checks(), *self.routes.checks(), *self.peers.checks(), *self.api.checks())
+        return (
+            *found,
+            *self.dhcp.checks(),
+            *self.routes.checks(),
+            *self.nat.checks(),
+            *self.peers.checks(),
+            *self.api.checks(),
+        )
 
     def _status(self) -> dict[str, object]:
-        services = (self.observe, self.dhcp, self.routes, self.peers, self.api)
+        services = (self.observe, self.dhcp, self.routes, self.nat, self.peers, self.api)
         return {"process": own_process(), **{service.name: service.status() for service in services}}
 
 

@@ -153,6 +153,18 @@ _DECLARED = (
         "Choose another port in `listen`, or another one for HTTP (http.listen).",
     ),
     Declared(
+        "alias-not-served",
+        ERROR,
+        "{subject}: alias addresses are not served by this version",
+        "Use [[lan.forward]] for the ports that are needed, or take lan.alias and lan.alias_pool out.",
+    ),
+    Declared(
+        "mac-pin-not-served",
+        ERROR,
+        "{subject}: hosts pinned by MAC are not served by this version",
+        "Pin the host by its address, and give it a reservation so that it keeps that.",
+    ),
+    Declared(
         "alias-in-use",
         ERROR,
         "{subject}: it is not taken, because it is {what}",
@@ -405,6 +417,35 @@ _DECLARED = (
         ERROR,
         "{subject}: the certificate {path} cannot be used: {reason}; {now}",
         "{hint} It is looked at again within a minute, and at a reload.",
+    ),
+    Declared(
+        "hosts-unmeasured",
+        WARNING,
+        "{subject}: it cannot be measured which hosts have a way back to the VPN: {reason}",
+        "Flows from the VPN to hosts without a proof are masqueraded; routerd tries again by itself.",
+        depends_on=("interface-missing", "interface-down"),
+        patience=2.0,
+    ),
+    Declared(
+        "hosts-unwatched",
+        WARNING,
+        "{subject}: what the kernel knows of them cannot be read: {reason}",
+        "Hosts are measured by probes alone, and flows that stay unanswered are not seen; routerd tries again.",
+        patience=2.0,
+    ),
+    Declared(
+        "hosts-too-many",
+        WARNING,
+        "{subject}: there are more than {most}, and only as many are measured",
+        "Set the strategy of the others by [[lan.host]]; without a proof they are masqueraded.",
+    ),
+    Declared(
+        "hosts-without-way-back",
+        WARNING,
+        "{subject}: {count} routed by the configuration, and no answer of theirs comes back to the VPN: {hosts}",
+        "Give them, or their default gateway, the route to the VPN, and let their firewall answer its addresses; or "
+        'set their strategy to "auto".',
+        patience=5.0,
     ),
     Declared(
         "nat-rules",

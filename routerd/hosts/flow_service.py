@@ -24,9 +24,12 @@ class Tracker(Protocol):
 
 
 class FlowFeed:
-    """Calls `heard(flow, ended)`. Where the kernel does not tell of flows, its table is read again and again."""
+    """Calls `heard(flow, what)`: new, changed, ended, or listed (it was there already).
 
-    def __init__(self, heard: Callable[[Flow, bool], None], tracker: Tracker | None = None) -> None:
+    Where the kernel does not tell of flows, its table is read again and again.
+    """
+
+    def __init__(self, heard: Callable[[Flow, str], None], tracker: Tracker | None = None) -> None:
         self.reason: str | None = None
         self._heard = heard
         self._tracker = tracker or Conntrack()
@@ -71,7 +74,7 @@ class FlowFeed:
             return _RETRY
         self.reason = None
         for at, flow in enumerate(flows):
-            self._heard(flow, False)
+            self._heard(flow, "listed")
             if at % _PIECE == _PIECE - 1:
                 await asyncio.sleep(0)
         took = time.monotonic() - began
@@ -82,7 +85,7 @@ class FlowFeed:
         return None
 
     def _on_event(self, what: str, flow: Flow) -> None:
-        self._heard(flow, what == "ended")
+        self._heard(flow, what)
 
     def _close(self) -> None:
         if self._events is not None:

@@ -66,7 +66,8 @@ class Saw(NamedTuple):
 class End(NamedTuple):
     """The end of a measurement. `answered`: something came to the VPN-side address. `verdict`: LOST or UNANSWERED.
 
-    `port` is the TCP port that was tried, `open` whether it answered. `absent`: not even its link-layer address.
+    `port` is the TCP port that was tried, `open` whether it answered. `absent`: not even its link-layer address did.
+    `doubt`: it was asked because of a flow.
     """
 
     host: HostKey
@@ -76,6 +77,7 @@ class End(NamedTuple):
     open: bool = False
     absent: bool = False
     verdict: Sign | None = None
+    doubt: bool = False
 
 
 @dataclass(slots=True)
@@ -281,7 +283,7 @@ class Rounds:
     def _end(self, row: _Round, result: Result, verdict: Sign | None = None) -> None:
         self.forget(row.host)
         absent = row.stage is Stage.RESOLVE
-        result.ends.append(End(row.host, row.vpn, row.answered, row.port, row.open, absent, verdict))
+        result.ends.append(End(row.host, row.vpn, row.answered, row.port, row.open, absent, verdict, row.doubt))
 
 
 def _matches(row: _Round, answer: Answer, lan: bool) -> bool:

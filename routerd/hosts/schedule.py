@@ -1,7 +1,7 @@
 """Which host is measured when, and at which TCP port. Pure: `now` is monotonic seconds."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from ipaddress import IPv4Address
 
@@ -32,7 +32,6 @@ class _Row:
     port: int | None = None
     seen: tuple[int, ...] = ()
     index: int = 0
-    waiting: bool = field(default=False)
 
 
 class Schedule:
@@ -85,6 +84,12 @@ class Schedule:
         if row is not None and not (row.rank == 0 and row.at <= now):
             row.rank = 0
             self._put(host, now)
+
+    def more(self, host: HostKey) -> None:
+        """It must be measured once more, as soon as the measurement under way has ended."""
+        row = self._rows.get(host)
+        if row is not None and not row.hurry:
+            row.hurry = (0.0,)
 
     def ended(self, host: HostKey, now: float, *, proven: bool, answered: bool) -> None:
         """A measurement has ended: when comes the next one?"""

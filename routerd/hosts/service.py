@@ -16,7 +16,7 @@ from routerd.hosts.find_service import Finder
 from routerd.hosts.flow_service import FlowFeed, Tracker
 from routerd.hosts.judge import Judge
 from routerd.hosts.known import known_hosts, measured_hosts
-from routerd.hosts.lans import MeasuredLan, lan_at, measured_lans, watched_networks
+from routerd.hosts.lans import MeasuredLan, measured_lans, watched_networks
 from routerd.hosts.rounds import Result, What
 from routerd.hosts.schedule import HostKey
 from routerd.hosts.words import event_of, text_of, without_way_back
@@ -61,7 +61,7 @@ class HostsService:
         self._lans: dict[str, MeasuredLan] = {}
         self._doors: dict[str, Door] = {}
         self._asked: dict[HostKey, set[HostKey]] = {}
-        self._feed = FlowFeed(self._judge.flow, tracker)
+        self._feed = FlowFeed(lambda flow, what: self._judge.flow(flow, what, _now()), tracker)
         self._finder = Finder(self._judge, leases, reservations)
         self._wake = asyncio.Event()
         self._running, self._ticked = False, 0.0
@@ -196,10 +196,7 @@ class HostsService:
                 continue
             hop = host.gateway or send.host[1]
             if send.what is What.ARP:
-                waiting = self._asked.setdefault((send.host[0], hop), set())
-                waiting.add(send.host)
-                if len(waiting) > 1:
-                    continue
+                self._asked.setdefault((send.host[0], hop), set()).add(send.host)
             door.send(send, host.mac, hop)
 
     def _heard(self, lan: str, packet: bytes, source: bytes) -> None:
@@ -234,6 +231,3 @@ class HostsService:
 
 def _now() -> float:
     return time.monotonic()
-
-
-__all__ = ["HostsService", "lan_at"]

@@ -18,7 +18,7 @@ ONE_WAY = frozenset((162, 514, 1514, 2055, 4739, 5140, 6343, 8125, 9995, 9996, 1
 
 _MOST_PENDING = 4096
 _MOST_ANSWERED = 1024
-_SYN_RECEIVED = 2
+_ESTABLISHED = 3
 
 
 class Heard(NamedTuple):
@@ -39,6 +39,7 @@ class Doubt(NamedTuple):
     host: IPv4Address
     protocol: int
     port: int
+    source: IPv4Address
 
 
 class Watch:
@@ -63,33 +64,36 @@ class Watch:
         number = int(address)
         return any(number & mask == network for mask, network in self._masks)
 
-    def take(self, flow: Flow, now: float, *, ended: bool = False) -> Heard | None:
-        """A flow that is there, has changed, or has ended."""
+    def take(self, flow: Flow, what: str, now: float) -> Heard | None:
+        """A flow that is new, has changed or ended, or (`what` is listed) that was there already.
+
+        It is evidence only at the moment when its answer comes: what is listed may have been answered long ago.
+        """
         if not isinstance(flow.source, IPv4Address) or not isinstance(flow.destination, IPv4Address):
             return None
         if self.inside(flow.source):
             if not isinstance(flow.reply_source, IPv4Address) or self.inside(flow.reply_source):
                 return None
-            return self._to_host(flow, flow.reply_source, now, ended)
-        if not self.inside(flow.destination):
+            return self._to_host(flow, flow.source, flow.reply_source, what, now)
+        if not self.inside(flow.destination) or what == "ended":
             return None
-        if flow.source_changed:
-            return Heard(flow.source)
-        return Heard(flow.source, flow.answered and flow.assured, flow.protocol == TCP and flow.assured)
+        fresh = what == "changed" and not flow.source_changed and flow.assured
+        # A later state of TCP may be the peer's doing alone.
+        return Heard(flow.source, fresh and flow.tcp_state in (None, _ESTABLISHED), fresh and flow.protocol == TCP)
 
-    def _to_host(self, flow: Flow, host: IPv4Address, now: float, ended: bool) -> Heard:
+    def _to_host(self, flow: Flow, source: IPv4Address, host: IPv4Address, what: str, now: float) -> Heard | None:
         port = flow.reply_source_port if flow.protocol == TCP else None
-        if flow.reply_destination != self._shown(flow.source):
-            return Heard(host, port=port)
-        if ended or not flow.opening:
-            self._pending.get(flow.protocol, {}).pop(flow.key, None)
-        elif flow.protocol in PATIENCE and not (flow.protocol == UDP and flow.reply_source_port in ONE_WAY):
-            waiting = self._pending[flow.protocol]
-            if flow.key not in waiting and flow.key not in self._told and len(waiting) < _MOST_PENDING:
-                at = now + PATIENCE[flow.protocol]
-                waiting[flow.key] = (at, Doubt(host, flow.protocol, flow.reply_source_port))
-        answered = flow.answered and flow.tcp_state != _SYN_RECEIVED and not flow.opening
-        return Heard(host, answered, answered and flow.protocol == TCP and flow.assured, port)
+        if flow.reply_destination != self._shown(source):
+            return None if what == "ended" else Heard(host, port=port)
+        waiting = self._pending.get(flow.protocol)
+        if waiting is None or what == "ended" or not flow.opening:
+            waited = waiting is not None and waiting.pop(flow.key, None) is not None
+            return None if what == "ended" else Heard(host, waited, waited and flow.assured, port)
+        one_way = flow.protocol == UDP and flow.reply_source_port in ONE_WAY
+        if not one_way and flow.key not in waiting and flow.key not in self._told and len(waiting) < _MOST_PENDING:
+            doubt = Doubt(host, flow.protocol, flow.reply_source_port, source)
+            waiting[flow.key] = (now + PATIENCE[flow.protocol], doubt)
+        return Heard(host, port=port)
 
     def _shown(self, source: Address) -> Address:
         """What a host sees of an address of the VPN where nothing hides it."""

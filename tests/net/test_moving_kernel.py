@@ -71,7 +71,7 @@ def test_lost_messages_hide_no_change(site: Site) -> None:
 
 
 def test_the_machine_was_suspended(site: Site) -> None:
-    text = site.config.replace("[lan.dhcp]", '[lan.dhcp]\nlease_time = "30s"').replace("1s", "500ms")
+    text = site.config.replace("[lan.dhcp]", '[lan.dhcp]\nlease_time = "30s"').replace('"1s"', '"500ms"')
     with moving(site, text) as net:
         made = net.ask(1)
         assert made is not None

@@ -1,0 +1,127 @@
+"""Finds the hosts of the site: leases, reservations, pins, the kernel's neighbours, and who is behind inner routers."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address
+
+from routerd.config.model import Reservation
+from routerd.hosts.judge import Judge
+from routerd.hosts.lans import MeasuredLan, lan_at
+from routerd.hosts.schedule import HostKey
+from routerd.reports import LeaseReport
+from routerd.system.neighbours import neighbours, next_hop
+from routerd.system.netlink_error import NetlinkError
+
+_PAUSE = 1.0
+_SHORTEST, _LONGEST = 1.0, 30.0
+_STRANGERS = 20
+_PIECE = 200
+
+
+class Finder:
+    """Tells the judge of hosts, again and again. `reason` says what could not be read."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        leases: Callable[[], Iterable[LeaseReport]],
+        reservations: Callable[[], Iterable[tuple[str, Reservation]]],
+    ) -> None:
+        self.reason: str | None = None
+        self._judge, self._leases, self._reservations = judge, leases, reservations
+        self._lans: dict[str, MeasuredLan] = {}
+        self._every = _LONGEST
+        self._current: dict[HostKey, bool | None] = {}
+        self._changed = asyncio.Event()
+
+    def configure(self, lans: dict[str, MeasuredLan], interval: float) -> None:
+        """Look for the hosts of these LANs, as often as they are measured."""
+        self._lans = dict(lans)
+        self._every = min(max(interval, _SHORTEST), _LONGEST)
+        self._changed.set()
+
+    async def run(self, wake: Callable[[], None]) -> None:
+        """Look until cancelled; `wake` is called after each time."""
+        looked = 0.0
+        while True:
+            if self._changed.is_set() or time.monotonic() >= looked + self._every:
+                self._changed.clear()
+                looked = time.monotonic()
+                await self._look()
+                wake()
+            self._look_behind()
+            try:
+                async with asyncio.timeout(_PAUSE):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+
+    async def _look(self) -> None:
+        if not self._lans:
+            self._current.clear()
+            return
+        kept = await self._kept()
+        now = time.monotonic()
+        for key in kept:
+            self._judge.found(key, now, kept=True)
+        self._judge.book.keep_only(kept)
+        try:
+            found = await neighbours()
+        except NetlinkError as error:
+            self.reason = error.reason
+            return
+        self.reason = None
+        names = _names(self._lans)
+        for row in found:
+            lan = names.get(row.link)
+            if lan is not None and lan_at(self._lans, row.address) == lan:
+                self._judge.found((lan, row.address), now, mac=row.mac)
+
+    async def _kept(self) -> set[HostKey]:
+        """The hosts of leases, reservations and pins; one whose routes have become current was just sent an ACK."""
+        kept, current = set(), {}
+        for at, lease in enumerate(self._leases()):
+            key = (lease.lan, lease.address)
+            if lease.state == "bound" and lan_at(self._lans, lease.address) == lease.lan:
+                kept.add(key)
+                current[key] = lease.routes_current
+                if lease.routes_current and self._current.get(key, True) is False:
+                    self._judge.leased(key, time.monotonic())
+            if at % _PIECE == _PIECE - 1:
+                await asyncio.sleep(0)
+        self._current = current
+        rest = [(lan, reservation.address) for lan, reservation in self._reservations()]
+        rest += [(name, address) for name, lan in self._lans.items() for address in lan.pinned]
+        return kept | {key for key in rest if lan_at(self._lans, key[1]) == key[0]}
+
+    def _look_behind(self) -> None:
+        """Where are the addresses that flows tell of, and that are on no LAN?"""
+        if not self._lans:
+            return
+        names = _names(self._lans)
+        for address in self._judge.strangers(_STRANGERS):
+            hop = self._hop(address)
+            if hop is None or hop[1] is None or hop[0] not in names:
+                continue
+            lan = names[hop[0]]
+            if lan_at(self._lans, hop[1]) == lan:
+                self._judge.found((lan, address), time.monotonic(), gateway=hop[1])
+
+    def _hop(self, address: IPv4Address) -> tuple[int, IPv4Address | None] | None:
+        try:
+            return next_hop(address)
+        except NetlinkError as error:
+            self.reason = error.reason
+            return None
+
+
+def _names(lans: Iterable[str]) -> dict[int, str]:
+    found = {}
+    for name in lans:
+        try:
+            found[socket.if_nametoindex(name)] = name
+        except OSError:
+            continue
+    return found
