@@ -76,11 +76,14 @@ async def main(path: str, interval: float, strategy: str) -> None:
             words = said.result().decode().split()
             if words[:1] == ["lease"]:
                 service.update([Event("lease", words[1], "bound", time.time(), {"lan": "lan0"})])
-            if words:
-                said = asyncio.create_task(reader.readline())
-            else:
-                said = asyncio.create_task(asyncio.sleep(1e6))  # type: ignore[arg-type]
-    await task
+            if not words:
+                task.cancel()
+                break
+            said = asyncio.create_task(reader.readline())
+    try:
+        await task
+    except asyncio.CancelledError:
+        os.remove(path)
 
 
 if __name__ == "__main__":

@@ -209,3 +209,189 @@ def test_each_kind_of_host(hosts: Hosts, foreign: bool) -> None:
     assert found[25][1:3] == ("echo", "03")
     assert found[27][1:3] == ("tcp", "1b")
     assert (found[23][1], found[26][1]) == (None, None)
+
+
+def test_a_router_that_hides_its_hosts_is_never_trusted(hosts: Hosts) -> None:
+    """Its resets and the first answers of TCP pass as they are; what follows gets the router's address."""
+    hosts.gateway("hiding", 4, _HIDING)
+    host = hosts.host("h", 28, via=4)
+    hosts.listen(host, 22)
+    hosts.start(0.5, "auto", host)
+    soon("something came through the router", lambda: hosts.row(28)[2] == "04")
+    host.nft("table ip shut { chain in { type filter hook input priority 0; tcp dport 22 drop; }; }")
+    sent = hosts.say()["status"]["packets_sent"]["lan0"]
+    soon("closed ports were tried", lambda: hosts.say()["status"]["packets_sent"]["lan0"] > sent + 30, limit=15)
+    assert hosts.row(28)[0::3] == ("unknown", "masquerade")
+    assert hosts.say()["changes"] == []
+
+
+def test_no_program_of_a_host_hears_of_its_measurements(hosts: Hosts) -> None:
+    """A half-open connection is all there is, and it is ended: by routerd, and by nobody else."""
+    hosts.gateway("gw", 1)
+    host = hosts.host("d", 24, via=1)
+    hosts.listen(host, 22)
+    host.nft(
+        """
+        table ip look {
+            counter opened { }
+            counter ended { }
+            counter other { }
+            chain in {
+                type filter hook input priority 0
+                ip saddr 10.0.0.2 tcp dport 22 tcp flags & (syn | ack | rst) == syn counter name opened
+                ip saddr 10.0.0.2 tcp dport 22 tcp flags & rst == rst counter name ended
+                ip saddr 10.0.0.2 tcp dport 22 tcp flags & (syn | rst) == 0 counter name other
+            }
+        }"""
+    )
+    hosts.start(0.5, "auto", host)
+
+    def count(name: str) -> int:
+        said = json.loads(host.run(["nft", "-j", "list", "counter", "ip", "look", name]).stdout)
+        return int(said["nftables"][-1]["counter"]["packets"])
+
+    soon("it was measured several times", lambda: count("ended") >= 4)
+    soon("each is ended", lambda: count("opened") == count("ended") == count("other"))
+    assert hosts.path(24) == "via-router"
+    queue = host.run(["ss", "-Hltn", "sport", "=", ":22"]).stdout.split()
+    assert queue[1] == "0", "a connection was completed"
+    assert host.run(["ss", "-Htan", "state", "syn-recv"]).stdout == ""
+
+
+def test_a_host_gets_the_route_with_its_lease_and_loses_it_again(hosts: Hosts) -> None:
+    host = hosts.host("b", 22)
+    hosts.start(2.0, "auto", host)
+    soon("it is known", lambda: hosts.path(22) == "unknown")
+    soon("it is silent for long", lambda: hosts.say()["status"]["packets_sent"]["lan0"] > 6)
+    hosts.leased(22)
+    began = time.monotonic()
+    host.ip("route add 10.0.0.0/24 via 192.168.200.2")
+    soon("it is routed", lambda: hosts.path(22) == "direct")
+    assert time.monotonic() - began < 3.0
+    assert hosts.say()["changes"][-1][1] == "site-gateway"
+    host.ip("route del 10.0.0.0/24 via 192.168.200.2")
+    began = time.monotonic()
+    soon("it is masqueraded", lambda: hosts.say()["changes"][-1][1] == "masquerade")
+    assert time.monotonic() - began < 4.0
+    address, strategy, _, lost = hosts.say()["changes"][-1]
+    assert (address, strategy, lost) == ("192.168.200.22", "masquerade", True)
+    assert [event[:2] for event in hosts.say()["events"]] == [
+        ["192.168.200.22", "direct"],
+        ["192.168.200.22", "unknown"],
+    ]
+
+
+_SOME_PORTS = """
+table ip some {
+    chain input {
+        type filter hook input priority 0
+        iifname "lan0" ip saddr != 192.168.200.0/24 meta l4proto tcp tcp dport 80 drop
+        iifname "lan0" ip saddr != 192.168.200.0/24 meta l4proto udp udp dport 5300 drop
+        tcp dport 81 drop
+    }
+}
+"""
+_KNOCK = """
+import socket, sys, time
+kind, port = sys.argv[1], int(sys.argv[2])
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+s.settimeout(3)
+try:
+    s.connect(("192.168.200.22", port))
+    s.send(b"x")
+    s.recv(1)
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(("kind", "port"), [("tcp", 80), ("udp", 5300)])
+def test_flows_without_an_answer_make_a_host_lan_only(hosts: Hosts, kind: str, port: int) -> None:
+    host = hosts.host("b", 22, route=True, rules=_SOME_PORTS)
+    hosts.listen(host, 80, 81)
+    hosts.start(2.0, "auto", host)
+    soon("it is routed", lambda: hosts.path(22) == "direct")
+    for spared in (("tcp", 81), ("udp", 514)):
+        # Nobody is answered there, so hiding the peer would help nobody.
+        hosts.a.popen([sys.executable, "-c", _KNOCK, *map(str, spared)])
+    began = time.monotonic()
+    soon("that had its time", lambda: time.monotonic() > began + 3)
+    assert hosts.path(22) == "direct"
+    hosts.a.popen([sys.executable, "-c", _KNOCK, kind, str(port)])
+    began = time.monotonic()
+    soon("it is lan-only", lambda: hosts.path(22) == "lan-only")
+    assert time.monotonic() - began < 3.0
+    assert hosts.say()["changes"][-1][1::2] == ["masquerade", False]
+    began = time.monotonic()
+    soon("it is remembered", lambda: time.monotonic() > began + 2.5)
+    assert hosts.row(22)[0::3] == ("lan-only", "masquerade")
+
+
+def test_flows_are_proof_enough(hosts: Hosts) -> None:
+    """A host that answers no probe, and uses the VPN: its own packets are seen."""
+    rules = """
+    table ip shut {
+        chain input {
+            type filter hook input priority 0
+            iifname "lan0" ct state != established ip saddr != 192.168.200.0/24 drop
+        }
+    }"""
+    host = hosts.host("b", 22, route=True, rules=rules)
+    hosts.listen(hosts.a, 7000)
+    hosts.start(1.0, "auto", host)
+    soon("it was probed in vain", lambda: hosts.say()["status"]["packets_sent"]["lan0"] > 6)
+    assert hosts.path(22) == "unknown"
+    host.popen(["ping", "-i0.005", "-w8", "-q", "10.0.0.1"])
+    soon("its packets are seen", lambda: hosts.path(22) == "direct")
+    assert hosts.row(22)[1:3] == ("packet", "16")
+
+
+def test_a_proof_ends_when_nothing_is_heard_of_the_host(hosts: Hosts) -> None:
+    host = hosts.host("b", 22, route=True)
+    hosts.start(1.0, "auto", host)
+    soon("it is routed", lambda: hosts.path(22) == "direct")
+    host.cut("lan0")
+    began = time.monotonic()
+    soon("it is not any more", lambda: hosts.path(22) == "unknown")
+    assert 1.9 < time.monotonic() - began < 4.5
+    assert hosts.say()["changes"][-1][1::2] == ["masquerade", False]
+
+
+def test_a_host_behind_an_inner_router(hosts: Hosts) -> None:
+    inner = hosts.gateway("inner", 5)
+    far = hosts.lab.namespace("far")
+    inner.ip(f"link add in0 type veth peer name lan0 netns {far.name}", "link set in0 up")
+    inner.ip("address add 192.168.77.1/24 dev in0")
+    far.ip("link set lan0 up", "address add 192.168.77.9/24 dev lan0", "route add default via 192.168.77.1")
+    hosts.beta.ip("route add 192.168.77.0/24 via 192.168.200.5")
+    hosts.a.ip("route add 192.168.77.0/24 via 10.0.0.2")
+    hosts.start(1.0, "auto")
+    hosts.a.popen(["ping", "-i0.5", "-w8", "-q", "192.168.77.9"])
+    soon("it is measured", lambda: hosts.say()["hosts"].get("192.168.77.9", {}).get("path") == "via-router")
+    assert hosts.say()["hosts"]["192.168.77.9"]["hop"] == "02:00:00:00:00:05"
+
+
+def test_a_site_gateway_says_who_cannot_answer(hosts: Hosts) -> None:
+    good, bad = hosts.host("b", 22, route=True), hosts.host("c", 23)
+    hosts.start(0.5, "site-gateway", good, bad)
+    soon("there is a problem", lambda: hosts.say()["problems"])
+    assert hosts.say()["problems"] == [
+        ["hosts-without-way-back", "lan lan0", {"count": "1 host", "hosts": "192.168.200.23"}]
+    ]
+    assert hosts.row(23)[0::3] == ("unknown", "site-gateway")
+
+
+def test_it_goes_on_with_a_new_interface_and_leaves_nothing(hosts: Hosts) -> None:
+    host = hosts.host("b", 22, route=True)
+    hosts.start(0.5, "auto", host)
+    soon("it is routed", lambda: hosts.path(22) == "direct")
+    hosts.lan.namespace.ip(f"link del {hosts.lan.port(hosts.beta)}")
+    soon("it says so", lambda: hosts.say()["problems"] and not hosts.say()["checks"][0])
+    hosts._put(hosts.beta, 2)
+    soon("it is well again", lambda: not hosts.say()["problems"] and hosts.say()["checks"][0])
+    soon("and proven again", lambda: hosts.path(22) == "direct")
+    assert hosts.program is not None
+    assert hosts.program.stdin is not None
+    hosts.program.stdin.close()
+    soon("it has ended", lambda: hosts.program is not None and hosts.program.poll() is not None)
+    assert hosts.beta.run(["ss", "-Hlntw0"]).stdout == ""
