@@ -14,6 +14,7 @@ from routerd.dhcp.pools import Pools
 
 OFFER_SECONDS = 10.0
 DECLINE_SECONDS = 3600.0
+_SLACK = 64
 
 
 class LeaseBook:
@@ -51,6 +52,24 @@ class LeaseBook:
     def adopt(self, rows: Iterable[Row]) -> None:
         """Take over leases from elsewhere, where neither the address nor the client has one here."""
         self.load(row for row in rows if row.address not in self._by_address and row.client not in self._by_client)
+
+    def take_in(self, row: Row, now: float) -> bool:
+        """Take over a lease from another table, unless the address is somebody's here already. Was it taken?
+
+        Of several leases of one client, the one that ends last is its own.
+        """
+        here, own = self._by_address.get(row.address), self._by_client.get(row.client)
+        if here is not None and not here.has_ended(now):
+            return False
+        if here is not None:
+            if own is here:
+                own = None
+            self._forget(here)
+        self._offers.drop(row.address)
+        self.load((row,))
+        if own is not None and own.expires > row.expires:
+            self._by_client[row.client] = own
+        return True
 
     # ------------------------------------------------------------ what there is
 
@@ -178,3 +197,10 @@ class LeaseBook:
         if lease.queued == 0.0 or lease.queued > lease.expires:
             lease.queued = lease.expires
             heapq.heappush(self._ends, (lease.expires, lease.address))
+            if len(self._ends) > 2 * len(self._by_address) + _SLACK:
+                self._sweep()
+
+    def _sweep(self) -> None:
+        """Most entries are those of leases that are gone: a client that comes and goes would fill the memory."""
+        self._ends[:] = [(lease.queued, lease.address) for lease in self._by_address.values() if lease.queued]
+        heapq.heapify(self._ends)

@@ -5,13 +5,14 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from routerd.dhcp.commit_service import CommitService
 from routerd.dhcp.counters import zeros
 from routerd.dhcp.intake_service import clock
 from routerd.dhcp.lan_service import LanService
 from routerd.dhcp.leases import DELETED, EXPIRED, OFFERED, LeaseTable, Row
+from routerd.dhcp.rehome import rehome
 from routerd.dhcp.reply import Reply
 from routerd.dhcp.report import lan_of, lease_event, lease_report, routes_status, subnet_status
 from routerd.dhcp.rivals import Own
@@ -35,6 +36,8 @@ class DhcpService:
         self._emit = emit
         self._lans: dict[str, LanService] = {}
         self._tables: dict[str, LeaseTable] = {}
+        self._networks: dict[str, IPv4Network] = {}
+        """The networks that are served, by the keys of their leases."""
         self.counters: Counter[str] = zeros()
         self._commits = CommitService(store, self._send, self._announce, self._rows, self.counters)
 
@@ -59,6 +62,7 @@ class DhcpService:
     def _adopt(self, leases: dict[str, list[Row]]) -> None:
         for lan, rows in leases.items():
             self._table(lan).adopt(rows)
+        self._rehome()
 
     def _rows(self) -> list[tuple[str, Row]]:
         return [(lan, row) for lan, table in self._tables.items() for row in table.rows() if row.state != OFFERED]
@@ -68,6 +72,10 @@ class DhcpService:
         cannot be had and that waiting will not mend raises `SocketError`.
         """
         wanted = {part.interface: part for part in parts}
+        networks = {scope.key: scope.network for part in wanted.values() for scope in part.scopes}
+        if networks != self._networks:
+            self._networks = networks
+            self._rehome()
         for name in [name for name in self._lans if name not in wanted]:
             self._lans.pop(name).close()
             log.info("lan %s: DHCP is no longer served here", name)
@@ -80,6 +88,30 @@ class DhcpService:
             else:
                 lan.configure(part, own)
             lan.open(first=first)
+
+    def _rehome(self) -> None:
+        """Every lease goes to the table of the network that its address lies in: nobody else gets it there.
+
+        What no network covers stays where it is: kept, shown and not given. On disk the row in its new place comes
+        first, so that no end of the process loses one.
+        """
+        tables = {key: self._table(key) for key in self._networks} | self._tables
+        pending, moved = self._commits.pending(), 0
+        for source, target, kept, gone in rehome(tables, self._networks, clock()):
+            if kept is not None:
+                # The row in the old place bounds what was promised as well as the one in the new place will.
+                covered = (source, kept.address) not in pending
+                self._commits.keep(target, (kept._replace(renewal=True, covered=covered),), None)
+            self._commits.keep(source, (gone,), None)
+            moved += 1
+        for key, table in tables.items():
+            if key not in self._networks:
+                table.pools.configure((), (), {})
+        if moved:
+            log.info(
+                "leases: %d of networks that are not served any more go on in those that have their addresses", moved
+            )
+            self._commits.pump()
 
     async def run(self) -> None:
         """End leases in time, retry what failed, until cancelled; then store what waits and close everything."""

@@ -22,7 +22,7 @@ class Judge:
 
     def __init__(self, book: Book, generator: random.Random) -> None:
         self.book = book
-        self.schedule = Schedule(generator)
+        self.schedule = Schedule(phase=generator.random())
         self.rounds = Rounds(generator)
         self.watch = Watch()
         self._lans: dict[str, MeasuredLan] = {}

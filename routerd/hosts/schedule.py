@@ -1,6 +1,5 @@
 """Which host is measured when, and at which TCP port. Pure: `now` is monotonic seconds."""
 
-import random
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from ipaddress import IPv4Address
@@ -17,7 +16,8 @@ PORTS = (22, 80, 443, 445, 3389, 53, 8080, 9100, 62078)
 
 _BURST = 5
 _SHARE = 0.8
-_SPREAD = 0.1
+_EARLY = 0.7
+_GOLDEN = 0.6180339887498949
 _SLOWEST = 4
 _SEEN = 4
 
@@ -26,6 +26,7 @@ _SEEN = 4
 class _Row:
     at: float
     turn: int
+    phase: float
     rank: int = 2
     hurry: tuple[float, ...] = ()
     failures: int = 0
@@ -37,8 +38,8 @@ class _Row:
 class Schedule:
     """The next measurement of each host. What is urgent comes first (after an ACK, in doubt), then what is proven."""
 
-    def __init__(self, generator: random.Random, interval: float = 30.0) -> None:
-        self._random, self._interval = generator, interval
+    def __init__(self, interval: float = 30.0, phase: float = 0.0) -> None:
+        self._interval, self._phase = interval, phase
         self._rows: dict[HostKey, _Row] = {}
         self._later: list[tuple[float, int, HostKey]] = []
         self._ready: list[tuple[int, float, int, HostKey]] = []
@@ -60,7 +61,9 @@ class Schedule:
     def add(self, host: HostKey, now: float) -> None:
         """Measure a host that is new as soon as its turn comes; nothing happens to one that is there already."""
         if host not in self._rows:
-            self._rows[host] = _Row(now, 0)
+            # Parts of the golden ratio fill the interval evenly, however many hosts there are.
+            self._phase = (self._phase + _GOLDEN) % 1
+            self._rows[host] = _Row(now, 0, self._phase)
             self._put(host, now)
 
     def remove(self, host: HostKey) -> None:
@@ -104,14 +107,14 @@ class Schedule:
             return
         row.hurry, row.rank = (), 1 if proven else 2
         slow = 1 if proven else min(2 ** max(row.failures - 2, 0), _SLOWEST)
-        self._put(host, now + self.interval * slow * self._random.uniform(1 - _SPREAD, 1 + _SPREAD))
+        self._put(host, self._slot(row, now + self.interval * (slow - _EARLY)))
 
     def watched(self, host: HostKey, now: float) -> None:
         """It was proven by watching: no measurement is needed for an interval."""
         row = self._rows.get(host)
-        if row is not None and row.rank and row.at < now + self.interval * (1 - 2 * _SPREAD):
+        if row is not None and row.rank and row.at < now + self.interval * (1 - _EARLY):
             row.rank = 1
-            self._put(host, now + self.interval)
+            self._put(host, self._slot(row, now + self.interval * (1 - _EARLY)))
 
     # ------------------------------------------------------------ ports
 
@@ -171,6 +174,11 @@ class Schedule:
         if self._ready:
             return self._filled + max(0.0, 1 - self._tokens) / RATE
         return self._later[0][0] if self._later else None
+
+    def _slot(self, row: _Row, soonest: float) -> float:
+        """The host's own moment of each interval, the next one from `soonest` on."""
+        interval = self.interval
+        return soonest + (row.phase * interval - soonest) % interval
 
     def _fill(self, now: float) -> None:
         self._tokens = min(self._tokens + (now - self._filled) * RATE, _BURST) if self._filled else self._tokens

@@ -24,7 +24,7 @@ def interface_addresses() -> dict[str, tuple[IPv4Interface, ...]]:
     Opens a netlink socket of its own and blocks, so it is not for use inside an event loop.
     """
     # Imported late: most commands never need it, and it takes a while.
-    from pyroute2 import IPRoute
+    from pyroute2.iproute.linux import IPRoute
     from pyroute2.netlink.exceptions import NetlinkError
 
     try:

@@ -122,3 +122,35 @@ def test_asking_costs_the_same_in_every_pool() -> None:
 
         counts.append(calls(work))
     assert counts[1] <= 1.3 * counts[0] + 100
+
+
+def test_clients_that_come_and_go_fill_no_memory() -> None:
+    t = table(SMALL, full=0.5)
+    for n in range(5_000):
+        who, now = client(2_000_000 + n), 1.0 + n / 100
+        address = t.offer(who, 0, now)
+        assert address is not None
+        assert t.bind(who, address, None, 3600.0, now)
+        assert t.release(who, address, now)
+    assert len(t._ends) <= 2 * len(t) + 100
+
+
+def test_every_lease_still_ends_in_time_after_many_came_and_went() -> None:
+    t = table(SMALL, EXPIRED, full=0.0)
+    ends = {}
+    for n in range(2_000):
+        who, now = client(n), float(n)
+        address = t.offer(who, 0, now)
+        assert address is not None
+        assert t.bind(who, address, None, 5_000.0 + n % 7, now)
+        if n % 10:
+            t.release(who, address, now)
+        else:
+            ends[address] = now + 5_000.0 + n % 7
+    for address, end in sorted(ends.items(), key=lambda item: item[1]):
+        t.expire(end - 0.5)
+        lease = t.at(address)
+        assert lease is not None
+        assert lease.state == BOUND
+        t.expire(end)
+        assert lease.state == EXPIRED

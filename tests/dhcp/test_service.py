@@ -2,14 +2,20 @@
 
 import asyncio
 import time
-from ipaddress import IPv4Address
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
-from routerd.dhcp.leases import BOUND, RELEASED, Row
+from routerd.config.model import Reservation
+from routerd.dhcp.client import Client
+from routerd.dhcp.leases import BOUND, DELETED, RELEASED, LeaseTable, Row
+from routerd.dhcp.rehome import rehome
+from routerd.dhcp.scope import Scope
 from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore, StoreError
-from routerd.model import Event
+from routerd.model import DhcpPart, Event
 from routerd.reports import Released
+from tests.dhcp.scene import part, subnet
 
 
 class SlowStore(LeaseStore):
@@ -104,3 +110,66 @@ def test_a_network_may_be_added_while_the_leases_are_read(tmp_path: Path) -> Non
     first = next(reports)
     service._table("lan0 192.168.201.0/24").load([row(3)])
     assert [str(report.address) for report in (first, *reports)] == ["0.0.0.1", "0.0.0.2"]
+
+
+# ---------------------------------------------------------------- networks that change
+
+
+def lease_of(text: str, name: bytes = b"\1client", expires: float = 1e9) -> Row:
+    return Row(int(IPv4Address(text)), name, b"\1client", None, BOUND, 1.0, expires)
+
+
+async def served(path: str, stored: list[tuple[str, Row]], *parts: DhcpPart) -> tuple[dict[str, list[str]], Released]:
+    """The leases by key, of a service that found these in its file and serves these LANs, in the order given."""
+    store = LeaseStore(path)
+    store.open()
+    store.commit(stored, 0.0)
+    store.close()
+    service = DhcpService(LeaseStore(path))
+    await service.open()
+    for each in parts:
+        service._networks = {scope.key: scope.network for scope in each.scopes}
+        for scope in each.scopes:
+            Scope(scope, service._table(scope.key))
+        service._rehome()
+    held = {key: [str(IPv4Address(a)) for a in table.addresses()] for key, table in service._tables.items()}
+    released = await service.release(IPv4Address("192.168.201.200"))
+    await service.abandon()
+    return held, released
+
+
+def test_leases_follow_their_addresses_into_the_network_that_is_served_now(tmp_path: Path) -> None:
+    path = str(tmp_path / "leases.db")
+    wide, narrow = subnet(201), IPv4Network("192.168.201.0/25")
+    half = replace(wide, key="lan1 192.168.201.0/25", network=narrow)
+    reserved = Reservation(IPv4Address("192.168.201.200"), mac=b"\2\0\0\0\0\1")
+    wide = replace(wide, settings=replace(wide.settings, reservations=(reserved,)))
+    stored = [(wide.key, lease_of("192.168.201.50")), (wide.key, lease_of("192.168.201.200", b"\1other"))]
+    stored.append(("eth9", lease_of("192.168.200.55")))
+    before, after = part(subnets=(wide,)), part(subnets=(half,))
+    held, released = asyncio.run(served(path, stored, before, after))
+    assert held["lan0"] == ["192.168.200.55"]
+    assert held[half.key] == ["192.168.201.50"]
+    assert held[wide.key] == ["192.168.201.200"]
+    # Nothing is reserved in a network that is not configured any more.
+    assert released is Released.DONE
+    store = LeaseStore(path)
+    store.open()
+    on_disk = {(lan, str(IPv4Address(row.address))) for lan, rows in store.load(0.0).items() for row in rows}
+    store.close()
+    assert on_disk == {("lan0", "192.168.200.55"), (half.key, "192.168.201.50")}
+
+
+def test_an_address_that_moves_is_nobody_elses_and_its_clients_own() -> None:
+    old, new = LeaseTable(), LeaseTable()
+    scope = replace(subnet(201), key="new")
+    Scope(scope, new)
+    old.load([lease_of("192.168.201.50", b"\1first"), lease_of("192.168.201.51", b"\1second")])
+    new.load([lease_of("192.168.201.51", b"\1third")])
+    moved = list(rehome({"old": old, "new": new}, {"new": scope.network}, 100.0))
+    assert [(each.kept is not None, each.gone.state) for each in moved] == [(True, DELETED), (False, DELETED)]
+    assert len(old) == 0
+    address = lease_of("192.168.201.50").address
+    assert new.offer(Client(b"\1new", b"\1new"), address, 100.0) == address + 2
+    assert new.offer(Client(b"\1first", b"\1first"), 0, 100.0) == address
+    assert new.offer(Client(b"\1third", b"\1third"), 0, 100.0) == address + 1
