@@ -1,6 +1,7 @@
 """The command line: arguments, and the exit code of what they ask for."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -44,5 +45,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # Who reads our output has gone (`routerd status | head`); Python must not complain at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO) or error.filename is not None:
+            raise
+        _close_output()
+        print(f"routerd {args.command}: the output cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def _close_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
