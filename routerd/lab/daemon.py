@@ -16,7 +16,7 @@ from routerd.lab.waiting import wait_for
 from routerd.system.http_client import UnixConnection
 
 NAME = "routerd"
-READY_LIMIT = 10.0
+READY_LIMIT = 20.0
 
 
 class Daemon:

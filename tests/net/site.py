@@ -70,6 +70,6 @@ def blast(machine: Namespace, datagrams: list[bytes], *, port: int = 68) -> None
     machine.ip("route del default dev lan0 metric 4000")
 
 
-def soon(what: str, probe: Callable[[], T], limit: float = 10.0) -> T:
+def soon(what: str, probe: Callable[[], T], limit: float = 30.0) -> T:
     """What `probe` says as soon as it is true."""
     return wait_for(what, probe, limit=limit)
