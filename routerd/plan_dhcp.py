@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 
-from routerd.config.model import Config, Dhcp
+from routerd.config.model import Config, Dhcp, Reservation
 from routerd.model import DhcpPart, DhcpScope, Facts, Problem, Route, RouteState
 from routerd.plan_links import Link
 from routerd.plan_through import through
@@ -43,8 +43,16 @@ def dhcp_part(
     gateways = {gateway for vpn in config.vpns for gateway in vpn.gateways}
     barred = frozenset([*own, *(gateways - reserved)])
     scopes = [_scope(link, link.interface.name, link.network, settings, default_router(link, facts), barred, problems)]
+    lans = [(lan.interface, facts.interfaces.get(lan.interface)) for lan in config.lans]
+    near = [(name, each.network) for name, known in lans if known is not None for each in known.addresses]
     for subnet in settings.subnets:
         assert subnet.subnet is not None
+        beside = next(((name, net) for name, net in near if subnet.subnet.overlaps(net)), None)
+        if beside is not None:
+            # Its addresses would be leased twice.
+            values = (("subnet", str(subnet.subnet)), ("lan", beside[0]), ("network", str(beside[1])))
+            problems.append(Problem("subnet-overlaps-lan", f"lan {link.lan.interface}", values))
+            continue
         key = f"{link.interface.name} {subnet.subnet}"
         router = subnet.router if isinstance(subnet.router, IPv4Address) else None
         scopes.append(_scope(link, key, subnet.subnet, subnet, router, barred, problems))
@@ -74,16 +82,37 @@ def _scope(
             pools.append(pool)
         else:
             problems.append(Problem("pool-not-on-link", subject, (("pool", str(pool)), ("network", str(network)))))
-    reservations = []
-    for each in settings.reservations:
-        if each.address in network:
-            reservations.append(each)
-        else:
-            values = (("address", str(each.address)), ("network", str(network)))
-            problems.append(Problem("reservation-not-on-link", subject, values))
-    excluded = barred | {router} if router is not None else barred
-    settings = replace(settings, pools=tuple(pools), reservations=tuple(reservations))
+    excluded = barred | ({router} if router is not None else frozenset()) | _own_routers(settings, network)
+    reservations = tuple(_reserved(each, network, excluded, subject, problems) for each in settings.reservations)
+    settings = replace(settings, pools=tuple(pools), reservations=tuple(each for each in reservations if each))
     return DhcpScope(key, link.address, link.interface.mtu, network, router, (), excluded, settings)
+
+
+def _own_routers(settings: Dhcp, network: IPv4Network) -> frozenset[IPv4Address]:
+    """The routers that single clients are told: nobody is leased their addresses unless they are reserved for it."""
+    reserved = {each.address for each in settings.reservations}
+    routers = (each.router for each in settings.reservations if each.router not in reserved)
+    return frozenset(router for router in routers if isinstance(router, IPv4Address) and router in network)
+
+
+def _reserved(
+    own: Reservation,
+    network: IPv4Network,
+    excluded: frozenset[IPv4Address],
+    subject: str,
+    problems: list[Problem],
+) -> Reservation | None:
+    """The reservation as far as it can be kept on this network, with a problem for what cannot."""
+    values = (("address", str(own.address)), ("network", str(network)))
+    if own.address not in network:
+        problems.append(Problem("reservation-not-on-link", subject, values))
+        return None
+    edges = (network.network_address, network.broadcast_address) if network.prefixlen < 31 else ()
+    if own.address in excluded or own.address in edges:
+        problems.append(Problem("reservation-never-leased", subject, values))
+    if isinstance(own.router, IPv4Address) and own.router not in network:
+        problems.append(Problem("reservation-router-not-on-link", subject, (("router", str(own.router)), *values)))
+    return own
 
 
 def _handed_out(

@@ -109,6 +109,25 @@ _DECLARED = (
         "Correct the reservation, or the address of the interface; until then its client gets an address of the pools.",
     ),
     Declared(
+        "reservation-never-leased",
+        WARNING,
+        "{subject}: the reserved address {address} is never leased: it is a router's, this machine's own, or the first "
+        "or last one of {network}",
+        "Reserve another address; until then its client gets an address of the pools.",
+    ),
+    Declared(
+        "reservation-router-not-on-link",
+        WARNING,
+        "{subject}: the router {router} of the reservation of {address} is not on the network {network}",
+        'Set `router` of the reservation to an address of this network, or to "none"; until then its client has none.',
+    ),
+    Declared(
+        "subnet-overlaps-lan",
+        ERROR,
+        "{subject}: {subnet} is not served behind a relay agent: it overlaps the LAN {lan} ({network})",
+        "Correct `subnet` of this lan.dhcp.subnet, or the address of the interface.",
+    ),
+    Declared(
         "map-size",
         ERROR,
         "{subject}: it cannot be shown as {shown}, because behind it is {real}; its routes are not handed out",
@@ -442,7 +461,7 @@ _DECLARED = (
     Declared(
         "hosts-without-way-back",
         WARNING,
-        "{subject}: {count} routed by the configuration, and no answer of theirs comes back to the VPN: {hosts}",
+        "{subject}: {count} routed by the configuration without a way back to the VPN that could be seen: {hosts}",
         "Give them, or their default gateway, the route to the VPN, and let their firewall answer its addresses; or "
         'set their strategy to "auto".',
         patience=5.0,

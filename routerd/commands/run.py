@@ -77,7 +77,7 @@ def places(config: Config) -> Iterator[Place]:
     store = Path(config.leases.store.removeprefix("sqlite:"))
     names = {escape(store.name + suffix) for suffix in ("", "-wal", "-shm", "-journal", "-clean")}
     others = {escape(f"{store.name}.damaged-") + "*", escape(f".{store.name}-clean.") + "*"}
-    yield Place(store.parent, "leases", frozenset(names | others), mode=0o750)
+    yield Place(store.parent, "leases", frozenset(names | others), mode=0o750, waits=True)
     for listen in config.http.listen:
         if listen.startswith("unix:"):
             path = Path(listen.removeprefix("unix:"))

@@ -21,6 +21,7 @@ def check_networks(config: Config, networks: Networks, listening: Sequence[Liste
         own = [address.ip for address in networks[config.lans[index].interface]]
         _check_lan(f"lan[{index}]", config.lans[index], network, own, faults)
         _check_aliases(f"lan[{index}]", config.lans[index], network, own, faults)
+    _check_subnets(config, links, faults)
     _check_gateways(config, links, networks, faults)
     _check_prefixes(config, networks, faults)
     _check_maps(config, networks, faults)
@@ -61,6 +62,21 @@ def _check_lan(path: str, lan: Lan, network: IPv4Network, own: list[IPv4Address]
         elif entry.address in own:
             where = f"{path}.dhcp.reservation[{index}].address"
             faults.add(where, str(entry.address), "must not be this machine's own address", "reserve another address")
+        if isinstance(entry.router, IPv4Address) and not _is_host(entry.router, network):
+            where = f"{path}.dhcp.reservation[{index}].router"
+            faults.add(where, str(entry.router), _host_rule(entry.router, network, rule), f'{mend}, or write "none"')
+
+
+def _check_subnets(config: Config, links: Mapping[int, IPv4Network], faults: Faults) -> None:
+    """An address of a LAN's own network is not behind a relay agent as well: it would be leased twice."""
+    for number, lan in enumerate(config.lans):
+        for index, subnet in enumerate(lan.dhcp.subnets if lan.dhcp is not None else ()):
+            for other, network in links.items():
+                if subnet.subnet is not None and subnet.subnet.overlaps(network):
+                    rule = f"must not overlap the network of {config.lans[other].interface} ({network})"
+                    mend = "name a network behind a relay agent, or serve this one by lan.dhcp itself"
+                    faults.add(f"lan[{number}].dhcp.subnet[{index}].subnet", str(subnet.subnet), rule, mend)
+                    break
 
 
 def _check_aliases(path: str, lan: Lan, network: IPv4Network, own: list[IPv4Address], faults: Faults) -> None:

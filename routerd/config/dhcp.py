@@ -1,6 +1,6 @@
 """The rules inside one lan.dhcp section that concern more than one of its keys."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from itertools import pairwise
@@ -45,7 +45,22 @@ def make_dhcp(values: dict[str, Any], path: str, faults: Faults) -> Dhcp:
     subnets = [
         _checked(_inherited(dhcp, own, values), faults.item(where, index), faults) for index, own in enumerate(inner)
     ]
+    _check_subnets(subnets, where, faults)
     return replace(dhcp, subnets=tuple(subnet for subnet in subnets if subnet.subnet is not None))
+
+
+def _check_subnets(subnets: Sequence[Dhcp], where: str, faults: Faults) -> None:
+    """An address in two networks would be leased twice."""
+    known = sorted((each.subnet, index) for index, each in enumerate(subnets) if each.subnet is not None)
+    # Networks that overlap contain each other: sorted, one overlaps an earlier one if it lies in the widest before it.
+    widest: tuple[IPv4Network, int] | None = None
+    for network, index in known:
+        if widest is not None and network.overlaps(widest[0]):
+            earlier, later = sorted((widest[1], index))
+            rule = f"must not overlap {faults.item(where, earlier)} ({subnets[earlier].subnet})"
+            faults.add(f"{faults.item(where, later)}.subnet", str(subnets[later].subnet), rule, "keep one of the two")
+        else:
+            widest = (network, index)
 
 
 def _inherited(around: Dhcp, own: dict[str, Any], values: dict[str, Any]) -> Dhcp:
@@ -77,9 +92,14 @@ def _check_subnet(dhcp: Dhcp, network: IPv4Network, path: str, faults: Faults) -
     if isinstance(dhcp.router, IPv4Address) and dhcp.router not in network:
         faults.add(f"{path}.router", str(dhcp.router), rule, mend)
     for index, reservation in enumerate(dhcp.reservations):
+        here = faults.item(f"{path}.reservation", index)
         if reservation.address not in network:
-            where = f"{faults.item(f'{path}.reservation', index)}.address"
-            faults.add(where, str(reservation.address), rule, mend)
+            faults.add(f"{here}.address", str(reservation.address), rule, mend)
+        elif network.prefixlen < 31 and reservation.address in (network.network_address, network.broadcast_address):
+            edges = f"must not be the first or last address of {network}"
+            faults.add(f"{here}.address", str(reservation.address), edges, "reserve another address")
+        if isinstance(reservation.router, IPv4Address) and reservation.router not in network:
+            faults.add(f"{here}.router", str(reservation.router), rule, mend)
 
 
 def _check_times(dhcp: Dhcp, path: str, faults: Faults) -> None:
@@ -128,11 +148,25 @@ def _check_reservations(dhcp: Dhcp, path: str, faults: Faults) -> None:
             "circuit_id": None if reservation.circuit_id is None else reservation.circuit_id.hex(":"),
             "address": str(reservation.address),
         }
+        if reservation.address in (dhcp.router, reservation.router):
+            rule = "must not be the router's, which is never leased"
+            faults.add(f"{faults.item(where, index)}.address", shown["address"], rule, "reserve another address")
         for key, value in shown.items():
             first = index if value is None else seen.setdefault((key, value), index)
             if first != index:
                 rule = f"is reserved already at {faults.item(where, first)}"
                 faults.add(f"{faults.item(where, index)}.{key}", value, rule, "change or remove one of the two")
+    _check_machines(dhcp.reservations, where, faults)
+
+
+def _check_machines(reservations: Sequence[Reservation], where: str, faults: Faults) -> None:
+    """A client identifier made of an Ethernet address (RFC 2132 section 9.14) names the same client as that MAC."""
+    macs = {b"\1" + each.mac: index for index, each in enumerate(reservations) if each.mac is not None}
+    for index, each in enumerate(reservations):
+        if each.client_id is not None and (other := macs.get(each.client_id)) is not None:
+            rule = f"names the same client as the mac of {faults.item(where, other)}"
+            here = f"{faults.item(where, index)}.client_id"
+            faults.add(here, each.client_id.hex(":"), rule, "remove one of the two reservations")
 
 
 def _check_options(dhcp: Dhcp, path: str, faults: Faults) -> None:

@@ -30,6 +30,8 @@ OWNED: dict[int, str] = {
 """Codes that the server fills itself, each with what to do instead."""
 
 NTP: Final = 42
+IPV6_ONLY: Final = 108
+_IPV6_ONLY_LENGTH: Final = 4
 
 
 def parse_code(value: Any) -> int:
@@ -103,4 +105,15 @@ def _encode(type_name: str, value: Any, path: str, faults: Faults) -> bytes | No
 def make_option(values: dict[str, Any], path: str, faults: Faults) -> Any:
     """The Option of a parsed lan.dhcp.option section, or INVALID with the faults of its value added."""
     data = _encode(values["type"], values["value"], f"{path}.value", faults)
-    return INVALID if data is None else Option(values["code"], data, values.get("always", False))
+    if data is None:
+        return INVALID
+    code, always = values["code"], values.get("always", False)
+    if code == IPV6_ONLY and len(data) != _IPV6_ONLY_LENGTH:
+        rule = f"must be {_IPV6_ONLY_LENGTH} bytes on the wire, the seconds without IPv4 (RFC 8925)"
+        faults.add(f"{path}.value", values["value"], rule, 'write for example type = "uint32", value = 1800')
+        return INVALID
+    if code == IPV6_ONLY and always:
+        rule = "must not be set for option 108: it turns IPv4 off, for those alone that ask for it (RFC 8925)"
+        faults.add(f"{path}.always", always, rule, "leave it out")
+        return INVALID
+    return Option(code, data, always)

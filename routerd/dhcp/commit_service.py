@@ -62,17 +62,25 @@ class CommitService:
         self._soon: asyncio.TimerHandle | None = None
         self._stored: Turns[Item[Waiter]] = Turns(self._let_go)
         self._owed_since: float | None = None
-        self._held = self._torn = False
+        self._held = self._torn = self._closed = False
         self._health = StoreHealth(store.path)
         self._offset = wall_offset()
 
     # ------------------------------------------------------------ life
 
     async def open(self) -> dict[str, list[Row]]:
-        """Open the lease file, or a new one in its place if it is damaged: the leases by LAN. Raises `StoreError`."""
+        """Open the lease file, or a new one in its place if it is damaged: the leases by LAN. Raises `StoreError`.
+
+        One that can be read but not written is read; known leases are renewed as with any disk that fails.
+        """
         taken = await self._disk.take_over()
         self._health.taken(taken)
-        if taken.longer:
+        if taken.unwritable:
+            self._closed = self._pipeline.stuck = True
+            self._health.failed(taken.unwritable, 0)
+            # All of them, so that it is tried again although nothing changes.
+            self._owe([(lan, row) for lan, rows in taken.leases.items() for row in rows])
+        elif taken.longer:
             self._owe(taken.longer)
         return taken.leases
 
@@ -118,7 +126,7 @@ class CommitService:
             self._give_up("its disk has not answered", self._pipeline.failed())
         old, self._disk = self._disk, disk
         self._health = StoreHealth(disk.path)
-        self._torn = self._pipeline.stuck = False
+        self._torn = self._closed = self._pipeline.stuck = False
         await old.close(0.0)
 
     async def finish(self) -> None:
@@ -219,6 +227,8 @@ class CommitService:
         if self._torn:
             self._renewed = self._began
             self._commit = self._disk.renew(self._known(), self._began)
+        elif self._closed:
+            self._commit = self._disk.reopen(self._known(), self._began)
         else:
             self._commit = self._disk.commit(batch, self._began)
         self._commit.add_done_callback(self._committed)
@@ -246,7 +256,7 @@ class CommitService:
         if renewed is not None:
             self._health.renewed(renewed.path, renewed.kept)
         self._health.works()
-        recovered, self._torn = self._pipeline.stuck, False
+        recovered, self._torn, self._closed = self._pipeline.stuck, False, False
         self._stored.extend(self._pipeline.done())
         if recovered:
             self._begin()

@@ -167,17 +167,19 @@ class Conflicts:
         if not table.pools.open_to_all(address):
             return None
         lease, offer = table.at(address), table.offered(address)
+        asked = address in self._asked or now - self._beside.get(address, -_LATE) < _LATE
         if lease is not None and lease.occupied:
-            table.keep_occupied(address, now)
+            table.keep_occupied(address, now, asked=asked)
             self._asked.pop(address, None)
             return None
         if lease is not None and lease.holds(now):
             asked_at = None if lease.hardware == hardware else self._beside.pop(address, None)
             return None if asked_at is None or now - asked_at > _LATE else Found(address, hardware, None)
-        if offer is not None and offer.until > now and offer.hardware == hardware:
-            # It asks for the address that it has already, from another server for example.
+        if offer is not None and offer.until > now and (offer.disputed or offer.hardware == hardware):
+            # It asks for the address that it has already, from another server for example. A disputed one is the
+            # client's to find in use: it asks by itself before it uses it.
             return None
-        rows = table.occupy(address, hardware, now)
+        rows = table.occupy(address, hardware, now, asked=asked)
         if not rows:
             return None
         self._asked.pop(address, None)

@@ -18,6 +18,7 @@ COUNTERS = {
     "pkt4-parse-failed": "dropped: no DHCP message, or a broken one",
     "pkt4-not-for-us": "dropped: for another server, from this one, or of a network that is not served",
     "pkt4-rfc-violation": "dropped: against RFC 2131, such as a REQUEST that names no address",
+    "pkt4-not-the-clients": "dropped: a RELEASE or DECLINE of an address that its sender does not hold",
     "pkt4-duplicate": "dropped: the same DISCOVER still waited for its turn",
     "pkt4-queue-full": "dropped: too many messages waited, or for too long",
     "pkt4-limit-exceeded": "dropped: one client sent too many",

@@ -134,6 +134,7 @@ class FreeAddresses:
             address in self._leases
             or address in self._offers
             or address in pools.excluded
+            or address in pools.agents
             or address in pools.reserved
             or address in self.stock
         )

@@ -69,8 +69,12 @@ class Lease:
 
 
 class Offer(NamedTuple):
-    """An address held for a client that has not asked for it yet."""
+    """An address held for a client that has not asked for it yet.
+
+    `disputed`: a machine without a lease uses it, or says so, but nothing else was free.
+    """
 
     client: bytes
     hardware: bytes
     until: float
+    disputed: bool = False

@@ -14,6 +14,7 @@ from routerd.dhcp.pools import Pools
 
 OFFER_SECONDS = 10.0
 DECLINE_SECONDS = 3600.0
+_MOST_AGENTS = 16
 _SLACK = 64
 
 
@@ -113,6 +114,30 @@ class LeaseBook:
     def occupied(self) -> tuple[tuple[int, bytes], ...]:
         """The addresses that are kept off because a machine without a lease uses them, with its hardware address."""
         return tuple(self._occupied.items())
+
+    # ------------------------------------------------------------ relay agents
+
+    def note_agent(self, address: int, now: float) -> None:
+        """A relay agent has this address: nobody is leased it, unless it holds it already.
+
+        At most a quarter of the pools, and never more than a few, is kept so: anybody can write an address into a
+        message. The one that was not seen for longest is free again.
+        """
+        agents, lease = self.pools.agents, self._by_address.get(address)
+        if address in agents:
+            del agents[address]
+            agents[address] = None
+            return
+        most = min(_MOST_AGENTS, self.pools.size() // 4)
+        if not most or not self.pools.open_to_all(address) or (lease is not None and lease.holds(now)):
+            return
+        self._drop_offer(address)
+        self.free.claim(address)
+        agents[address] = None
+        while len(agents) > most:
+            oldest = next(iter(agents))
+            del agents[oldest]
+            self.free.give_back(oldest)
 
     # ------------------------------------------------------------ time
 

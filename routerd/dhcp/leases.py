@@ -86,7 +86,8 @@ class LeaseTable(LeaseBook):
 
         In this order: its reservation, the address it has or had, the one it was offered, the one it asks for, the
         one that it uses without a lease, the lowest that was never leased, the one that has been free for longest,
-        the oldest unanswered offer (RFC 2131 section 4.3.1).
+        the least believable of those that machines without a lease use, the oldest unanswered offer (RFC 2131
+        section 4.3.1).
         """
         own = self._by_client.get(client.key)
         known = (
@@ -102,7 +103,12 @@ class LeaseTable(LeaseBook):
         used = self._occupied.first_of(client.hardware)
         if used and self.free_for(used, client, now):
             return self._hold(used, client, now, sure=True)
-        address = self._choose(client, now)
+        address = self._choose(now)
+        if address is None and (address := self._least_believed()) is not None:
+            return self._hold(address, client, now, disputed=True)
+        if address is None:
+            # The oldest unanswered offer is the next client's, although its time is not over.
+            address = next((each for each in self._offers if self._is_only_offered(each, client, now)), None)
         return None if address is None else self._hold(address, client, now)
 
     def bind(
@@ -186,35 +192,55 @@ class LeaseTable(LeaseBook):
         lease = self._by_address.get(address)
         return () if lease is None else (self._delete(lease),)
 
-    def occupy(self, address: int, hardware: bytes, now: float) -> tuple[Row, ...]:
-        """A machine without a lease uses this free address: nobody else gets it for an hour.
+    def occupy(self, address: int, hardware: bytes, now: float, *, asked: bool = True) -> tuple[Row, ...]:
+        """A machine without a lease uses this free address: nobody else gets it for an hour, or until nothing else is
+        free and more than a quarter of the pools is in use so. `asked`: it answered a question.
 
         () if it is not free, or if the machine uses a quarter of the pools already: more is not believed, or one that
-        answers for everything would take all addresses from the clients.
+        answers for everything would take all addresses from the clients. Nor is an absent client's address taken from
+        it by who was not asked, or while a quarter of the pools is taken: anybody can claim addresses under many names.
         """
-        lease = self._by_address.get(address)
-        if lease is not None and not lease.has_ended(now):
+        lease, size = self._by_address.get(address), self.pools.size()
+        if lease is not None:
+            absent = lease.hardware != hardware
+            if not lease.has_ended(now) or (absent and not (asked and len(self._occupied) < max(1, size // 4))):
+                return ()
+        if self._occupied.count(hardware) >= max(1, min(max(DECLINES_PER_CLIENT, size // 4), size - 1)):
             return ()
-        if self._occupied.count(hardware) >= max(DECLINES_PER_CLIENT, self.pools.size() // 4):
-            return ()
-        return (self._keep_off(Row(address, NOBODY, hardware, None, DECLINED, now, now)),)
+        row = self._keep_off(Row(address, NOBODY, hardware, None, DECLINED, now, now))
+        self._occupied.prefer(address, last=asked)
+        return (row,)
 
-    def keep_occupied(self, address: int, now: float) -> None:
+    def keep_occupied(self, address: int, now: float, *, asked: bool = True) -> None:
         """The address is still in use without a lease: nobody gets it for another hour. It need not be stored."""
         lease = self._by_address.get(address)
         if lease is not None and lease.occupied:
             lease.expires = now + DECLINE_SECONDS
+            if asked:
+                self._occupied.prefer(address, last=True)
 
     # ------------------------------------------------------------ inside
 
-    def _choose(self, client: Client, now: float) -> int | None:
+    def _choose(self, now: float) -> int | None:
         address = self.free.take()
         if address is None and self._ends and self._ends[0][0] <= now:
             address = next((each for _, each in islice(self._ends, _SEARCHED) if self._has_just_ended(each, now)), None)
+        return address
+
+    def _least_believed(self) -> int | None:
+        """An address that is in use without a lease, as anyone can claim: it is not kept off any more.
+
+        First those whose machines never answered a question, then those that answered longest ago. A quarter of the
+        pools is believed in any case, as with DECLINE.
+        """
+        if len(self._occupied) <= self.pools.size() // 4:
+            return None
+        first = islice(self._occupied, _SEARCHED)
+        address = next((each for each in first if self.pools.open_to_all(each)), None)
         if address is not None:
-            return address
-        # The oldest unanswered offer is the next client's, although its time is not over.
-        return next((each for each in self._offers if self._is_only_offered(each, client, now)), None)
+            # What is on disk needs no change: the lease will replace it, or its end.
+            self._delete(self._by_address[address])
+        return address
 
     def _has_just_ended(self, address: int, now: float) -> bool:
         """Has its lease ended, although `expire` has not come to it yet?"""
@@ -226,7 +252,9 @@ class LeaseTable(LeaseBook):
         lease = self._by_address.get(address)
         return (lease is None or lease.has_ended(now)) and self.pools.usable(address, client)
 
-    def _hold(self, address: int, client: Client, now: float, *, sure: bool = False) -> int:
+    def _hold(self, address: int, client: Client, now: float, *, sure: bool = False, disputed: bool = False) -> int:
+        before = self._offers.get(address)
+        disputed = disputed or (before is not None and before.disputed)
         if self._offers.of(client.key) != address:
             self.withdraw_offer(client)
         lease = self._by_address.get(address)
@@ -235,7 +263,7 @@ class LeaseTable(LeaseBook):
             return address
         self._take(address, client, now, sure=sure)
         self._offers.give_way(address, client.key, now)
-        self._offers.add(address, Offer(client.key, client.hardware, now + OFFER_SECONDS))
+        self._offers.add(address, Offer(client.key, client.hardware, now + OFFER_SECONDS, disputed))
         return address
 
     def _take(self, address: int, client: Client, now: float, *, sure: bool) -> None:

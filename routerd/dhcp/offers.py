@@ -100,6 +100,10 @@ class KeptOff:
         """The oldest address of this hardware address."""
         return next(iter(self._of.get(hardware, ())), None) if self._of else None
 
+    def prefer(self, address: int, *, last: bool) -> None:
+        """Count it as the youngest, or as the oldest."""
+        self._hardware.move_to_end(address, last=last)
+
     def add(self, address: int, hardware: bytes) -> None:
         """Keep an address off that is not kept off yet."""
         self._hardware[address] = hardware

@@ -14,6 +14,8 @@ class Pools:
         self.ranges: tuple[tuple[int, int], ...] = ()
         """The pools (first, last), lowest first."""
         self.excluded: frozenset[int] = frozenset()
+        self.agents: dict[int, None] = {}
+        """Addresses that relay agents were seen to have, longest unseen first: leased to nobody unless reserved."""
         self.reserved: dict[int, Token] = {}
         self._reserved_of: dict[Token, int] = {}
         self._firsts: list[int] = []
@@ -40,7 +42,7 @@ class Pools:
         token = self.reserved.get(address)
         if token is not None:
             return client.is_meant(token)
-        return self.contains(address)
+        return address not in self.agents and self.contains(address)
 
     def contains(self, address: int) -> bool:
         """Is the address in a pool?"""
@@ -53,7 +55,8 @@ class Pools:
 
     def open_to_all(self, address: int) -> bool:
         """May any client hold this address?"""
-        return address not in self.excluded and address not in self.reserved and self.contains(address)
+        closed = address in self.excluded or address in self.reserved or address in self.agents
+        return not closed and self.contains(address)
 
     def size(self) -> int:
         """How many addresses the pools have."""
@@ -66,10 +69,11 @@ class Pools:
     def takes_over(self, address: int, hardware: bytes, client: Client) -> bool:
         """Does a reserved address go from the machine that holds it to this client, for whom it is reserved?
 
-        It follows its machine under whatever client identifier that boots, and a place whatever machine is there.
+        It follows its machine under whatever client identifier that boots. A place may have two machines, so there
+        its holder keeps it until its lease has ended or was given back; another machine that is plugged in gets an
+        address of the pools until then, or waits.
         """
-        token = self.reserved.get(address)
-        return token is not None and (hardware == client.hardware or follows_place(token))
+        return address in self.reserved and hardware == client.hardware
 
     def place_of(self, address: int) -> bytes | None:
         """The circuit of the place that the address is reserved for."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from routerd.dhcp import options as opt
 from routerd.dhcp.client import Client
+from routerd.dhcp.fields import address_option, hostname_option, is_impossible
 from routerd.dhcp.leases import BOUND, LeaseTable, Row
 from routerd.dhcp.message import (
     ACK,
@@ -26,13 +27,12 @@ from routerd.dhcp.message import (
     encode_reply,
 )
 from routerd.dhcp.relay import RelayInfo, decode_relay_info
-from routerd.dhcp.reply import ETHERNET, Reply, lease_reply, nak_reply
+from routerd.dhcp.reply import Reply, lease_reply, nak_reply
 from routerd.dhcp.scope import Scope, Voice
 from routerd.model import DhcpPart
 
 _EXHAUSTED_SECONDS = 60.0
 _MOST_HOPS = 16
-_LONGEST_CLIENT_ID = 255
 _LONGEST_RELAY_INFO = 600  # With the longest identifiers and host name it still fits one Ethernet frame.
 _NO_RELAY = RelayInfo()
 _RECEIVED = {
@@ -99,7 +99,7 @@ class Responder:
         nameless = not message.hlen and not options.get(opt.CLIENT_ID)
         if message.op != BOOTREQUEST or len(kind) != 1 or kind[0] not in _RECEIVED or nameless:
             return self._drop("pkt4-unknown-received")
-        if message.hops > _MOST_HOPS or message.giaddr == self._address or _is_impossible(message):
+        if message.hops > _MOST_HOPS or message.giaddr == self._address or is_impossible(message):
             return self._drop("pkt4-rfc-violation")
         relay = self._relay(message, port) if opt.RELAY_AGENT in options else _NO_RELAY
         scope = self._scope(message, relay, kind[0])
@@ -110,11 +110,13 @@ class Responder:
         client = Client(options.get(opt.CLIENT_ID) or hardware, hardware, relay.circuit_id)
         if not message.giaddr:
             client = scope.table.placed(client, now)
+        elif (near := next((each for each in self.scopes if each.contains(message.giaddr)), None)) is not None:
+            near.table.note_agent(message.giaddr, now)
         return self._answer(_Asked(message, scope, client, relay, now), kind[0], unicast)
 
     def _relay(self, message: Message, port: int) -> RelayInfo:
-        """What the relay agent says. A client, or a switch that snoops, may add the option to a message that no relay
-        agent forwards; it does not say then where the message comes from.
+        """What the relay agent says. Where none forwards the message, nobody but the client vouches for the option:
+        then it says neither where the message comes from nor at whose place; it is echoed all the same.
         """
         data = message.options[opt.RELAY_AGENT]
         if len(data) > _LONGEST_RELAY_INFO:
@@ -123,7 +125,7 @@ class Responder:
             del message.options[opt.RELAY_AGENT]
         relay = decode_relay_info(data)
         if not message.giaddr:
-            return RelayInfo(relay.circuit_id)
+            return _NO_RELAY
         return relay._replace(port=port) if relay.port else relay
 
     def _answer(self, asked: _Asked, kind: int, unicast: bool) -> Answer:
@@ -136,7 +138,7 @@ class Responder:
         if kind == DISCOVER:
             return self._discover(asked), key, ()
         if kind == REQUEST:
-            return self._request(asked, server is not None, unicast), key, ()
+            return self._request(asked, server is not None, unicast), key, self._withdrawn(asked)
         if kind == INFORM:
             return self._inform(asked), key, ()
         return None, key, self._give_back(asked, kind)
@@ -151,7 +153,9 @@ class Responder:
 
         Without a relay agent it is on the LAN, or it renews, through routers, an address behind a relay agent.
         """
-        place = relay.link or message.giaddr
+        if relay.link:
+            return next((scope for scope in self.scopes if scope.is_link(relay.link)), None)
+        place = message.giaddr
         if not place and kind != DISCOVER and opt.REQUESTED_ADDRESS not in message.options:
             place = message.ciaddr
         if not message.giaddr and not (self._subnets and place):
@@ -165,10 +169,11 @@ class Responder:
 
     def _discover(self, asked: _Asked) -> Reply | None:
         message, scope, now = asked.message, asked.scope, asked.now
-        if scope.prefers_ipv6(message) and scope.table.of(asked.client.key) is None:
+        lease = scope.table.of(asked.client.key)
+        if scope.prefers_ipv6(message) and (lease is None or not lease.holds(now)):
             return self._offer(asked, 0)
         replaced = scope.table.replaced_offers
-        address = scope.table.offer(asked.client, _address_option(message, opt.REQUESTED_ADDRESS), now)
+        address = scope.table.offer(asked.client, address_option(message, opt.REQUESTED_ADDRESS), now)
         if address is None or scope.table.replaced_offers > replaced:
             self.exhausted_at = now
         if address is None:
@@ -182,7 +187,7 @@ class Responder:
 
     def _request(self, asked: _Asked, selecting: bool, unicast: bool) -> Reply | None:
         message, scope = asked.message, asked.scope
-        address = _address_option(message, opt.REQUESTED_ADDRESS) or message.ciaddr
+        address = address_option(message, opt.REQUESTED_ADDRESS) or message.ciaddr
         if not address:
             self._drop("pkt4-rfc-violation")
             return None
@@ -190,6 +195,18 @@ class Responder:
             return self._nak(asked) if no else None
         reply = self._acknowledge(asked, address) if scope.contains(address) else None
         return self._nak(asked) if reply is None else reply
+
+    def _withdrawn(self, asked: _Asked) -> tuple[Row, ...]:
+        """A client that was refused the address that it held must stop using it (RFC 2131 section 4.4.5), so that its
+        lease ends with that: the address may be reserved for another client now, who waits for it.
+        """
+        message, table = asked.message, asked.scope.table
+        lease = table.of(asked.client.key)
+        if lease is None or not lease.holds(asked.now) or table.pools.usable(lease.address, asked.client):
+            return ()
+        if lease.address != (address_option(message, opt.REQUESTED_ADDRESS) or message.ciaddr):
+            return ()
+        return table.release(asked.client, lease.address, asked.now)
 
     def _objects(self, asked: _Asked, address: int, unicast: bool) -> bool | None:
         """Must a client that claims to have this address be refused? None: no; True: tell it; False: stay silent."""
@@ -210,7 +227,7 @@ class Responder:
         message, voice = asked.message, asked.scope.voice(asked.client)
         own = voice.options
         options, given = own.encode(message, ACK, address, voice.hostname, server=asked.relay.server, rapid=rapid)
-        hostname = voice.hostname or _hostname(message)
+        hostname = voice.hostname or hostname_option(message)
         rows = asked.scope.table.bind(asked.client, address, hostname, own.lease_seconds(message), asked.now, given)
         if rows is None:
             return None
@@ -268,28 +285,8 @@ class Responder:
         if kind == RELEASE:
             rows = table.release(asked.client, message.ciaddr, asked.now)
         else:
-            requested = _address_option(message, opt.REQUESTED_ADDRESS)
+            requested = address_option(message, opt.REQUESTED_ADDRESS)
             rows = table.decline(asked.client, requested or message.ciaddr, asked.now)
         if not rows:
-            self.counters["pkt4-receive-drop"] += 1
+            self._drop("pkt4-not-the-clients")
         return rows
-
-
-def _is_impossible(message: Message) -> bool:
-    """Is its sender or its relay agent no one machine, or the sender named by more than an option holds?"""
-    if message.htype == ETHERNET and message.hlen == 6 and message.chaddr[0] & 1:
-        return True
-    relay = message.giaddr >> 24
-    if message.giaddr and (relay in (0, 127) or relay >= 224):
-        return True
-    return len(message.options.get(opt.CLIENT_ID, b"")) > _LONGEST_CLIENT_ID
-
-
-def _address_option(message: Message, code: int) -> int:
-    value = message.options.get(code)
-    return int.from_bytes(value, "big") if value is not None and len(value) == 4 else 0
-
-
-def _hostname(message: Message) -> str | None:
-    raw = message.options.get(opt.HOSTNAME)
-    return opt.clean_hostname(raw) if raw else None

@@ -83,6 +83,10 @@ class Scope:
         """Can a host of this network have the address?"""
         return self.first < address < self.last
 
+    def is_link(self, address: int) -> bool:
+        """Does a relay agent that names this address mean this network (RFC 3527: any of it, its own with no host)?"""
+        return self.first <= address <= self.last
+
     def voice(self, client: Client) -> Voice:
         """What this client is told."""
         if self._own:

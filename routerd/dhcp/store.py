@@ -16,10 +16,18 @@ from typing import Any
 
 from routerd.dhcp import store_rows as rows
 from routerd.dhcp.leases import DELETED, Row
-from routerd.dhcp.store_file import DamagedError, Mark, StoreError, inspect, is_read_only, make_directories
+from routerd.dhcp.store_file import (
+    DamagedError,
+    Mark,
+    StoreError,
+    UnwritableError,
+    inspect,
+    is_read_only,
+    make_directories,
+)
 from routerd.dhcp.store_open import explained, open_database
 
-__all__ = ["CLOCK_STEP", "DamagedError", "LeaseStore", "StoreError"]
+__all__ = ["CLOCK_STEP", "DamagedError", "LeaseStore", "StoreError", "UnwritableError"]
 
 CLOCK_STEP = 2.0
 _NEWEST_EVERY = 60.0
@@ -99,7 +107,7 @@ class LeaseStore:
         except sqlite3.Error as error:
             raise explained(self.path, error) from None
         except OSError as error:
-            raise StoreError(f"{error.filename}: cannot be removed ({error.strerror}); mend its disk") from None
+            raise UnwritableError(f"{error.filename}: cannot be removed ({error.strerror}); mend its disk") from None
         self._offset = known
         self.saved = -math.inf if self._newest is None else self._newest - known
         self._drop(broken)

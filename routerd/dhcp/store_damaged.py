@@ -5,15 +5,18 @@ import shutil
 import sqlite3
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from routerd.dhcp.store import LeaseStore, StoreError
 from routerd.dhcp.store_file import LARGEST
 from routerd.dhcp.store_pages import leases_in
 from routerd.dhcp.store_rows import APPLICATION_ID, COLUMNS
 from routerd.system.files import sync_directory
+
+T = TypeVar("T")
 
 _BESIDE = ("", "-wal", "-journal", "-shm")
 _FEWEST = 8
@@ -57,6 +60,16 @@ def begin_anew(store: LeaseStore, now: float, *, rescue: bool = True) -> Aside:
     return Aside(aside, len(found.leases))
 
 
+def copied(path: str, use: Callable[[str], T]) -> T:
+    """What `use` makes of a copy of a lease file, which is left as it is. Raises OSError where it cannot be copied."""
+    with tempfile.TemporaryDirectory(prefix="routerd-") as directory:
+        copy = os.path.join(directory, "leases.db")
+        for suffix in (*_BESIDE[:3], "-clean"):
+            if os.path.exists(path + suffix):
+                shutil.copyfile(path + suffix, copy + suffix)
+        return use(copy)
+
+
 def set_aside(path: str, now: float) -> str:
     """Rename a database and the files that belong to it; its new path. Raises OSError."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
@@ -80,18 +93,17 @@ def salvage(path: str) -> Salvage:
     try:
         if os.path.getsize(path) > LARGEST:
             return Salvage()
-        with tempfile.TemporaryDirectory(prefix="routerd-") as directory:
-            copy = os.path.join(directory, "leases.db")
-            for suffix in _BESIDE[:3]:
-                if os.path.exists(path + suffix):
-                    shutil.copyfile(path + suffix, copy + suffix)
-            try:
-                found = _by_tree(copy)
-            except sqlite3.Error:
-                found = Salvage(COLUMNS)
-            return _with_pages(found, Path(copy).read_bytes())
+        return copied(path, _all_of)
     except OSError:
         return Salvage()
+
+
+def _all_of(copy: str) -> Salvage:
+    try:
+        found = _by_tree(copy)
+    except sqlite3.Error:
+        found = Salvage(COLUMNS)
+    return _with_pages(found, Path(copy).read_bytes())
 
 
 def _by_tree(path: str) -> Salvage:

@@ -15,6 +15,10 @@ class StoreError(Exception):
     """The lease file cannot be used; the text says why and what to do."""
 
 
+class UnwritableError(StoreError):
+    """The lease file may well be read, but its disk takes no changes now."""
+
+
 class DamagedError(StoreError):
     """The lease file is torn, or another program's: nothing can be stored in it."""
 
@@ -36,7 +40,8 @@ def inspect(path: str) -> bool:
         raise StoreError(f"{path}: is no regular file; remove it, {_HINT}")
     # Not by opening it: to close it again would give up the lock of whoever has it open in this process.
     if not os.access(path, os.R_OK | os.W_OK):
-        raise StoreError(f"{path}: {_refusal(path, info)}")
+        kind = UnwritableError if is_read_only(path) and os.access(path, os.R_OK) else StoreError
+        raise kind(f"{path}: {_refusal(path, info)}")
     if info.st_size > LARGEST:
         raise DamagedError(f"{path}: is {info.st_size / LARGEST:.1f} GiB large, which no lease file is")
     if 0 < info.st_size < _SMALLEST:

@@ -3,7 +3,7 @@
 import sqlite3
 
 from routerd.dhcp import store_rows as rows
-from routerd.dhcp.store_file import DamagedError, StoreError
+from routerd.dhcp.store_file import DamagedError, StoreError, UnwritableError
 
 _UNREADABLE = {
     *(sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB),
@@ -37,6 +37,9 @@ def explained(path: str, error: sqlite3.Error) -> StoreError:
         text = "another routerd uses this lease file; stop it, or set another leases.store"
     elif code & 0xFF == sqlite3.SQLITE_FULL:
         text = "no space is left on its disk; free some, or set another leases.store"
+        return UnwritableError(f"{path}: {text}")
+    elif code & 0xFF == sqlite3.SQLITE_READONLY:
+        return UnwritableError(f"{path}: its file system is read-only; mend or remount it, or set another leases.store")
     else:
         text = f"cannot be used ({error}); mend its disk, or set another leases.store"
     return StoreError(f"{path}: {text}")

@@ -71,7 +71,8 @@ def restored(values: Sequence[Any], offset: float) -> Row:
         raise ValueError("it has no client")
     if accepts not in (None, 0, 1) or not isinstance(routes, int | None):
         raise ValueError("what it was given is not readable")
-    lasts = seconds or 0.0
+    # A lease that is older than this column was promised for no longer than it lasted as a whole.
+    lasts = max(0.0, expires - starts) if seconds is None else seconds
     if not isfinite(starts + expires + lasts):
         raise ValueError("its times are not readable")
     if hostname is not None and not (hostname.isascii() and hostname.isprintable() and len(hostname) <= _LONGEST_NAME):

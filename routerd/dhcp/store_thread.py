@@ -1,6 +1,7 @@
 """A lease file and the thread that waits for its disk, which may fail, or never come back."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Sequence
 from functools import partial
@@ -10,8 +11,8 @@ from routerd.dhcp.intake_service import clock
 from routerd.dhcp.leases import Row
 from routerd.dhcp.promises import after_crash
 from routerd.dhcp.store import LeaseStore
-from routerd.dhcp.store_damaged import Aside, begin_anew
-from routerd.dhcp.store_file import DamagedError, StoreError
+from routerd.dhcp.store_damaged import Aside, begin_anew, copied
+from routerd.dhcp.store_file import DamagedError, StoreError, UnwritableError
 from routerd.system.worker import Worker, forget
 
 T = TypeVar("T")
@@ -22,12 +23,16 @@ _LONGEST = 60.0
 
 
 class Taken(NamedTuple):
-    """What a lease file held: all leases by LAN, those that last longer than it says, and what was wrong with it."""
+    """What a lease file held: all leases by LAN, those that last longer than it says, and what was wrong with it.
+
+    `unwritable`: why its disk takes no changes; then the file is not open.
+    """
 
     leases: dict[str, list[Row]]
     longer: Rows
     notes: Sequence[str] = ()
     damage: str = ""
+    unwritable: str = ""
     aside: Aside | None = None
 
 
@@ -43,7 +48,10 @@ class StoreThread:
         return self._store.path
 
     async def take_over(self) -> Taken:
-        """Open the file; where it is damaged, a new one in its place. Raises `StoreError`."""
+        """Open the file; where it is damaged, a new one in its place. Raises `StoreError`.
+
+        Where its disk takes no changes its leases are read all the same; `reopen` opens it later.
+        """
         return await self._soon(self._worker.run(_take_over, self._store, wall_offset()))
 
     async def open(self) -> Taken:
@@ -57,6 +65,10 @@ class StoreThread:
     def commit(self, rows: Rows, now: float) -> "asyncio.Future[None]":
         """Store a batch; all that was promised before `now` is in it, or was stored before."""
         return self._worker.run(self._store.commit, rows, wall_offset(), now)
+
+    def reopen(self, rows: Rows, now: float) -> "asyncio.Future[None]":
+        """Open the file that could not be written before, and store all leases, as they were at `now`, in it."""
+        return self._worker.run(_reopen, self._store, rows, wall_offset(), now)
 
     def renew(self, rows: Rows, now: float) -> "asyncio.Future[Aside]":
         """Set the file aside, for it was found damaged, and store all leases, as they were at `now`, in a new one."""
@@ -94,9 +106,34 @@ def wall_offset() -> float:
 def _take_over(store: LeaseStore, offset: float) -> Taken:
     try:
         return _open(store, offset)
+    except UnwritableError as error:
+        return _read_only(store, offset, error)
     except DamagedError as error:
         aside = begin_anew(store, time.time())
         return _loaded(store, offset)._replace(damage=str(error), aside=aside)
+
+
+def _read_only(store: LeaseStore, offset: float, error: UnwritableError) -> Taken:
+    """The leases of a file that cannot be written, from a copy, where there is space for one."""
+    store.close()
+    try:
+        taken = copied(os.path.realpath(store.path), lambda path: _of_copy(LeaseStore(path), offset))
+    except (OSError, StoreError):
+        raise error from None
+    return taken._replace(unwritable=str(error).removeprefix(f"{store.path}: "))
+
+
+def _of_copy(copy: LeaseStore, offset: float) -> Taken:
+    try:
+        return _open(copy, offset)
+    finally:
+        copy.close()
+
+
+def _reopen(store: LeaseStore, rows: Rows, offset: float, now: float) -> None:
+    store.close()
+    _open(store, offset)
+    store.replace(rows, offset, now)
 
 
 def _open(store: LeaseStore, offset: float) -> Taken:

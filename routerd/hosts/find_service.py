@@ -62,6 +62,7 @@ class Finder:
         if not self._lans:
             self._current.clear()
             return
+        self._judge.book.refused = 0
         kept = await self._kept()
         now = time.monotonic()
         for key in kept:

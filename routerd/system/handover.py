@@ -18,12 +18,16 @@ _made: set[Path] = set()
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A directory that routerd writes to: what it is for, patterns of the names of its files, and its mode if made."""
+    """A directory that routerd writes to: what it is for, patterns of the names of its files, and its mode if made.
+
+    `waits`: routerd starts all the same while its file system is read-only, and says what that means.
+    """
 
     directory: Path
     purpose: str
     files: frozenset[str] = field(default_factory=frozenset)
     mode: int = 0o755
+    waits: bool = False
 
 
 def merged(places: Iterable[Place]) -> list[Place]:
@@ -32,7 +36,7 @@ def merged(places: Iterable[Place]) -> list[Place]:
     for place in places:
         before = found.get(place.directory)
         if before is not None:
-            place = Place(before.directory, before.purpose, before.files | place.files, before.mode)
+            place = Place(before.directory, before.purpose, before.files | place.files, before.mode, before.waits)
         found[place.directory] = place
     return list(found.values())
 
@@ -71,6 +75,14 @@ def give(place: Place, uid: int, gid: int) -> None:
 def is_usable(place: Place) -> bool:
     """True if this process, as it is now, can make and remove files in the directory."""
     return os.access(place.directory, os.W_OK | os.X_OK)
+
+
+def is_read_only(place: Place) -> bool:
+    """True if the directory is there and its file system is read-only now."""
+    try:
+        return bool(os.statvfs(place.directory).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def _give_file(directory: int, name: str, uid: int, gid: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from routerd.system import capabilities
-from routerd.system.handover import Place, give, is_usable, make, merged
+from routerd.system.handover import Place, give, is_read_only, is_usable, make, merged
 
 NEEDED = {
     capabilities.NET_ADMIN: ("CAP_NET_ADMIN", "kernel routes, forwarding and reading WireGuard"),
@@ -71,7 +71,7 @@ def settle(user: User | None, places: Iterable[Place]) -> None:
     except OSError as error:
         raise PrivilegeError(f"the rights cannot be reduced to the three capabilities: {error.strerror}") from None
     for place in wanted:
-        if not is_usable(place):
+        if not is_usable(place) and not (place.waits and is_read_only(place)):
             raise PrivilegeError(_unusable(place))
 
 
@@ -124,6 +124,8 @@ def _prepare(place: Place, user: User | None) -> None:
     except PermissionError:
         pass  # whether that matters, is_usable() says
     except OSError as error:
+        if place.waits and is_read_only(place):
+            return
         raise PrivilegeError(f"{place.directory}: cannot be made, for {place.purpose}: {error.strerror}") from None
 
 

@@ -532,9 +532,61 @@ def test_a_subnet_takes_what_it_does_not_set_from_its_lan() -> None:
             "lan[0].dhcp.subnet[0].reservation[0].circuit_id",
         ),
         ('lease_time = "1h"', "conflict_probe = true", "lan[0].dhcp.subnet[0].conflict_probe"),
+        ('router = "none"', 'router = "192.168.202.1"', _RESERVED + ".router"),
+        ('router = "none"', 'router = "192.168.201.9"', _RESERVED + ".address"),
+        ('address = "192.168.201.9"', 'address = "192.168.201.1"', _RESERVED + ".address"),
+        ('address = "192.168.201.9"', 'address = "192.168.201.0"', _RESERVED + ".address"),
+        ('address = "192.168.201.9"', 'address = "192.168.201.255"', _RESERVED + ".address"),
+        ('address = "192.168.200.22"', 'address = "192.168.200.1"', "lan[0].dhcp.reservation[0].address"),
     ],
 )
 def test_faults_of_a_subnet(old: str, new: str, path: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(SUBNETS.replace(old, new))
     assert path in [fault.path for fault in caught.value.errors]
+
+
+@pytest.mark.parametrize(
+    ("subnets", "wrong"),
+    [
+        (("192.168.201.0/24", "192.168.201.0/25"), [1]),
+        (("192.168.201.0/25", "192.168.201.0/24"), [1]),
+        (("192.168.201.0/24", "192.168.201.0/24", "192.168.201.128/25"), [1, 2]),
+        (("192.168.201.0/25", "192.168.201.128/25"), []),
+    ],
+)
+def test_subnets_of_a_lan_have_no_address_in_common(subnets: tuple[str, ...], wrong: list[int]) -> None:
+    entries = (
+        f'[[lan.dhcp.subnet]]\nsubnet = "{net}"\n[[lan.dhcp.subnet.reservation]]\nmac = "02:00:00:00:00:01"\n'
+        f'address = "{IPv4Network(net)[9]}"\n'
+        for net in subnets
+    )
+    text = VPN + POOL + "".join(entries)
+    found = [fault.path for fault in faults(text)] if wrong else list(map(str, parse(text).vpns[1:]))
+    assert found == [f"lan[0].dhcp.subnet[{index}].subnet" for index in wrong]
+
+
+def test_a_client_identifier_made_of_a_mac_is_the_same_client() -> None:
+    entry = '[[lan.dhcp.reservation]]\nmac = "02:00:00:00:00:22"\naddress = "192.168.200.22"\n'
+    other = '[[lan.dhcp.reservation]]\nclient_id = "01:02:00:00:00:00:22"\naddress = "192.168.200.23"\n'
+    for text, wrong in ((entry + other, 1), (other + entry, 0)):
+        (fault,) = faults(VPN + POOL + text)
+        assert fault.path == f"lan[0].dhcp.reservation[{wrong}].client_id"
+    assert len(parse(VPN + POOL + entry + other.replace("00:22", "00:23")).lans) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ('type = "uint16"\nvalue = 1800\n', "value"),
+        ('type = "hex"\nvalue = "00:00:00:07:08"\n', "value"),
+        ('type = "uint32"\nvalue = 1800\nalways = true\n', "always"),
+        ('type = "uint32"\nvalue = 1800\n', None),
+    ],
+)
+def test_option_108_turns_ipv4_off_for_who_asks_and_for_so_many_seconds(written: str, key: str | None) -> None:
+    text = VPN + OPTION + "code = 108\n" + written
+    if key is None:
+        assert parse(text).lans[0].dhcp.options[0].data == bytes((0, 0, 7, 8))  # type: ignore[union-attr]
+    else:
+        assert [fault.path for fault in faults(text)] == [f"lan[0].dhcp.option[0].{key}"]

@@ -25,6 +25,15 @@ ETH0 = {"eth0": (IPv4Interface("192.168.200.1/24"),)}
         (REMOTE + POOL + 'router = "192.168.200.255"\n', "lan[0].dhcp.router", "the first or last address of"),
         (REMOTE + RESERVE.replace("200.22", "201.22"), "lan[0].dhcp.reservation[0].address", "must lie in the network"),
         (REMOTE + RESERVE.replace("200.22", "200.0"), "lan[0].dhcp.reservation[0].address", "first or last address"),
+        (REMOTE + RESERVE + 'router = "10.9.9.1"\n', "lan[0].dhcp.reservation[0].router", "must lie in the network of"),
+        *(
+            (
+                REMOTE + POOL + f'[[lan.dhcp.subnet]]\nsubnet = "{net}"\npools = ["192.168.200.9-192.168.200.10"]\n',
+                "lan[0].dhcp.subnet[0].subnet",
+                "must not overlap the network of eth0",
+            )
+            for net in ("192.168.200.0/24", "192.168.200.0/25", "192.168.0.0/16")
+        ),
         (REMOTE + LAN + 'address = "192.168.201.2"\n', "lan[0].address", "must lie in a network of eth0"),
         (REMOTE.replace("200.2", "201.2") + LAN, "vpn[0].gateways[0]", "must lie on a LAN (192.168.200.0/24)"),
         (REMOTE.replace("200.2", "200.1") + LAN, "vpn[0].gateways[0]", "this is an address of eth0 here"),

@@ -381,17 +381,70 @@ def test_a_pool_full_of_machines_that_had_another_server_is_found_as_a_whole() -
     watch.run(120.0)
     assert len(watch.table.occupied()) == 99
     assert watch.take(A) == 149
-    assert watch.table.offer(cl(B), 0, watch.now) is None
     assert watch.take(b"\1" + watch.used[77]) == 77
+    # Nothing is free any more: anyone can claim addresses under many names, so that the next client tries one itself.
+    assert watch.table.offer(cl(B), 0, watch.now) in watch.used
+    assert len(watch.table.occupied()) == 97
+
+
+def test_machines_that_claim_the_whole_pool_under_many_names_keep_nobody_off() -> None:
+    watch = Watch(50, 199)
+    watch.run(5.0)
+    for turn in range(2):
+        for address in range(50, 200):
+            watch.hear(address, bytes((2, 0, 0, turn, 9, address)))
+        for client in clients(50, 50 * turn):
+            address = watch.table.offer(cl(client), 0, watch.now)
+            assert address is not None
+            watch.used = {address: THEIRS}
+            watch.run(0.01)  # Whoever claims it answers at once, too.
+            assert watch.hear(address, THEIRS) is None
+            assert watch.table.bind(cl(client), address, None, 3600.0, watch.now)
+    assert len(watch.table.occupied()) == 50
+
+
+def test_who_answered_a_question_is_believed_longer_than_who_only_claims() -> None:
+    watch = Watch(50, 57)
+    watch.used = {50: THEIRS, 51: bytes((2, 0, 0, 0, 9, 1))}
+    watch.run(5.0)
+    for address in range(52, 58):
+        assert watch.hear(address, bytes((2, 0, 0, 0, 9, address)))
+    assert {watch.take(client) for client in clients(6)} == set(range(52, 58))
+    assert {address for address, _ in watch.table.occupied()} == {50, 51}
+    assert watch.table.offer(cl(A), 0, watch.now) is None  # A quarter of the pool is believed in any case.
+
+
+def test_absent_clients_keep_their_addresses_from_who_only_claims_them() -> None:
+    watch = Watch(50, 149)
+    given = {client: watch.take(client) for client in clients(100)}
+    for client, address in given.items():
+        watch.table.release(cl(client), address, watch.now)
+    for address in given.values():
+        assert watch.hear(address, THEIRS[:-1] + bytes((address,))) is None
+    watch.used = {address: bytes((2, 0, 0, 0, 9, address)) for address in given.values()}
+    watch.run(600.0)
+    assert len(watch.table.occupied()) <= 25
+    kept = [(client, address) for client, address in given.items() if watch.table.of(client) is not None]
+    assert len(kept) >= 75
+    assert all(watch.table.offer(cl(client), 0, watch.now) == address for client, address in kept)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_one_that_answers_for_everything_does_not_take_a_small_pool(size: int) -> None:
+    watch = Watch(50, 49 + size)
+    watch.used = dict.fromkeys(range(50, 50 + size), THEIRS)
+    watch.run(60.0)
+    assert watch.take(A) in range(50, 50 + size)
 
 
 def test_a_pool_of_one() -> None:
     watch = Watch(50, 50)
     watch.used = {50: THEIRS}
     watch.run(5.0)
-    assert watch.table.offer(cl(A), 0, watch.now) is None
+    assert watch.table.occupied() == ((50, b"\1" + THEIRS),)
     watch.used = {}
     watch.run(RECHECK + 5.0)
+    assert watch.table.occupied() == ()
     assert watch.take(A) == 50
 
 

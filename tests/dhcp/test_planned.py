@@ -1,11 +1,11 @@
 """From configuration text and facts, by the plan, to messages: what only shows where both are there."""
 
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
 from routerd.config.load import parse
-from routerd.model import Facts, Interface, Plan
+from routerd.model import DefaultGateway, Facts, Interface, Plan
 from routerd.plan import plan
 from tests.dhcp.scene import MAC_B, Scene, ip, message
 
@@ -29,9 +29,22 @@ RESERVED = """
 """
 
 
+FREE = TEXT.replace('["192.168.200.60"]', '["192.168.200.9"]')
+SUBNET = """
+    [[lan.dhcp.subnet]]
+    subnet = "{net}"
+    pools = ["192.168.200.50-192.168.200.59"]
+"""
+LAN0 = {"lan0": Interface("lan0", 2, True, b"\2\0\0\0\0\2", 1500, (IPv4Interface("192.168.200.2/24"),))}
+
+
 def planned(text: str) -> Plan:
-    lan = Interface("lan0", 2, True, b"\2\0\0\0\0\2", 1500, (IPv4Interface("192.168.200.2/24"),))
-    return plan(parse(text), Facts(interfaces={"lan0": lan}))
+    return plan(parse(text), Facts(interfaces=LAN0))
+
+
+def codes(text: str) -> list[str]:
+    """The problems of the plan that concern reservations and subnets."""
+    return [problem.code for problem in planned(text).problems if problem.code.startswith(("reservation", "subnet"))]
 
 
 def scene(text: str) -> Scene:
@@ -47,14 +60,48 @@ def test_a_gateway_of_the_vpn_gets_the_address_that_is_reserved_for_it_and_nobod
     assert s.lease(OTHER_MAC) == ip("192.168.200.61")
 
 
-@pytest.mark.parametrize("address", ["192.168.200.2", "192.168.200.1"])
-def test_our_own_address_and_the_routers_are_nobodys_even_if_they_are_reserved(address: str) -> None:
-    s = scene(TEXT.replace('["192.168.200.60"]', '["192.168.200.9"]') + RESERVED.format(address=address))
-    assert s.lease(MAC_B) == ip("192.168.200.60")
+@pytest.mark.parametrize("address", ["192.168.200.2", "192.168.200.0", "192.168.200.255"])
+def test_our_own_address_and_the_networks_edges_are_nobodys_even_if_they_are_reserved(address: str) -> None:
+    text = FREE + RESERVED.format(address=address)
+    assert codes(text) == ["reservation-never-leased"]
+    assert scene(text).lease(MAC_B) == ip("192.168.200.60")
+
+
+def test_the_router_that_was_found_is_nobodys_even_if_it_is_reserved() -> None:
+    text = FREE.replace('  router = "192.168.200.1"\n', "") + RESERVED.format(address="192.168.200.77")
+    facts = Facts(interfaces=LAN0, default_gateways=(DefaultGateway(IPv4Address("192.168.200.77"), "lan0"),))
+    made = plan(parse(text), facts)
+    assert [problem.code for problem in made.problems if "reserv" in problem.code] == ["reservation-never-leased"]
+    assert Scene(made.dhcp[0]).lease(MAC_B) == ip("192.168.200.60")
+
+
+def test_the_router_of_a_reservation_is_nobodys() -> None:
+    s = scene(FREE + RESERVED.format(address="192.168.200.22") + 'router = "192.168.200.60"\n')
+    assert s.lease(OTHER_MAC) == ip("192.168.200.61")
+
+
+def test_the_router_of_a_reservation_may_have_a_reservation_itself() -> None:
+    router = RESERVED.format(address="192.168.200.61").replace("00:22", "00:99")
+    text = FREE + router + RESERVED.format(address="192.168.200.22") + 'router = "192.168.200.61"\n'
+    assert codes(text) == []
+    assert scene(text).lease(OTHER_MAC) == ip("192.168.200.61")
+
+
+def test_a_reservations_router_that_is_not_on_the_network_is_shown() -> None:
+    text = FREE + RESERVED.format(address="192.168.200.22") + 'router = "192.168.7.1"\n'
+    assert codes(text) == ["reservation-router-not-on-link"]
+
+
+@pytest.mark.parametrize("net", ["192.168.200.0/24", "192.168.200.0/25", "192.168.200.0/23"])
+def test_a_network_of_the_lan_is_not_served_behind_a_relay_agent_as_well(net: str) -> None:
+    text = FREE + SUBNET.format(net=net)
+    assert codes(text) == ["subnet-overlaps-lan"]
+    assert planned(text).dhcp[0].subnets == ()
+    assert len(planned(FREE + SUBNET.format(net="192.168.202.0/24").replace("200.5", "202.5")).dhcp[0].subnets) == 1
 
 
 def test_a_reservation_of_another_network_is_shown_and_its_client_served_from_the_pools() -> None:
-    text = TEXT.replace('["192.168.200.60"]', '["192.168.200.9"]') + RESERVED.format(address="192.168.7.7")
+    text = FREE + RESERVED.format(address="192.168.7.7")
     found = [problem for problem in planned(text).problems if problem.code == "reservation-not-on-link"]
     assert [(problem.subject, dict(problem.values)["address"]) for problem in found] == [("lan lan0", "192.168.7.7")]
     assert scene(text).lease(MAC_B) == ip("192.168.200.60")

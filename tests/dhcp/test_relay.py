@@ -58,7 +58,8 @@ def test_nak_through_a_relay_has_the_broadcast_flag() -> None:
     [
         ("192.168.200.9", b"", "192.168.200.50"),  # a relay agent inside the LAN's own network
         ("192.168.202.7", b"", "192.168.202.50"),
-        ("10.1.1.1", b"\x05\x04" + bytes((192, 168, 202, 0)), None),  # the network's own address is no host
+        ("10.1.1.1", b"\x05\x04" + bytes((192, 168, 202, 0)), "192.168.202.50"),  # the network's own address (RFC 3527)
+        ("10.1.1.1", b"\x05\x04" + bytes((192, 168, 203, 0)), None),
         ("10.1.1.1", b"\x05\x04" + bytes((192, 168, 202, 1)), "192.168.202.50"),
         ("192.168.201.1", b"\x05\x04" + bytes((192, 168, 200, 1)), "192.168.200.50"),
         ("192.168.201.1", b"\x05\x03" + bytes((192, 168, 200)), "192.168.201.50"),
@@ -149,9 +150,57 @@ def test_a_place_has_its_address_whatever_machine_is_there() -> None:
         assert ack.options[53] == b"\x05"
         return ack.yiaddr
 
+    other = bytes.fromhex("020000000099")
     assert take(MAC_B) == ip("192.168.201.77")
-    assert take(bytes.fromhex("020000000099")) == ip("192.168.201.77")
+    # Two machines behind one circuit: the first one keeps it until it gives it back or its lease ends.
+    assert take(other) == ip("192.168.201.50")
+    assert s.ask(message(REQUEST, ciaddr=ip("192.168.201.77")), unicast=True).options[53][0] == ACK
+    s.send(message(RELEASE, (54, SERVER.packed), ciaddr=ip("192.168.201.77"), giaddr=RELAY))
+    assert take(other) == ip("192.168.201.77")
+    s.now += 3601
+    assert take(MAC_B) == ip("192.168.201.77")
     assert take(bytes.fromhex("020000000098"), b"\x01\x01x") == ip("192.168.201.50")
+
+
+def test_a_client_on_the_link_does_not_say_at_whose_place_it_is() -> None:
+    own = Reservation(IPv4Address("192.168.200.22"), circuit_id=b"port")
+    s = Scene(part(settings(reservations=(own,))))
+    offer = s.ask(message(DISCOVER, (82, INFO)))
+    assert (offer.yiaddr, offer.options[82]) == (ip("192.168.200.50"), INFO)
+    assert s.ask(message(DISCOVER, (82, INFO), giaddr=ip("192.168.200.9"))).yiaddr == ip("192.168.200.22")
+
+
+def test_the_address_of_a_relay_agent_is_never_leased() -> None:
+    s, agent = scene(), ip("192.168.201.50")
+    assert s.ask(message(DISCOVER, giaddr=agent)).yiaddr == agent + 1
+    # Not to who asks for it either, nor where it was offered before the agent was seen.
+    wish = (50, agent.to_bytes(4, "big"))
+    assert s.ask(message(DISCOVER, wish, giaddr=RELAY)).yiaddr == agent + 1
+    assert s.ask(message(REQUEST, wish, giaddr=RELAY)).options[53][0] == NAK
+    offered = s.ask(message(DISCOVER, (50, (agent + 5).to_bytes(4, "big")), mac=b"\2\0\0\0\0\7", giaddr=RELAY)).yiaddr
+    assert offered == agent + 5
+    s.ask(message(DISCOVER, mac=b"\2\0\0\0\0\x08", giaddr=offered))
+    again = message(REQUEST, (50, offered.to_bytes(4, "big")), mac=b"\2\0\0\0\0\7", giaddr=RELAY)
+    assert s.ask(again).options[53][0] == NAK
+
+
+def test_who_writes_addresses_into_messages_takes_few_of_them_and_not_those_that_are_held() -> None:
+    s, first = scene(), ip("192.168.201.50")
+    held = s.ask(message(DISCOVER, giaddr=RELAY)).yiaddr
+    s.ask(message(REQUEST, (50, held.to_bytes(4, "big")), (54, SERVER.packed), giaddr=RELAY))
+    for address in range(first, first + 10):
+        s.ask(message(DISCOVER, mac=b"\2\0\0\0\1\1", giaddr=address))
+    assert s.ask(message(REQUEST, ciaddr=held), unicast=True).options[53][0] == ACK
+    got = set()
+    for number in range(9):
+        mac = bytes((2, 0, 0, 0, 2, number))
+        reply = s.send(message(DISCOVER, mac=mac, giaddr=RELAY))
+        if reply is not None:
+            address = int.from_bytes(reply.payload[16:20], "big")
+            s.ask(message(REQUEST, (50, address.to_bytes(4, "big")), (54, SERVER.packed), mac=mac, giaddr=RELAY))
+            got.add(address)
+    # A quarter of ten is two: the last two that were named; all others are leased.
+    assert got == set(range(first + 1, first + 8))
 
 
 # ---------------------------------------------------------------- the nearest wins

@@ -6,8 +6,11 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
+import pytest
+
 from routerd.config.model import Reservation
 from routerd.dhcp.client import Client
+from routerd.dhcp.lan_service import LanService
 from routerd.dhcp.leases import BOUND, DELETED, RELEASED, LeaseTable, Row
 from routerd.dhcp.rehome import rehome
 from routerd.dhcp.scope import Scope
@@ -128,17 +131,17 @@ async def served(path: str, stored: list[tuple[str, Row]], *parts: DhcpPart) -> 
     service = DhcpService(LeaseStore(path))
     await service.open()
     for each in parts:
-        service._networks = {scope.key: scope.network for scope in each.scopes}
-        for scope in each.scopes:
-            Scope(scope, service._table(scope.key))
-        service._rehome()
+        service.apply([each])
     held = {key: [str(IPv4Address(a)) for a in table.addresses()] for key, table in service._tables.items()}
     released = await service.release(IPv4Address("192.168.201.200"))
     await service.abandon()
     return held, released
 
 
-def test_leases_follow_their_addresses_into_the_network_that_is_served_now(tmp_path: Path) -> None:
+def test_leases_follow_their_addresses_into_the_network_that_is_served_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LanService, "open", lambda self, first=False: None)
     path = str(tmp_path / "leases.db")
     wide, narrow = subnet(201), IPv4Network("192.168.201.0/25")
     half = replace(wide, key="lan1 192.168.201.0/25", network=narrow)

@@ -313,6 +313,26 @@ def test_case_17_nobody_else_gets_a_reserved_address_even_if_nothing_else_is_fre
     assert s.lease() == host(50)
 
 
+def test_case_17_who_is_refused_its_address_for_it_is_reserved_now_leaves_it_to_whom_it_is_reserved_for() -> None:
+    s = scene()
+    address = s.lease(MAC_B)
+    own = Reservation(IPv4Address(address), mac=OTHER)
+    s.responder.configure(part(settings(reservations=(own,))))
+    # Its time is not over and it has not been told: nobody has it beside it.
+    assert s.ask(message(DISCOVER, mac=OTHER)).yiaddr != address
+    assert kind(s.ask(message(REQUEST, ciaddr=address), unicast=True)) == NAK
+    assert [(row.address, row.state) for row in s.rows] == [(address, RELEASED)]
+    assert s.lease(OTHER) == address
+    assert s.lease(MAC_B) != address
+
+
+def test_case_17_who_is_refused_another_address_keeps_its_own() -> None:
+    s = scene()
+    s.lease(MAC_B)
+    assert kind(s.ask(message(REQUEST, (50, at("192.168.200.59"))))) == NAK
+    assert s.rows == ()
+
+
 def test_case_17_two_reservations_one_client() -> None:
     """Known by its identifier and by its MAC: the identifier is nearer."""
     two = (reserved("192.168.200.22"), reserved("192.168.200.23", client_id=b"me"))
@@ -328,6 +348,7 @@ def test_case_17_a_place_keeps_its_address_through_renewals_that_no_relay_agent_
     address = ip("192.168.201.77")
     wanted = (50, at("192.168.201.77"))
     for machine in (MAC_B, OTHER):
+        s.now += HOUR
         assert s.ask(message(DISCOVER, info, mac=machine, giaddr=RELAY)).yiaddr == address
         assert kind(s.ask(message(REQUEST, wanted, SERVER_ID, info, mac=machine, giaddr=RELAY))) == ACK
         ack = s.ask(message(REQUEST, (55, b"\x0c"), mac=machine, ciaddr=address), unicast=True)

@@ -62,6 +62,17 @@ def test_case_22_who_holds_a_lease_and_asks_for_it_then_keeps_the_lease() -> Non
     assert (ack.options[53][0], ack.yiaddr, ack.options[108]) == (ACK, address, bytes((0, 0, 7, 8)))
 
 
+@pytest.mark.parametrize("over", ["released", "expired"])
+def test_case_22_who_held_a_lease_once_and_asks_for_it_needs_none(over: str) -> None:
+    scene = ipv6_mostly()
+    address = scene.lease()
+    if over == "released":
+        scene.send(message(RELEASE, (54, SERVER.packed), ciaddr=address))
+    else:
+        scene.now += 3600
+    assert scene.ask(message(DISCOVER, ASKS_108)).yiaddr == 0
+
+
 def test_case_22_where_it_is_not_set_asking_for_it_changes_nothing() -> None:
     offer = Scene().ask(message(DISCOVER, ASKS_108))
     assert (offer.yiaddr, 108 in offer.options) == (ip("192.168.200.50"), False)

@@ -165,11 +165,14 @@ def test_a_reset_through_another_router_is_proof() -> None:
     assert play.kinds == [("tcp", ROUTER)]
 
 
-@pytest.mark.parametrize("wrong", [{"number": 5}, {"port": 23}, {"lan": True, "number": 9}])
-@pytest.mark.parametrize("kind", ["syn-ack", "rst", "ack", "echo"])
+WRONG: list[dict[str, int]] = [{"number": 5}, {"lan": True, "number": 9}, {"port": 23}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [*((kind, one) for kind in ("syn-ack", "rst", "ack") for one in WRONG), ("echo", WRONG[0]), ("echo", WRONG[1])],
+)
 def test_forged_answers_are_passed_over(kind: str, wrong: dict[str, int]) -> None:
-    if kind == "echo" and "port" in wrong:
-        pytest.skip("it has none")
     play = Play()
     assert play.say(kind, **wrong) == []  # type: ignore[arg-type]
     assert (play.saw, play.ends, len(play.rounds)) == ([], [], 1)

@@ -45,7 +45,7 @@ def test_a_thousand_hosts_every_30_seconds_at_most_50_a_second() -> None:
     assert max(gaps) <= 1.3 * 30 + 1
     gaps = [b - a for each in times.values() for a, b in pairwise(each[2:])]
     assert 29.0 <= min(gaps) <= max(gaps) <= 31.0
-    assert max(at[0] for at in times.values()) < 100 + 1000 / RATE + 1
+    assert max(at[0] for at in times.values()) < 130
     seconds = [sum(start <= at < start + 1 for at, _ in log) for start in range(100, 400)]
     assert max(seconds) <= RATE + 5
     # After the first rounds they are spread over the interval.

@@ -38,11 +38,11 @@ class Disk:
         """The directory as the running routerd sees it."""
         return Path(f"/proc/{self._pid}/root{self._point}")
 
-    def start(self, text: str | None = None) -> Daemon:
-        """Start routerd with the disk mounted, and wait until it is ready."""
+    def start(self, text: str | None = None, options: str = "errors=remount-ro", *, first: str = "") -> Daemon:
+        """Start routerd with the disk mounted, and wait until it is ready; a shell does `first` before."""
         site, directory = self._site, self._site.lab.directory
         config = site.write(self.config if text is None else text)
-        mount = f"mount -o loop,errors=remount-ro {self._image} {self._point}"
+        mount = f"mount -o loop,{options} {self._image} {self._point}; {first or ':'}"
         run = [sys.executable, "-m", "routerd", "run", "--config", str(config)]
         argv = ["unshare", "--mount", "sh", "-ec", f'{mount}; exec "$@"', "sh", *run]
         process = site.example.beta.popen(argv, name="routerd")
@@ -58,6 +58,11 @@ class Disk:
                 with suppress(OSError):
                     while file.write(bytes(piece)):
                         pass
+
+    def remount(self) -> None:
+        """Let a file system that was read-only be written."""
+        argv = ["nsenter", "--target", str(self._pid), "--mount", "mount", "-o", "remount,rw", str(self._point)]
+        subprocess.run(argv, check=True)
 
     def make_room(self) -> None:
         """Give the space back."""

@@ -159,6 +159,20 @@ def test_a_disk_that_is_full_at_the_start(site: Site, disk: Disk) -> None:
     scene.expect_all_well()
 
 
+def test_a_disk_that_is_read_only_at_the_start(site: Site, disk: Disk) -> None:
+    scene = Scene(site, disk)
+    scene.daemon.process.kill()
+    scene.daemon.process.wait()
+    scene.daemon = disk.start(options="ro")
+    assert (scene.problem() or "").startswith("its file system is read-only")
+    assert scene.clients.leased(scene.leases) == set(scene.leases)
+    new = scene.clients.offered(NEW)
+    assert not scene.clients.leased(new, refused=1)
+    disk.remount()
+    scene.expect_all_well()
+    scene.restart(stop=False)
+
+
 def test_a_broken_file_system_and_another_place_for_the_leases(site: Site, disk: Disk) -> None:
     scene = Scene(site, disk)
     disk.break_down()
