@@ -34,6 +34,7 @@ noticeably; a client that comes alone waits for none."""
 _MOST_OWED = 4096
 _RENEW_EVERY = 60.0
 """Seconds between two files that are set aside, on a disk that breaks every one."""
+_LOOK_EVERY = 5.0
 _FINISH_SECONDS = 8.0
 _STORED_WITHIN = 10.0
 
@@ -58,10 +59,11 @@ class CommitService:
         self._send, self._announce, self._known, self._counters = send, announce, known, counters
         self._pipeline: Pipeline[Waiter] = Pipeline()
         self._commit: asyncio.Future[None] | asyncio.Future[Aside] | None = None
-        self._began, self._renewed = 0.0, -_RENEW_EVERY
+        self._began, self._renewed, self._looked = 0.0, -_RENEW_EVERY, 0.0
         self._soon: asyncio.TimerHandle | None = None
         self._stored: Turns[Item[Waiter]] = Turns(self._let_go)
         self._owed_since: float | None = None
+        self._left: set[str] = set()
         self._held = self._torn = self._closed = False
         self._health = StoreHealth(store.path)
         self._offset = wall_offset()
@@ -96,14 +98,20 @@ class CommitService:
     async def move(self, store: LeaseStore, adopt: Callable[[dict[str, list[Row]]], None]) -> None:
         """Keep leases in another file from now on, with all that are known and those that it holds already.
 
-        `adopt` takes the latter over; what is known wins. Raises `StoreError`; then nothing moved. Until it is done
-        nothing is stored, so that all that was acknowledged is in the one file or in the other.
+        `adopt` takes the latter over, unless the file was left before: what is known is newer than all of it. Under
+        another name of the same file nothing moves. What is known wins. Raises `StoreError`; then nothing moved. Until
+        it is done nothing is stored, so that all that was acknowledged is in the one file or in the other.
         """
         disk, self._held = StoreThread(store), True
         try:
+            place, now_at = await disk.places(self._disk.path)
+            if place == now_at:
+                await disk.close(0.0)
+                return
             await self._wait(PATIENCE)
             taken = await disk.open()
-            adopt(taken.leases)
+            if place not in self._left:
+                adopt(taken.leases)
             try:
                 await disk.replace(self._known(), clock())
             except StoreError:
@@ -114,6 +122,7 @@ class CommitService:
             raise
         else:
             await self._leave(disk)
+            self._left = {*self._left, now_at} - {place}
             self._health.taken(taken)
         finally:
             self._held = False
@@ -127,7 +136,8 @@ class CommitService:
         old, self._disk = self._disk, disk
         self._health = StoreHealth(disk.path)
         self._torn = self._closed = self._pipeline.stuck = False
-        await old.close(0.0)
+        # For it may be wanted again at once; not for long, for its disk may be the reason to leave.
+        await old.close(1.0)
 
     async def finish(self) -> None:
         """Store all that waits, answer who waits for it, and close the file; within a few seconds."""
@@ -203,6 +213,18 @@ class CommitService:
             self._owed_since = now
         elif self._owed_since is not None and now - self._owed_since >= LAZY_SECONDS:
             self._begin()
+        elif now - self._looked >= _LOOK_EVERY:
+            self._looked = now
+            self._disk.look().add_done_callback(self._saw)
+
+    def _saw(self, future: "asyncio.Future[None]") -> None:
+        """A file that was removed under the open database keeps nothing: all leases go into a new one."""
+        error = None if future.cancelled() else future.exception()
+        if isinstance(error, DamagedError) and not self._torn and not self._held:
+            self._health.failed(str(error).removeprefix(f"{self._disk.path}: "), 0)
+            self._torn = True
+            self._owe(self._known())
+            self._begin()
 
     def _owe(self, rows: Rows) -> None:
         """Store these with the next tick."""
@@ -247,7 +269,7 @@ class CommitService:
             self._succeeded(future.result())
             return
         self._counters["lease-store-failed"] += 1
-        self._give_up(str(error), self._pipeline.failed())
+        self._give_up(str(error).removeprefix(f"{self._disk.path}: "), self._pipeline.failed())
         if isinstance(error, DamagedError) and not self._torn:
             self._torn = True
             self._begin()

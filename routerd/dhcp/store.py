@@ -48,6 +48,7 @@ class LeaseStore:
         self._wall, self._boot = wall, boot
         self._mark = Mark(path)
         self._database: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._made: tuple[str, ...] = ()
         self._offset: float | None = None
         self._newest: float | None = None
@@ -69,6 +70,7 @@ class LeaseStore:
         except OSError as error:
             raise StoreError(f"{error.filename}: cannot be made ({error.strerror}); set another leases.store") from None
         self._database = open_database(self.path)
+        self._file = _identity(self.path)
         if self._boot is None:
             self._boot = _boot_id()
 
@@ -143,6 +145,11 @@ class LeaseStore:
         (said,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         if said != "ok":
             raise DamagedError(f"{self.path}: is damaged ({said.splitlines()[-1]})")
+
+    def look(self) -> None:
+        """Raises `DamagedError` where the file is not at its path any more: what is stored would be lost."""
+        if self._database is not None and _identity(self.path) != self._file:
+            raise DamagedError(f"{self.path}: was removed or replaced while it was in use")
 
     # ------------------------------------------------------------ changes
 
@@ -261,6 +268,14 @@ class LeaseStore:
         if self._database is None:
             raise StoreError(f"{self.path}: is not open")
         return self._database
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _boot_id() -> str:

@@ -37,7 +37,10 @@ class StoreHealth:
 
     def renewed(self, aside: str, leases: int) -> None:
         """The file was damaged while it was in use; a new one has all leases."""
-        self._damaged(self.error or f"{self.path} was damaged", aside, f"all {leases} leases")
+        if os.path.lexists(aside):
+            self._damaged(self.error or f"{self.path} was damaged", aside, f"all {leases} leases")
+        else:
+            log.error("leases: %s was not there any more; a new file has all %d leases", self.path, leases)
 
     def works(self) -> None:
         """A batch was stored."""

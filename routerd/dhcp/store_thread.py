@@ -66,6 +66,14 @@ class StoreThread:
         """Store a batch; all that was promised before `now` is in it, or was stored before."""
         return self._worker.run(self._store.commit, rows, wall_offset(), now)
 
+    async def places(self, other: str) -> tuple[str, str]:
+        """Where the file and another one really are, whatever links lead there. Raises `StoreError`."""
+        return await self._soon(self._worker.run(lambda: (os.path.realpath(self.path), os.path.realpath(other))))
+
+    def look(self) -> "asyncio.Future[None]":
+        """Is the file where it was? `DamagedError` where it is not."""
+        return self._worker.run(self._store.look)
+
     def reopen(self, rows: Rows, now: float) -> "asyncio.Future[None]":
         """Open the file that could not be written before, and store all leases, as they were at `now`, in it."""
         return self._worker.run(_reopen, self._store, rows, wall_offset(), now)

@@ -13,7 +13,7 @@ from routerd.dhcp import commit_service
 from routerd.dhcp.commit_service import LAZY_SECONDS, CommitService
 from routerd.dhcp.leases import BOUND, RELEASED, Row
 from routerd.dhcp.reply import Reply
-from routerd.dhcp.store import DamagedError, LeaseStore, StoreError
+from routerd.dhcp.store import DamagedError, LeaseStore, StoreError, UnwritableError
 
 KNOWN = range(1, 11)
 
@@ -386,5 +386,85 @@ def test_what_comes_in_while_leases_move_is_in_the_new_file(play: Play, tmp_path
         scene.path = tmp_path / "other.db"
         assert set(await scene.stored()) == {*KNOWN, *range(20, 60)}
         assert scene.sent == list(range(20, 60))
+
+    play(story)
+
+
+def test_a_file_that_can_only_be_read_is_served_from_and_written_as_soon_as_it_can_be(
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(_nothing)  # Its ten leases are stored.
+    whole = LeaseStore.open
+
+    def refuse(store: LeaseStore, **how: bool) -> None:
+        if store.path == str(tmp_path / "leases.db"):
+            raise UnwritableError(f"{store.path}: no space is left on its disk")
+        whole(store, **how)
+
+    async def again() -> None:
+        monkeypatch.setattr(LeaseStore, "open", refuse)
+        scene = Scene(tmp_path / "leases.db")
+        leases = await scene.service.open()
+        assert [each.address for each in leases["lan0"]] == list(KNOWN)
+        assert scene.problem() == "no space is left on its disk"
+        assert scene.ask(3, renews=True, expires=2e9)
+        assert not scene.ask(77)
+        scene.pass_by(1.0)
+        await scene.settle()
+        assert scene.problem() == "no space is left on its disk"
+        assert 77 not in scene.sent
+        monkeypatch.setattr(LeaseStore, "open", whole)
+        scene.pass_by(1.0)
+        await scene.settle()
+        assert scene.problem() is None
+        assert await scene.stored() == {**dict.fromkeys(KNOWN, 1e9), 3: 2e9, 77: 1e9}
+        await scene.service.finish()
+
+    asyncio.run(asyncio.wait_for(again(), 20.0))
+
+
+async def _nothing(scene: Scene) -> None:
+    await scene.settle()
+
+
+def test_a_file_that_is_removed_is_made_anew_with_all_leases(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    async def story(scene: Scene) -> None:
+        for path in scene.path.parent.glob("leases.db*"):
+            path.unlink()
+        scene.pass_by(6.0)
+        with pytest.raises(DamagedError):
+            await scene.service._disk.look()  # Answered after the one before, which has begun the new file by then.
+        await scene.settle()
+        assert set(await scene.stored()) == set(KNOWN)
+        assert scene.problem() is None
+        assert scene.aside() == []
+        assert not scene.ask(77)
+        await scene.settle()
+        assert scene.sent == [77]
+
+    play(story)
+    assert "was not there any more; a new file has all 10 leases" in caplog.text
+
+
+def test_moving_there_and_back_brings_nothing_back(play: Play, tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        adopted: list[dict[str, list[Row]]] = []
+        await scene.service.move(LeaseStore(str(tmp_path / "other.db")), adopted.append)
+        scene.known = scene.known[1:]  # One is released meanwhile.
+        await scene.service.move(LeaseStore(str(scene.path)), adopted.append)
+        assert adopted == [{}]
+        assert set(await scene.stored()) == set(KNOWN) - {KNOWN[0]}
+
+    play(story)
+
+
+def test_the_same_file_under_another_name_is_no_other_file(play: Play, tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        (tmp_path / "link.db").symlink_to(scene.path)
+        for name in (f"{tmp_path}/./leases.db", f"{tmp_path}/link.db"):
+            await scene.service.move(LeaseStore(name), lambda leases: None)
+        assert not scene.ask(77)
+        await scene.settle()
+        assert scene.sent == [77]
 
     play(story)

@@ -40,12 +40,20 @@ def scene(size: int, state: int, full: float) -> Scene:
 
 
 def arrive(made: Scene, turn: int) -> None:
-    """New clients, from DISCOVER to ACK; where nothing is free they get nothing."""
+    """New clients, from DISCOVER to ACK."""
     for n in range(BATCH):
         who = mac(2 * 10**6 + turn * BATCH + n)
         reply = made.send(message(1, (55, b"\1\3\6\x79"), mac=who))
-        if reply is not None:
-            made.send(message(3, (50, reply.payload[16:20]), (54, SERVER.packed), (55, b"\1\3\6\x79"), mac=who))
+        assert reply is not None
+        ack = made.send(message(3, (50, reply.payload[16:20]), (54, SERVER.packed), (55, b"\1\3\6\x79"), mac=who))
+        assert ack is not None
+        assert ack.rows
+
+
+def arrive_in_vain(made: Scene, turn: int) -> None:
+    """New clients, where nothing is free."""
+    for n in range(BATCH):
+        assert made.send(message(1, (55, b"\1\3\6\x79"), mac=mac(2 * 10**6 + turn * BATCH + n))) is None
 
 
 def renew(made: Scene, turn: int) -> None:
@@ -95,7 +103,7 @@ def seconds(made: Scene, work: Callable[[Scene, int], None]) -> float:
     [
         (arrive, BOUND, 0.0),
         (arrive, BOUND, 0.05),
-        (arrive, BOUND, 1.0),
+        (arrive_in_vain, BOUND, 1.0),
         (arrive, EXPIRED, 1.0),
         (renew, BOUND, 1.0),
         (leave_and_arrive, BOUND, 1.0),

@@ -60,6 +60,16 @@ def test_12_an_exchange_that_is_played_again_changes_nothing(path: Path) -> None
     assert path.serves()
 
 
+def test_12_a_client_under_many_hardware_addresses_is_limited_by_its_identifier(path: Path) -> None:
+    answered = [
+        path.receive(message(DISCOVER, (61, b"\0one"), mac=b"\2\7\7" + number.to_bytes(3, "big"), xid=number))
+        for number in range(300)
+    ]
+    assert sum(reply is not None for reply in answered) == BURST
+    assert path.counters["pkt4-limit-exceeded"] == 300 - BURST
+    assert path.serves()
+
+
 def test_12_ten_thousand_discovers_of_one_client_hold_one_address(path: Path) -> None:
     for number in range(10_000):
         path.receive(message(DISCOVER, xid=number))

@@ -301,3 +301,15 @@ def test_remove() -> None:
     assert [row.state for row in t.remove(50)] == [DELETED]
     assert t.remove(50) == ()
     assert t.offer(cl(B), 0, 0.0) == 50
+
+
+def test_a_renewal_is_covered_only_where_it_promises_no_more_time_than_before() -> None:
+    t = table()
+    first = t.bind(cl(A), 50, None, LEASE, 0.0)
+    same = t.bind(cl(A), 50, None, LEASE, 1.0)
+    shorter = t.bind(cl(A), 50, None, LEASE / 2, 2.0)
+    longer = t.bind(cl(A), 50, None, LEASE, 3.0)
+    late = t.bind(cl(A), 50, None, LEASE, 3.0 + LEASE)
+    assert [rows and rows[-1].covered for rows in (first, same, shorter, longer, late)] == [
+        *(False, True, True, False, False)
+    ]

@@ -188,7 +188,7 @@ def test_who_writes_addresses_into_messages_takes_few_of_them_and_not_those_that
     s, first = scene(), ip("192.168.201.50")
     held = s.ask(message(DISCOVER, giaddr=RELAY)).yiaddr
     s.ask(message(REQUEST, (50, held.to_bytes(4, "big")), (54, SERVER.packed), giaddr=RELAY))
-    for address in range(first, first + 10):
+    for address in (*range(first, first + 10), held):
         s.ask(message(DISCOVER, mac=b"\2\0\0\0\1\1", giaddr=address))
     assert s.ask(message(REQUEST, ciaddr=held), unicast=True).options[53][0] == ACK
     got = set()

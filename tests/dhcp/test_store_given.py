@@ -54,7 +54,6 @@ def test_what_was_given_is_there_again(tmp_path: Path) -> None:
     found = store.load(1000.0)["lan0"]
     store.close()
     assert [(each.address, each.given) for each in found] == [(each.address, each.given) for each in rows]
-    assert all(each.given.accepts_routes in (True, False, None) for each in found)
     assert [type(each.given.accepts_routes) for each in found] == [type(each.accepts_routes) for each in EVERY]
 
 
@@ -64,6 +63,7 @@ def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     store = opened(path)
     (found,) = store.load(1000.0)["lan0"]
     assert (found.address, found.hostname, found.expires, found.given) == (50, "endpoint-b", 200.0, UNKNOWN)
+    assert found.seconds == 100.0  # It may be renewed from memory while the disk fails.
     store.commit([("lan0", row(50, EVERY[1])), ("lan0", row(51))], 1000.0)
     store.close()
     store = opened(path)

@@ -197,3 +197,13 @@ def test_case_21_a_relay_agent_inside_the_lan_is_served_from_the_lans_pools() ->
     offer = decode_message(reply.payload)
     assert (reply.address, reply.port, offer.yiaddr) == (relay, 67, ip("192.168.200.50"))
     assert decode_classless_routes(offer.options[121])[0] == VPN
+
+
+@pytest.mark.parametrize("kind", [DECLINE, RELEASE])
+def test_what_is_not_the_clients_to_give_back_has_a_reason_of_its_own(kind: int) -> None:
+    s = scene()
+    assert (
+        s.send(message(kind, (50, bytes((192, 168, 200, 50))), (54, SERVER.packed), ciaddr=ip("192.168.200.50")))
+        is None
+    )
+    assert s.counters["pkt4-not-the-clients"] == s.counters["pkt4-receive-drop"] == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from routerd.lab.daemon import Daemon
-from tests.net.site import Site
+from tests.net.site import Site, soon
 
 _SIZE = 8 << 20
 
@@ -38,17 +38,22 @@ class Disk:
         """The directory as the running routerd sees it."""
         return Path(f"/proc/{self._pid}/root{self._point}")
 
-    def start(self, text: str | None = None, options: str = "errors=remount-ro", *, first: str = "") -> Daemon:
-        """Start routerd with the disk mounted, and wait until it is ready; a shell does `first` before."""
+    def start(self, text: str | None = None, *, read_only: bool = False) -> Daemon:
+        """Start routerd with the disk mounted, and wait until it is ready; `read_only`: until it answers."""
         site, directory = self._site, self._site.lab.directory
         config = site.write(self.config if text is None else text)
-        mount = f"mount -o loop,{options} {self._image} {self._point}; {first or ':'}"
+        mount = f"mount -o loop,errors=remount-ro {self._image} {self._point}"
+        if read_only:
+            mount += f"; mount -o remount,ro {self._point}"
         run = [sys.executable, "-m", "routerd", "run", "--config", str(config)]
         argv = ["unshare", "--mount", "sh", "-ec", f'{mount}; exec "$@"', "sh", *run]
         process = site.example.beta.popen(argv, name="routerd")
         self._pid = process.pid
         site.daemon = Daemon(site.example.beta, config, directory / "routerd.sock", process)
-        site.daemon.wait_ready()
+        if read_only:
+            soon("routerd answers", lambda: site.daemon is not None and site.daemon.get("/livez")[0] == 200)
+        else:
+            site.daemon.wait_ready()
         return site.daemon
 
     def fill(self) -> None:

@@ -163,7 +163,7 @@ def test_a_disk_that_is_read_only_at_the_start(site: Site, disk: Disk) -> None:
     scene = Scene(site, disk)
     scene.daemon.process.kill()
     scene.daemon.process.wait()
-    scene.daemon = disk.start(options="ro")
+    scene.daemon = disk.start(read_only=True)
     assert (scene.problem() or "").startswith("its file system is read-only")
     assert scene.clients.leased(scene.leases) == set(scene.leases)
     new = scene.clients.offered(NEW)

@@ -1,6 +1,7 @@
 """Leases of several networks with real clients: pools, LANs, a network behind a real relay agent, reservations."""
 
 import shutil
+import signal
 from typing import Any
 
 import pytest
@@ -94,6 +95,25 @@ def test_a_network_behind_a_relay_agent(site: Site) -> None:
     assert counters()["pkt4-nak-sent"] == 0
     assert client(site, far, "d").wait_lease().address == "192.168.201.51"
     assert client(site, site.example.lan, "e").wait_lease().address == "192.168.200.50"
+
+
+@pytest.mark.skipif(shutil.which("dnsmasq") is None, reason="needs dnsmasq-base")
+def test_a_network_behind_a_relay_agent_that_changes_its_size(site: Site) -> None:
+    far = behind_relay(site)
+    text = site.config.replace("[probe]", SUBNET)
+    smaller = text.replace("192.168.201.0/24", "192.168.201.0/25")
+    daemon = site.start(text)
+    assert client(site, far, "c").wait_lease().address == "192.168.201.50"
+    before = daemon.get("/v1/status")[1]["config"]
+    site.write(smaller)
+    daemon.process.send_signal(signal.SIGHUP)
+    soon("the reload is done", lambda: daemon.get("/v1/status")[1]["config"] != before)
+    assert client(site, far, "d").wait_lease().address == "192.168.201.51"
+    daemon.process.kill()
+    daemon.process.wait()
+    daemon = site.start(text)  # and back, over a restart
+    assert client(site, far, "e").wait_lease().address == "192.168.201.52"
+    assert {lease["hostname"] for lease in leases(daemon).values() if lease["state"] == "bound"} == {"c", "d", "e"}
 
 
 # ---------------------------------------------------------------- reservations
