@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -46,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     start_log(config.log.level, config.log.format)
     # The loop shares the interpreter with the thread that stores leases; a fast hand-over keeps DHCP's delay low.
     sys.setswitchinterval(0.0005)
+    # A list of thousands makes many objects and no cycles: to look for those after every 700 took a quarter of it.
+    gc.set_threshold(10_000, 20, 20)
     # Whose the port is, if it is taken, can be seen before the rights are reduced only.
     remember_holders()
     lock = DaemonLock()

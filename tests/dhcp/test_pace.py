@@ -33,46 +33,79 @@ def row(address: int) -> Row:
     return Row(address, hardware, hardware, None, BOUND, 1.0, 1e9)
 
 
-def test_clients_that_come_within_the_gap_share_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Play:
+    """A service on a disk, clients that ask it, and whom it has answered."""
+
+    def __init__(self, disk: Disk) -> None:
+        self.asked, self.sent = 0, list[int]()
+        self.service = CommitService(disk, self._send, lambda *_: None, list, Counter())
+
+    def _send(self, lan: str, reply: Reply) -> None:
+        self.sent.append(reply.address)
+
+    def ask(self, count: int = 1) -> None:
+        """So many clients at once."""
+        for _ in range(count):
+            self.asked += 1
+            self.service.keep("lan0", (row(self.asked),), Reply(b"", self.asked, 68, None, ()))
+        self.service.pump()
+
+    async def answered(self) -> None:
+        """Wait until all were answered, in order."""
+        while len(self.sent) < self.asked:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        assert self.sent == list(range(1, self.asked + 1))
+
+
+def test_a_crowd_shares_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit_service, "GAP", 0.3)
-    sent: list[int] = []
     disk = Disk(tmp_path / "leases.db")
 
-    async def story() -> float:
-        service = CommitService(disk, lambda _, reply: sent.append(reply.address), lambda *_: None, list, Counter())
-        await service.open()
+    async def story() -> None:
+        play = Play(disk)
+        await play.service.open()
         begin = clock()
-        for address in range(1, 41):
-            service.keep("lan0", (row(address),), Reply(b"", address, 68, None, ()))
-            service.pump()
-            await asyncio.sleep(0)
-        while len(sent) < 40:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-        took = clock() - begin
-        await service.finish()
-        return took
+        play.ask(5)
+        for _ in range(35):
+            play.ask()
+        await play.answered()
+        assert clock() - begin >= 0.3
+        await play.service.finish()
 
-    assert asyncio.run(asyncio.wait_for(story(), 10.0)) >= 0.3
-    assert sent == list(range(1, 41))
-    assert disk.commits == [1, 39]  # who comes alone waits for nobody
+    asyncio.run(asyncio.wait_for(story(), 10.0))
+    assert disk.commits == [5, 35]
+
+
+def test_who_comes_alone_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit_service, "GAP", 1000.0)
+    disk = Disk(tmp_path / "leases.db")
+
+    async def story() -> None:
+        play = Play(disk)
+        await play.service.open()
+        for _ in range(3):
+            play.ask()
+            await play.answered()
+        await play.service.finish()
+
+    asyncio.run(asyncio.wait_for(story(), 10.0))
+    assert disk.commits == [1, 1, 1]
 
 
 def test_what_waits_for_the_gap_is_stored_before_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit_service, "GAP", 1000.0)
-    sent: list[int] = []
     disk = Disk(tmp_path / "leases.db")
 
     async def story() -> None:
-        service = CommitService(disk, lambda _, reply: sent.append(reply.address), lambda *_: None, list, Counter())
-        await service.open()
-        for address in range(1, 301):
-            service.keep("lan0", (row(address),), Reply(b"", address, 68, None, ()))
-            service.pump()
-        await service.finish()
-        assert sent == list(range(1, 301))
+        play = Play(disk)
+        await play.service.open()
+        play.ask(300)
+        play.ask(300)
+        await play.service.finish()
+        assert play.sent == list(range(1, 601))
 
     asyncio.run(asyncio.wait_for(story(), 10.0))
-    assert sum(disk.commits) == 300
+    assert disk.commits == [300, 300]
 
 
 def test_other_work_has_its_turn_in_a_burst() -> None:
