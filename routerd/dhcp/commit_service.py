@@ -18,7 +18,7 @@ from routerd.dhcp.store_damaged import Aside
 from routerd.dhcp.store_file import DamagedError, StoreError
 from routerd.dhcp.store_health import StoreHealth
 from routerd.dhcp.store_thread import Rows, StoreThread, wall_offset
-from routerd.dhcp.turns_service import Turns
+from routerd.dhcp.turns_service import Pause, Turns
 from routerd.model import Problem
 from routerd.reports import Check
 
@@ -61,8 +61,7 @@ class CommitService:
         self._pipeline: Pipeline[Waiter] = Pipeline()
         self._commit: asyncio.Future[None] | asyncio.Future[Aside] | None = None
         self._began, self._renewed, self._looked = 0.0, -_RENEW_EVERY, 0.0
-        self._gap = 0.0
-        self._soon: asyncio.TimerHandle | None = None
+        self._pause = Pause(self.pump)
         self._stored: Turns[Item[Waiter]] = Turns(self._let_go)
         self._owed_since: float | None = None
         self._left: set[str] = set()
@@ -149,8 +148,7 @@ class CommitService:
             await self._wait(end - clock())
             if self._health.error is None:
                 self._begin()
-        if self._soon is not None:
-            self._soon.cancel()
+        self._pause.cancel()
         self._stored.flush()
         lost = self._pipeline.unstored
         if lost:
@@ -192,15 +190,8 @@ class CommitService:
             _refuse(waiter)
         if self._pipeline.stuck or not (self._pipeline.urgent or self._pipeline.owed >= _MOST_OWED):
             return
-        wait = self._began + self._gap - clock()
-        if wait <= 0.0:
+        if self._commit is None and self._pause.is_over(clock()):
             self._begin()
-        elif self._commit is None and self._soon is None:
-            self._soon = asyncio.get_running_loop().call_later(wait, self._pump_late)
-
-    def _pump_late(self) -> None:
-        self._soon = None
-        self.pump()
 
     def tick(self) -> None:
         """Once a second: try again what failed, write what is owed, and wait no longer for a disk that hangs."""
@@ -248,7 +239,7 @@ class CommitService:
         if not (batch := self._pipeline.start()):
             return
         self._owed_since, self._began = None, clock()
-        self._gap = GAP if len(batch) >= CROWD else 0.0
+        self._pause.begin(self._began, GAP if len(batch) >= CROWD else 0.0)
         if self._torn:
             self._renewed = self._began
             self._commit = self._disk.renew(self._known(), self._began)

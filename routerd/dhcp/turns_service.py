@@ -1,4 +1,4 @@
-"""Deals with many things in turns, so that a burst of them holds up nothing else."""
+"""Work in turns and with pauses, so that a burst of it holds up nothing else and costs less."""
 
 import asyncio
 from collections import deque
@@ -39,3 +39,34 @@ class Turns(Generic[T]):
             self._deal(self._items.popleft())
         if self._items:
             self._next = asyncio.get_running_loop().call_soon(self._turn)
+
+
+class Pause:
+    """A time in which something is not done again; `again` is called when it is over, if somebody asked meanwhile."""
+
+    def __init__(self, again: Callable[[], None]) -> None:
+        self._again = again
+        self._end = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, now: float, seconds: float) -> None:
+        """Pause from `now` on."""
+        self._end = now + seconds
+
+    def is_over(self, now: float) -> bool:
+        """May it be done? If not, it is asked again by itself."""
+        if now >= self._end:
+            return True
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._end - now, self._over)
+        return False
+
+    def cancel(self) -> None:
+        """Ask no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _over(self) -> None:
+        self._timer = None
+        self._again()

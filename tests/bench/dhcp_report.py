@@ -93,7 +93,8 @@ def _alone(found: Figures, disk: Disk) -> list[Line]:
         ratio("on the link / relayed", "link", "empty", 0.8),
         ratio("50,000 leases held / none", "held", "empty", 0.9),
         ratio("pool 95 % full / empty", "full", "few", 0.8),
-        ratio("renewals, unicast / whole exchanges on the link", "renewals", "link", 2),
+        ratio("renewals, unicast, synced / whole exchanges on the link", "renewals always", "link", 2),
+        ratio('the same with sync = "bindings"', "renewals bindings", "link", 2),
         *(
             Line(f"p99 delay at 500/s{where}, ms", found.middle(name), _listed(found.all(name)), most=sync)
             for name, where in _DELAYS.items()

@@ -46,6 +46,7 @@ authoritative = true
 listen = ["unix:{run}/routerd.sock"]
 [leases]
 store = "sqlite:{leases}/leases.db"
+sync = "{sync}"
 [log]
 level = "warning"
 """
@@ -72,11 +73,11 @@ class Wire:
 
 
 class Server:
-    """A DHCP server that serves from `start` on, with its leases in `leases`, a directory on a real disk."""
+    """A DHCP server that serves from `start` on, with its leases in `leases`, a directory on a real disk. `sync` is routerd's own."""
 
-    def __init__(self, name: str, wire: Wire, leases: Path) -> None:
+    def __init__(self, name: str, wire: Wire, leases: Path, sync: str = "always") -> None:
         self.name = name
-        self._wire, self.leases = wire, leases
+        self._wire, self._leases, self._sync = wire, leases, sync
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -88,7 +89,7 @@ class Server:
 
     def start(self) -> None:
         """Start the program; it serves when this returns. Raises `LabError` where it does not within 30 s."""
-        argv, environment = _COMMANDS[self.name](self._wire.lab.directory, self.leases)
+        argv, environment = _COMMANDS[self.name](self._wire.lab.directory, self._leases, self._sync)
         self._process = self._wire.server.popen(argv, name=self.name, env=environment)
         soon(f"{self.name} serves", self._serves, limit=30.0)
 
@@ -137,14 +138,14 @@ class Server:
         return {task.parent.name: int(task.read_text().split()[0]) / 1e9 for task in tasks}
 
 
-def _routerd(run: Path, leases: Path) -> tuple[list[str], dict[str, str]]:
-    text = _ROUTERD.format(first=FIRST, last=LAST, seconds=LEASE_SECONDS, run=run, leases=leases)
+def _routerd(run: Path, leases: Path, sync: str) -> tuple[list[str], dict[str, str]]:
+    text = _ROUTERD.format(first=FIRST, last=LAST, seconds=LEASE_SECONDS, run=run, leases=leases, sync=sync)
     config = run / "bench.toml"
     config.write_text(text)
     return [sys.executable, "-m", "routerd", "run", "--config", str(config)], {}
 
 
-def _dnsmasq(run: Path, leases: Path) -> tuple[list[str], dict[str, str]]:
+def _dnsmasq(run: Path, leases: Path, sync: str) -> tuple[list[str], dict[str, str]]:
     argv = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--port=0", "--quiet-dhcp"]
     argv += [f"--dhcp-leasefile={leases}/dnsmasq.leases", f"--pid-file={run}/dnsmasq.pid", "--interface=lan0"]
     argv += [f"--dhcp-range={FIRST},{LAST},255.255.0.0,{LEASE_SECONDS}", "--dhcp-authoritative"]
@@ -153,7 +154,7 @@ def _dnsmasq(run: Path, leases: Path) -> tuple[list[str], dict[str, str]]:
     return argv, {}
 
 
-def _kea(run: Path, leases: Path) -> tuple[list[str], dict[str, str]]:
+def _kea(run: Path, leases: Path, sync: str) -> tuple[list[str], dict[str, str]]:
     options = [
         {"name": "routers", "data": "10.77.0.2"},
         {"name": "domain-name-servers", "data": "10.77.0.2"},
@@ -174,7 +175,7 @@ def _kea(run: Path, leases: Path) -> tuple[list[str], dict[str, str]]:
     return ["kea-dhcp4", "-c", str(config)], places
 
 
-_COMMANDS: dict[str, Callable[[Path, Path], tuple[list[str], dict[str, str]]]] = {
+_COMMANDS: dict[str, Callable[[Path, Path, str], tuple[list[str], dict[str, str]]]] = {
     "Kea": _kea,
     "dnsmasq": _dnsmasq,
     "routerd": _routerd,
