@@ -73,7 +73,10 @@ class Wire:
 
 
 class Server:
-    """A DHCP server that serves from `start` on, with its leases in `leases`, a directory on a real disk. `sync` is routerd's own."""
+    """A DHCP server that serves from `start` on, with its leases in `leases`, a directory on a real disk.
+
+    `sync` is what routerd stores before its ACK (leases.sync); the others have no such choice.
+    """
 
     def __init__(self, name: str, wire: Wire, leases: Path, sync: str = "always") -> None:
         self.name = name
