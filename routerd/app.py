@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from routerd import __version__
+from routerd.aliases.starter_service import AliasStarter
 from routerd.api.service import ApiService, BindError
 from routerd.api.sources import ConfigReport, ReloadResult, Sources
 from routerd.config.fault import ConfigError, ConfigFault
@@ -17,16 +19,22 @@ from routerd.config.model import Config
 from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore, StoreError
 from routerd.events import EventLog
-from routerd.hosts.known import known_hosts, reserved_addresses
-from routerd.model import Event, Facts, PeersPart, Plan, Problem, Route, WireGuardDevice
+from routerd.hosts.kept.starter_service import KeptStarter
+from routerd.hosts.known import reserved_addresses
+from routerd.hosts.service import HostsService
+from routerd.model import Event, Facts, PeersPart, Plan, Problem, WireGuardDevice
 from routerd.nat.starter_service import NatStarter
+from routerd.notify_service import NotifyService, status_line
 from routerd.observe.service import ObserveService
 from routerd.peers.service import PeersService
 from routerd.plan import plan
+from routerd.plan_nat import decider
 from routerd.plan_peers import changes, peers_part
+from routerd.plan_shown import duties, route_events
 from routerd.plan_through import relayed_networks
 from routerd.problem_service import ProblemService
 from routerd.reports import Check
+from routerd.rip.starter_service import RipStarter
 from routerd.routes.service import RoutesService
 from routerd.system.log import start_log
 from routerd.system.monitor import Monitor
@@ -36,18 +44,6 @@ from routerd.system.sockets_dhcp import SocketError
 log = logging.getLogger("routerd")
 
 _WINDOW = 0.05
-_UNREADY = frozenset(
-    (
-        "interface-missing",
-        "interface-down",
-        "interface-no-address",
-        "no-prefixes",
-        "pool-not-on-link",
-        "reservation-not-on-link",
-        "router-not-on-link",
-    )
-)
-"""Problems of the plan that keep routerd from a duty. A shared address that another machine holds does not."""
 
 
 class StartError(Exception):
@@ -83,9 +79,22 @@ class App:
             on_change=self._kernel_changed.set,
             monitor=partial(Monitor, removed=self.routes.removed),
         )
-        self.dhcp = DhcpService(LeaseStore(_store_path(config)), self._emit)
+        self.hosts = HostsService(
+            decider,
+            self.nat.update,
+            leases=lambda: self.dhcp.report(),
+            reservations=lambda: reserved_addresses(self.plan.dhcp),
+            emit=self._emit,
+        )
+        self.dhcp = DhcpService(LeaseStore(_store_path(config)), self._emit, self.hosts.acknowledged)
         self.peers = PeersService(self._on_peers, self._emit)
+        self.rip = RipStarter(self._emit, self.peers.states)
+        self.kept = KeptStarter(self._changed.set)
+        self.aliases = AliasStarter(_aliases_path(config), self.nat.ruled, self._changed.set, self._emit)
         self.api = ApiService(self._sources())
+        own = (self.dhcp, self.observe, self.routes, self.nat, self.hosts)
+        self.notify = NotifyService(self.dhcp.alive, self._summary)
+        self._services = (*own, self.kept, self.aliases, self.peers, self.rip, self.api)
 
     def _sources(self) -> Sources:
         return Sources(
@@ -93,7 +102,7 @@ class App:
             peer=self.peers.find,
             routes=lambda: self.plan.routes,
             leases=self.dhcp.report,
-            hosts=lambda: known_hosts(self.dhcp.report(), reserved_addresses(self.plan.dhcp)),
+            hosts=self.hosts.reports,
             problems=self.problems.reports,
             checks=self._checks,
             status=self._status,
@@ -120,19 +129,23 @@ class App:
         signal.signal(signal.SIGHUP, lambda *_: loop.call_soon_threadsafe(hang_up.set))
         try:
             async with asyncio.TaskGroup() as tasks:
-                services = (self.dhcp, self.observe, self.routes, self.nat, self.peers, self.api)
-                for service in services:
+                for service in self._services:
                     tasks.create_task(service.run(), name=service.name)
                 tasks.create_task(self._distribute(), name="plan")
                 tasks.create_task(self._resync(), name="resync")
                 tasks.create_task(self.problems.run(), name=self.problems.name)
+                tasks.create_task(self.notify.run(), name=self.notify.name)
                 tasks.create_task(self._on_hang_up(hang_up), name="reload")
                 gc.freeze()
                 await stop.wait()
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)
                 self._stopping = True
+                await self.rip.farewell()
                 async with self._reloading:
                     log.info("routerd: stopping")
+                    self.notify.stopping()
+                    # Nothing may be answered for without rules, and those of all services go at once.
+                    await self.aliases.release()
                 raise _Stop
         except* _Stop:
             pass
@@ -156,7 +169,9 @@ class App:
 
     def _configure_observe(self) -> None:
         vpns = {vpn.name: vpn.interface for vpn in self.config.vpns if vpn.interface is not None}
-        self.observe.configure([lan.interface for lan in self.config.lans], vpns, relayed_networks(self.config))
+        lans = [lan.interface for lan in self.config.lans]
+        hops = [gateway for vpn in self.config.vpns for gateway in vpn.gateways]
+        self.observe.configure(lans, vpns, relayed_networks(self.config), hops)
 
     # ------------------------------------------------------------ reload
 
@@ -173,18 +188,22 @@ class App:
                 return ReloadResult(
                     False, (ConfigFault("routerd", None, "is stopping", "reload after its next start"),)
                 )
-            try:
-                config = await asyncio.to_thread(self._read)
-                if config.leases.store != self.config.leases.store:
-                    await self.dhcp.move(LeaseStore(_store_path(config)))
-                await self._take_over(config)
-            except ConfigError as error:
-                return self._refuse(error.errors)
-            except StoreError as error:
-                mend = "set a path that can be written"
-                return self._refuse((ConfigFault("leases.store", config.leases.store, str(error), mend),))
-            log.info("config %s: taken over", self.path)
-            return ReloadResult(True, ())
+            with self.notify.reloading():
+                return await self._reload()
+
+    async def _reload(self) -> ReloadResult:
+        try:
+            config = await asyncio.to_thread(self._read)
+            if config.leases.store != self.config.leases.store:
+                await self.dhcp.move(LeaseStore(_store_path(config)))
+            await self._take_over(config)
+        except ConfigError as error:
+            return self._refuse(error.errors)
+        except StoreError as error:
+            mend = "set a path that can be written"
+            return self._refuse((ConfigFault("leases.store", config.leases.store, str(error), mend),))
+        log.info("config %s: taken over", self.path)
+        return ReloadResult(True, ())
 
     def _refuse(self, faults: tuple[ConfigFault, ...]) -> ReloadResult:
         self._faults = faults
@@ -199,6 +218,7 @@ class App:
             start_log(config.log.level, config.log.format)
         self.config, self._faults, self._loaded = config, (), time.time()
         self.dhcp.configure(config.leases.sync)
+        self.aliases.configure(_aliases_path(config))
         self._configure_observe()
         # Facts first: a plan from old facts would take new interfaces for missing ones and withdraw what works.
         self._facts = await self.observe.first()
@@ -217,6 +237,8 @@ class App:
         self.peers.observed(devices)
 
     def _on_peers(self) -> None:
+        self.kept.look_soon()
+        self.rip.peers_changed()
         self.problems.look_soon()
         if any(vpn.withdraw == "all-peers-down" for vpn in self.config.vpns):
             self._changed.set()
@@ -231,13 +253,19 @@ class App:
 
     async def _apply(self) -> None:
         async with self._applying:
-            made = plan(self.config, replace(self._facts, all_down=self.peers.all_down()))
-            part = peers_part(self.config, self._facts)
+            config, facts = self.config, self._known_facts()
+            made, part = plan(config, facts), peers_part(config, facts)
             if made != self.plan or not self.routes.applied:
                 self._set_plan(made)
                 self.dhcp.apply(made.dhcp)
+                made = await self._with_claims(made, config, facts)
                 await self.routes.apply(made.kernel)
+                await self.rip.apply(made.rip, config)
                 await self.nat.apply(made.nat)
+                await self.aliases.settle()
+            await self.rip.apply(self.plan.rip, config)
+            await self.hosts.apply(self.plan.nat, config.return_path)
+            await self.kept.apply(self.plan.nat, config.return_path)
             if replace(part, targets=()) != replace(self._part, targets=()):
                 await self.peers.apply(part)
             elif part != self._part:
@@ -245,24 +273,30 @@ class App:
             self._part = part
             self.problems.look_soon()
 
-    def _set_plan(self, made: Plan) -> None:
-        before = {_route_key(route): route.state for route in self.plan.routes}
-        self.plan = made
-        for route in made.routes:
-            if before.pop(_route_key(route), None) is not route.state:
-                self._emit_route(route, route.state.value)
-        for (prefix, lan, _), _state in before.items():
-            self._emit(Event("route", prefix, "gone", time.time(), {"lan": lan}))
+    def _known_facts(self) -> Facts:
+        down, kept, claimed = self.peers.all_down(), self.kept.kept(), self.aliases.claimed()
+        return replace(self._facts, all_down=down, kept=kept, claimed=claimed)
 
-    def _emit_route(self, route: Route, what: str) -> None:
-        data = {"lan": route.lan, "gateway": str(route.gateway), "reason": route.reason}
-        self._emit(Event("route", str(route.prefix), what, time.time(), data))
+    async def _with_claims(self, made: Plan, config: Config, facts: Facts) -> Plan:
+        """The plan with the rules of just those aliases that are claimed, also by a routerd before this one."""
+        await self.aliases.take(made.aliases)
+        claimed = self.aliases.claimed()
+        if claimed != facts.claimed:
+            made = plan(config, replace(facts, claimed=claimed))
+            self._set_plan(made)
+        return made
+
+    def _set_plan(self, made: Plan) -> None:
+        before, self.plan = self.plan, made
+        for event in route_events(before, made, time.time()):
+            self._emit(event)
 
     async def _resync(self) -> None:
         while True:
             await self._kernel_changed.wait()
             self._kernel_changed.clear()
             await self.routes.resync()
+            self.aliases.resync()
 
     # ------------------------------------------------------------ what is shown
 
@@ -271,29 +305,23 @@ class App:
         self.api.wake()
 
     def _problems(self) -> list[Problem]:
-        services = (self.observe, self.dhcp, self.routes, self.nat, self.peers, self.api)
-        found = [*self.plan.problems, *(problem for service in services for problem in service.problems())]
+        found = list(self.plan.problems)
+        found += [problem for service in self._services for problem in service.problems()]
         if self._faults:
             values = (("path", self.path), ("count", _count(len(self._faults))), ("first", str(self._faults[0])))
             found.append(Problem("config-invalid", "config", values))
         return found
 
     def _checks(self) -> tuple[Check, ...]:
-        """routerd's own duties. An interface that is missing keeps it from them; a peer's state does not."""
-        waiting = [p for p in self.plan.problems if p.code in _UNREADY]
-        found = [Check(problem.subject, False, problem.code.replace("-", " ")) for problem in waiting]
-        return (
-            *found,
-            *self.dhcp.checks(),
-            *self.routes.checks(),
-            *self.nat.checks(),
-            *self.peers.checks(),
-            *self.api.checks(),
-        )
+        """routerd's own duties; a peer's or a host's state is none."""
+        services = (self.dhcp, self.routes, self.nat, self.hosts, self.peers, self.rip, self.api)
+        return (*duties(self.plan), *(check for service in services for check in service.checks()))
+
+    def _summary(self) -> str:
+        return status_line(self._checks(), self.problems.reports())
 
     def _status(self) -> dict[str, object]:
-        services = (self.observe, self.dhcp, self.routes, self.nat, self.peers, self.api)
-        return {"process": own_process(), **{service.name: service.status() for service in services}}
+        return {"process": own_process(), **{service.name: service.status() for service in self._services}}
 
 
 def _count(faults: int) -> str:
@@ -304,5 +332,5 @@ def _store_path(config: Config) -> str:
     return config.leases.store.removeprefix("sqlite:")
 
 
-def _route_key(route: Route) -> tuple[str, str, str]:
-    return (str(route.prefix), route.lan, str(route.gateway))
+def _aliases_path(config: Config) -> Path:
+    return Path(f"{_store_path(config)}-aliases")

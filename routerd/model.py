@@ -9,8 +9,10 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import NamedTuple
 
+from routerd.alias_part import AliasPart, Claimed
 from routerd.config.model import Dhcp
 from routerd.nat_part import NatPart
+from routerd.rip_part import RipPart
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -71,10 +73,12 @@ class Facts:
     all_down: frozenset[str] = frozenset()
     """The vpns of which every peer is known to be unreachable."""
     kept: frozenset[tuple[str, Address]] = frozenset()
-    """The vpn and the address of what forwards and aliases lead to, where it answers to addresses of the site: its peer
-    has it, on all LANs of the vpn, in its AllowedIPs."""
+    """The vpn and the address of what forwards and aliases lead to, where it was seen to answer addresses of all LANs of
+    the vpn: the peer's AllowedIPs hold their networks."""
     link_layer: tuple[tuple[Address, bytes], ...] = ()
     """The link-layer addresses of gateways, where they are known, in order."""
+    claimed: frozenset[Claimed] = frozenset()
+    """The aliases that nobody else of their LAN has."""
 
 
 # ---------------------------------------------------------------- the plan and its parts
@@ -193,12 +197,14 @@ class Sysctl:
 class KernelPart:
     """What routes/ keeps in the kernel. Empty: nothing of routerd's is there.
 
-    `complete` False: not everything is known yet, so what is there already from before stays.
+    `complete` False: not everything is known yet, so what is there already from before stays. `kept` are those of the
+    routes that stay at the end.
     """
 
     routes: tuple[KernelRoute, ...] = ()
     sysctls: tuple[Sysctl, ...] = ()
     complete: bool = True
+    kept: tuple[KernelRoute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +273,8 @@ class Plan:
     kernel: KernelPart = field(default_factory=KernelPart)
     problems: tuple[Problem, ...] = ()
     nat: NatPart = field(default_factory=NatPart)
+    aliases: AliasPart = field(default_factory=AliasPart)
+    rip: RipPart = field(default_factory=RipPart)
 
 
 # ---------------------------------------------------------------- WireGuard as it is read
@@ -300,9 +308,10 @@ class WireGuardDevice:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that changed. `kind` is lease, peer, host, route, problem or daemon; `what` is the new state in a word.
+    """Something that changed. `kind` is lease, peer, host, route, alias, problem or daemon.
 
-    `subject` is the address, name or prefix that changed; `data` are further values, ready for JSON.
+    `what` is the new state in a word, `subject` the address, name or prefix that changed; `data` are further values,
+    ready for JSON.
     """
 
     kind: str

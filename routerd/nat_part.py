@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from routerd.config.model import Address, AddressRange, Network
@@ -96,11 +97,15 @@ class NatAlias:
 
 
 class PoolPeer(NamedTuple):
-    """A peer that gets an alias out of a pool. `name` is the configured name, else the public key."""
+    """A peer that gets an alias out of a pool. `name` is the configured name, else the public key.
+
+    `key` is what it is remembered by: its public key, else (a machine behind another peer) its address.
+    """
 
     vpn: str
     name: str
-    address: Address
+    address: IPv4Address
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +118,15 @@ class NatPool:
     lan: str
     addresses: AddressRange
     peers: tuple[PoolPeer, ...] = ()
-    barred: frozenset[Address] = frozenset()
+    barred: frozenset[IPv4Address] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class NatPart:
-    """Everything that the one nftables table is made from. Empty: there is no table."""
+    """Everything that the one nftables table is made from. Empty: there is no table.
+
+    `aliases` are those that nobody else of the LAN has, `pools` where more may come from: no rule is made from these.
+    """
 
     vpns: tuple[NatVpn, ...] = ()
     lans: tuple[NatLan, ...] = ()

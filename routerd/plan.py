@@ -4,7 +4,7 @@ Pure and whole: the same input gives the same plan, and nothing of the machine i
 """
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, collapse_addresses
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from routerd.config.model import Config, Vpn
 from routerd.model import (
@@ -18,11 +18,13 @@ from routerd.model import (
     Sysctl,
     VpnFacts,
 )
+from routerd.plan_aliases import alias_routes
 from routerd.plan_dhcp import default_router, dhcp_part
 from routerd.plan_kernel import kernel_routes, unreachable, vpn_sysctls
-from routerd.plan_links import Link, interface_of, link_of
+from routerd.plan_links import Link, gateway_of, interface_of, link_of
 from routerd.plan_map import Shown, shown_of
 from routerd.plan_nat import nat_part
+from routerd.plan_rip import rip_part
 
 
 def plan(config: Config, facts: Facts) -> Plan:
@@ -35,8 +37,10 @@ def plan(config: Config, facts: Facts) -> Plan:
     lans = _lan_networks(config, facts)
     behind = {vpn.name: _prefixes(vpn, facts, lans, problems) for vpn in config.vpns}
     shown = {vpn.name: shown_of(vpn, behind, lans, problems) for vpn in config.vpns}
+    reasons: dict[str, str | None] = {}
     for vpn in config.vpns:
         withdrawn = _withdrawn(vpn, facts, links, tuple(f"lan {lan.interface}" for lan in config.lans), problems)
+        reasons[vpn.name] = withdrawn
         for link in links:
             if link.lan.takes_part(vpn.name):
                 routes += _lan_routes(vpn, shown[vpn.name], link, facts, withdrawn)
@@ -50,13 +54,21 @@ def plan(config: Config, facts: Facts) -> Plan:
         for link in links
         if link.lan.dhcp is not None and link.lan.dhcp.mode == "serve"
     )
-    nat = nat_part(config, facts, behind, mapped, problems)
+    nat, aliases = nat_part(config, facts, behind, mapped, problems)
+    ways = tuple(alias_routes(nat.aliases, nat.vpns, facts))
+    kernel += ways
+    behind6 = {vpn.name: [net for net in vpn.prefixes if isinstance(net, IPv6Network)] for vpn in nat.vpns}
+    rip = rip_part(config, facts, links, shown, behind6, reasons)
     return Plan(
         routes=tuple(routes),
         dhcp=dhcp,
-        kernel=KernelPart(tuple(dict.fromkeys(kernel)), tuple(sysctls), _complete(config, facts)),
+        kernel=KernelPart(
+            tuple(dict.fromkeys(kernel)), tuple(sysctls), _complete(config, facts), ways if config.nat.keep else ()
+        ),
         problems=tuple(problems),
         nat=nat,
+        aliases=aliases,
+        rip=rip,
     )
 
 
@@ -140,13 +152,6 @@ def _complete(config: Config, facts: Facts) -> bool:
     return facts.read and not unread
 
 
-def _gateway(vpn: Vpn, link: Link) -> IPv4Address:
-    """The next hop for this LAN: a gateway on its link, else this machine's address there."""
-    if vpn.interface is None:
-        return next((gateway for gateway in vpn.gateways if gateway in link.network), link.address)
-    return link.address
-
-
 def _lan_routes(
     vpn: Vpn,
     shown: Shown,
@@ -154,10 +159,12 @@ def _lan_routes(
     facts: Facts,
     withdrawn: str | None,
 ) -> list[Route]:
-    gateway = _gateway(vpn, link)
+    gateway = gateway_of(vpn, link)
     settings = link.lan.dhcp
     serves = settings is not None and settings.mode == "serve" and settings.routes != "never"
-    channels = ("dhcp",) if serves else ("manual",)
+    rip = link.lan.rip
+    announced = rip is not None and "v2" in rip.versions and rip.announce != "none"
+    channels = (*(("dhcp",) if serves else ()), *(("rip",) if announced else ())) or ("manual",)
     state, reason = RouteState.OFFERED, f"{vpn.name} is behind {gateway}"
     if shown.mapped is not None:
         reason += f", where it is {shown.mapped[0]}"

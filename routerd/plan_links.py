@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from routerd.config.model import Lan
+from routerd.config.model import Lan, Vpn
 from routerd.model import Facts, Interface, Problem
 
 
@@ -38,6 +38,13 @@ def _network_of(own: IPv4Interface, interface: Interface) -> IPv4Network:
     """The network of an address; that of a single address (keepalived adds its own so) is the one that it lies in."""
     around = (other.network for other in interface.addresses if own.ip in other.network)
     return own.network if own.network.prefixlen < 32 else min(around, key=lambda network: network.prefixlen)
+
+
+def gateway_of(vpn: Vpn, link: Link) -> IPv4Address:
+    """The next hop for this LAN: a gateway on its link, else this machine's address there."""
+    if vpn.interface is None:
+        return next((gateway for gateway in vpn.gateways if gateway in link.network), link.address)
+    return link.address
 
 
 def interface_of(subject: str, name: str, facts: Facts, problems: list[Problem]) -> Interface | None:

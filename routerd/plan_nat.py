@@ -1,13 +1,14 @@
 """What address translation is made from, and how one host and the VPN talk. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
+from routerd.alias_part import AliasPart
 from routerd.config.model import Config, HostPin, Lan, Vpn
 from routerd.model import Address, Facts, Interface, Network, Problem, VpnFacts
 from routerd.nat_part import HostState, NatLan, NatPart, NatPin, NatVpn, Strategy
-from routerd.plan_aliases import aliases_of, pools_of
+from routerd.plan_aliases import alias_part, claimed_aliases
 from routerd.plan_forwards import forwards_of
 from routerd.plan_links import Link, link_of
 from routerd.plan_map import Pair
@@ -23,8 +24,10 @@ def nat_part(
     behind: Mapping[str, tuple[IPv4Network, ...]],
     mapped: Mapping[str, Pair],
     problems: list[Problem],
-) -> NatPart:
-    """The part of the plan. `behind` are the real IPv4 prefixes of every vpn by name, `mapped` those that have map_to.
+) -> tuple[NatPart, AliasPart]:
+    """The part of the plan that rules are made from, and the aliases that are to be claimed before there are any.
+
+    `behind` are the real IPv4 prefixes of every vpn by name, `mapped` those that have map_to.
 
     A LAN takes part as long as this machine has its address there, also while the link is down: a forward that was
     removed for a second would cut what it carries.
@@ -36,15 +39,18 @@ def nat_part(
     names = [vpn.name for vpn in vpns]
     lans = [_lan(link, [name for name in names if link.lan.takes_part(name)]) for link in links]
     targets = Targets(config, facts, vpns)
-    return NatPart(
+    forwards = tuple(forwards_of(config, facts, links, targets, problems))
+    wanted = alias_part(config, facts, links, targets, problems)
+    part = NatPart(
         vpns=tuple(vpns),
         lans=tuple(lan for lan in lans if lan.vpns),
-        forwards=tuple(forwards_of(config, facts, links, targets, problems)),
-        aliases=tuple(aliases_of(config, facts, links, targets, problems)),
-        pools=tuple(pools_of(config, facts, links, targets, problems)),
+        forwards=forwards,
+        aliases=tuple(claimed_aliases(wanted, facts)),
+        pools=wanted.pools,
         keep=config.nat.keep,
         log_flows=config.nat.log_flows,
     )
+    return part, wanted
 
 
 def _standing(config: Config, facts: Facts) -> list[Link]:
@@ -157,6 +163,12 @@ def policy_of(part: NatPart, lan: NatLan) -> HostPolicy:
         row.setdefault(int(network.network_address), strategy)
     ordered = sorted(rows.items(), key=lambda item: -item[0][1])
     return HostPolicy(lan.strategy, here, dict(lan.mac_pins), tuple((v, length, row) for (v, length), row in ordered))
+
+
+def decider(part: NatPart, lan: NatLan) -> Callable[[HostState], tuple[Strategy, bool]]:
+    """What decides about the hosts of this LAN: the strategy of one, and whether the configuration sets it for it."""
+    policy = policy_of(part, lan)
+    return lambda host: (decide_host(policy, host), pin_of(policy, host) is not None)
 
 
 def decide_host(policy: HostPolicy, host: HostState) -> Strategy:

@@ -12,12 +12,17 @@ from routerd.plan_peers import single_address
 
 
 class PeerTarget(NamedTuple):
-    """A peer. `name` is the configured name, else the public key; `address` is None where it has no single one."""
+    """A peer. `name` is the configured name, else the public key; `address` is None where it has no single one.
+
+    `key` is what it can be known again by under another name: its public key, else the address that it has behind
+    another peer.
+    """
 
     vpn: str
     name: str
     address: Address | None
     address4: IPv4Address | None
+    key: str = ""
 
 
 class Targets:
@@ -47,9 +52,10 @@ class Targets:
                 allowed = rest.pop(key, ()) if key is not None else ()
                 single = single_address(allowed)
                 four = peer.address if isinstance(peer.address, IPv4Address) else _single4(allowed)
-                yield PeerTarget(vpn.name, peer.name, peer.address or single, four)
+                own = peer.public_key or (key if key is not None and peer.address == single else None)
+                yield PeerTarget(vpn.name, peer.name, peer.address or single, four, own or str(peer.address))
             for key, allowed in rest.items():
-                yield PeerTarget(vpn.name, key, single_address(allowed), _single4(allowed))
+                yield PeerTarget(vpn.name, key, single_address(allowed), _single4(allowed), key)
 
     def vpns_of(self, lan: Lan) -> list[NatVpn]:
         """The vpns that a LAN takes part in."""

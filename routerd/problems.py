@@ -172,16 +172,10 @@ _DECLARED = (
         "Choose another port in `listen`, or another one for HTTP (http.listen).",
     ),
     Declared(
-        "alias-not-served",
-        ERROR,
-        "{subject}: alias addresses are not served by this version",
-        "Use [[lan.forward]] for the ports that are needed, or take lan.alias and lan.alias_pool out.",
-    ),
-    Declared(
-        "mac-pin-not-served",
-        ERROR,
-        "{subject}: hosts pinned by MAC are not served by this version",
-        "Pin the host by its address, and give it a reservation so that it keeps that.",
+        "forward-takes-port",
+        WARNING,
+        "{subject}: {who} on this machine listens at port {port} too, where hosts of the site reach the peer now",
+        "Choose another port in `listen`, or move that service.",
     ),
     Declared(
         "alias-in-use",
@@ -212,6 +206,62 @@ _DECLARED = (
         patience=2.0,
     ),
     Declared(
+        "alias-allowed",
+        ERROR,
+        "{subject}: it is not taken, because the peer {peer} has it in its AllowedIPs ({network}); whenever another "
+        "program removes the rules, its packets would go there",
+        "Narrow the AllowedIPs of that peer, or use [[lan.forward]] for the ports that are needed.",
+    ),
+    Declared(
+        "alias-conflict",
+        ERROR,
+        "{subject}: it does not stand for {peer}, because {who} has it",
+        "Choose a free address, or give that machine another one; it is asked for again every minute.",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+    ),
+    Declared(
+        "alias-unclaimed",
+        ERROR,
+        "{subject}: alias addresses cannot be claimed or answered for: {reason}",
+        "routerd tries again by itself; if it lasts: is the interface an Ethernet, and has routerd the capabilities "
+        "CAP_NET_RAW and CAP_NET_ADMIN?",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+        patience=2.0,
+    ),
+    Declared(
+        "alias-store",
+        WARNING,
+        "{subject}: {path} {reason}; after a restart some peers may get another address of the pool",
+        "Mend its disk or its rights, or remove it, then restart routerd; aliases work all the same.",
+        patience=2.0,
+    ),
+    Declared(
+        "alias-store-damaged",
+        WARNING,
+        "{subject}: {path} {reason}; it was set aside as {aside}, and some peers may have another address of the pool "
+        "than before",
+        "Look what has damaged it, and remove {aside}.",
+    ),
+    Declared(
+        "alias-pool-taken",
+        ERROR,
+        "{subject}: {peers} peers have no alias, because other machines use addresses of the pool: {addresses}",
+        "Widen `alias_pool`, or give those machines other addresses.",
+    ),
+    Declared(
+        "alias-pool-shared",
+        INFO,
+        "{subject}: other machines use addresses of the pool of aliases: {addresses}; the peers have others",
+        "Take these addresses out of `alias_pool`, or give those machines other ones.",
+    ),
+    Declared(
+        "alias-pool-allowed",
+        ERROR,
+        "{subject}: peers of {vpn} get no alias out of {pool}, because the peer {peer} has it in its AllowedIPs "
+        "({network}); whenever another program removes the rules, their packets would go there",
+        "Narrow the AllowedIPs of that peer, or use [[lan.forward]] for the ports that are needed.",
+    ),
+    Declared(
         "alias-pool-not-on-link",
         ERROR,
         "{subject}: the pool of aliases {pool} is not inside the LAN's network {network}",
@@ -222,6 +272,68 @@ _DECLARED = (
         WARNING,
         "{subject}: the pool of aliases {pool} has {free} free addresses for {peers} peers",
         "Widen `alias_pool`; until then some peers have no alias.",
+        patience=2.0,
+    ),
+    Declared(
+        "rip-socket",
+        ERROR,
+        "{subject}: RIP{version} is not spoken: {reason}",
+        "{hint}",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+        patience=3.0,
+    ),
+    Declared(
+        "rip-other-daemon",
+        ERROR,
+        "{subject}: RIP{version} is left to another program: {reason}",
+        "{hint}",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+    ),
+    Declared(
+        "rip-other-beside",
+        WARNING,
+        "{subject}: {who} on this machine has begun to speak RIP{version} here as well; routerd goes on",
+        "Stop one of the two: routers cannot tell them apart. routerd export frr, or bird, prints what it would need.",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+    ),
+    Declared(
+        "rip-key",
+        ERROR,
+        "{subject}: the key file {path} cannot be used: {reason}; {now}",
+        "{hint} Then reload.",
+    ),
+    Declared(
+        "rip-key-expired",
+        WARNING,
+        "{subject}: no RIP key may be used for sending now; key {key}, whose time is over or to come, is used",
+        "Add a key whose time is now to all routers of the LAN, and reload.",
+    ),
+    Declared(
+        "rip-authentication",
+        WARNING,
+        "{subject}: RIP{version} packets of {neighbours} are not believed: {reason}",
+        "Give that router the same keys: id, algorithm, secret and times; see that the clocks of both are right.",
+        depends_on=("rip-key", "rip-other-beside"),
+    ),
+    Declared(
+        "rip-bad-packets",
+        WARNING,
+        "{subject}: {neighbours} sent RIP{version} packets or routes that break the rules: {reason}",
+        "Look at that router: which version of RIP it sends, and what it announces. They are counted in /v1/status.",
+    ),
+    Declared(
+        "rip-sequence",
+        WARNING,
+        "{subject}: the sequence number cannot be stored in {path}: {reason}; packets are sent all the same",
+        "Free space, or mend the file system. After a crash while the clock is wrong, routers would not believe this "
+        "machine for some minutes.",
+    ),
+    Declared(
+        "rip-learned",
+        ERROR,
+        "{subject}: {what} cannot be kept: {reason}",
+        "Look for another program's route to the same prefix: ip route show; routerd tries again by itself.",
+        depends_on=("interface-missing", "interface-down"),
         patience=2.0,
     ),
     Declared(
@@ -465,6 +577,21 @@ _DECLARED = (
         "Give them, or their default gateway, the route to the VPN, and let their firewall answer its addresses; or "
         'set their strategy to "auto".',
         patience=5.0,
+    ),
+    Declared(
+        "kept-unmeasured",
+        WARNING,
+        "{subject}: it cannot be measured whether peers answer addresses of the site: {reason}",
+        'Forwards with source_nat = "auto" and aliases show them this machine\'s address; routerd tries again.',
+        depends_on=("interface-missing", "interface-down"),
+        patience=2.0,
+    ),
+    Declared(
+        "kept-unwatched",
+        WARNING,
+        "{subject}: flows to forwards and aliases cannot be seen: {reason}",
+        "That a peer leaves hosts' own addresses without an answer is noticed by probes alone; routerd tries again.",
+        patience=2.0,
     ),
     Declared(
         "nat-rules",

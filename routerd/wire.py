@@ -49,4 +49,4 @@ class Reader:
 @lru_cache(maxsize=256)
 def dotted(address: int) -> str:
     """An IPv4 address as text. The few that are asked for over and over, those of relay agents, cost nothing."""
-    return ".".join(map(str, address.to_bytes(4, "big")))
+    return f"{address >> 24}.{address >> 16 & 0xFF}.{address >> 8 & 0xFF}.{address & 0xFF}"

@@ -41,7 +41,7 @@ _OUTSIDE_CALLS = {
     *("date.today", "datetime.now", "datetime.today", "datetime.utcnow"),
     *("datetime.date.today", "datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.utcnow"),
 }
-_FEATURES = {"peers", "hosts", "dhcp", "rip", "nat", "routes", "dns", "ra", "api", "observe"}
+_FEATURES = {"aliases", "peers", "hosts", "dhcp", "rip", "nat", "routes", "dns", "ra", "api", "observe"}
 _KNOW_ALL = {"app.py", "commands", "doctor", "lab"}
 
 

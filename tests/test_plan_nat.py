@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from routerd.alias_part import AliasLan, Claimed, FixedAlias
 from routerd.config.load import parse
 from routerd.health import ProblemTracker
 from routerd.model import DefaultGateway, Facts, Interface, KernelRoute, Plan, RouteState, VpnFacts
@@ -33,6 +34,7 @@ SHOWN = IPv4Network("10.9.9.0/24")
 SITE = IPv4Network("192.168.200.0/24")
 OWN = IPv4Address("192.168.200.2")
 A = IPv4Address("10.0.0.1")
+ALIAS = IPv4Address("192.168.200.201")
 
 VPN = f'[[vpn]]\ninterface = "wg0"\n[[vpn.peer]]\nname = "endpoint-a"\npublic_key = "{KEY_A}"\n'
 LAN = '[[lan]]\ninterface = "eth0"\n'
@@ -66,6 +68,7 @@ def facts(*interfaces: Interface, wg: VpnFacts | None = None, **changes: Any) ->
         interfaces={interface.name: interface for interface in known},
         default_gateways=(DefaultGateway(IPv4Address("192.168.200.1"), "eth0"),),
         vpns={"wg0": wg or VpnFacts(True, (peers("10.0.0.1/32"),))},
+        claimed=frozenset([Claimed("eth0", ALIAS)]),
     )
     return replace(made, **changes)
 
@@ -322,6 +325,42 @@ def test_an_alias() -> None:
     assert not kept.masquerade
 
 
+def test_an_alias_has_rules_and_a_route_only_while_it_is_claimed() -> None:
+    """What is to be claimed is known before; the route leads to the VPN, and goes when its interface is down."""
+    wanted = FixedAlias("eth0", ALIAS, PoolPeer("wg0", "endpoint-a", A, KEY_A))
+    way = KernelRoute(IPv4Network("192.168.200.201/32"), interface="wg0")
+    free, taken = made(VPN + LAN + alias()), made(VPN + LAN + alias(), facts(claimed=frozenset()))
+    for done in (free, taken):
+        assert done.aliases.aliases == (wanted,)
+        assert done.aliases.lans == (AliasLan("eth0", 2, b"\2\0\0\0\0\2", OWN, True),)
+    assert (len(free.nat.aliases), way in free.kernel.routes) == (1, True)
+    assert (len(taken.nat.aliases), way in taken.kernel.routes) == (0, False)
+    wg = replace(held("wg0", "10.0.0.2/24"), up=False)
+    down = facts(held("eth0", "192.168.200.2/24"), wg, wg=VpnFacts(True, (peers("10.0.0.1/32"),), (NET,)))
+    done = made(VPN + LAN + alias(), down)
+    assert (len(done.nat.aliases), way in done.kernel.routes) == (1, False)
+    assert made(VPN + LAN).aliases.lans == ()
+
+
+def test_the_ways_of_aliases_stay_at_the_end_like_the_rules() -> None:
+    way = KernelRoute(IPv4Network("192.168.200.201/32"), interface="wg0")
+    done = made(VPN + LAN + alias() + "[nat]\nkeep = true\n")
+    assert (done.kernel.kept, done.aliases.keep, done.nat.keep) == ((way,), True, True)
+    assert made(VPN + LAN + alias()).kernel.kept == ()
+
+
+@pytest.mark.parametrize("allowed", ["0.0.0.0/0", "192.168.0.0/16", "192.168.200.201/32"])
+def test_an_alias_must_be_in_nobodys_allowed_ips(allowed: str) -> None:
+    """With the rules gone its packets would go to that peer, and come back from it in a circle."""
+    known = facts(wg=VpnFacts(True, (peers("10.0.0.1/32"), peers("10.0.0.3/32", allowed, key=KEY_B))))
+    done = made(VPN + LAN + alias(), known)
+    assert (done.nat.aliases, done.aliases.aliases) == ((), ())
+    problem = next(problem for problem in done.problems if problem.code == "alias-allowed")
+    assert dict(problem.values) == {"peer": KEY_B, "network": allowed}
+    elsewhere = facts(wg=VpnFacts(True, (peers("10.0.0.1/32"), peers("192.168.200.202/32", key=KEY_B))))
+    assert len(nat(VPN + LAN + alias(), elsewhere).aliases) == 1
+
+
 @pytest.mark.parametrize(
     ("address", "code", "words"),
     [
@@ -399,7 +438,10 @@ def test_a_peer_with_an_alias_of_its_own_gets_none_out_of_the_pool() -> None:
         NatPool(
             "eth0",
             parse(VPN + LAN + POOL).lans[0].alias_pool or pytest.fail("no pool"),
-            (PoolPeer("wg0", KEY_B, IPv4Address("10.0.0.3")), PoolPeer("wg0", "E" * 43 + "=", IPv4Address("10.0.0.5"))),
+            (
+                PoolPeer("wg0", KEY_B, IPv4Address("10.0.0.3"), KEY_B),
+                PoolPeer("wg0", "E" * 43 + "=", IPv4Address("10.0.0.5"), "E" * 43 + "="),
+            ),
             frozenset(map(IPv4Address, ("192.168.200.201", "192.168.200.205"))),
         ),
     )
@@ -415,6 +457,48 @@ def test_a_pool_that_cannot_be_or_is_too_small() -> None:
     small = VPN + LAN + POOL.replace("209", "201")
     assert codes(small, facts(wg=MANY)) == [("alias-pool-small", "lan eth0")]
     assert len(nat(small, facts(wg=MANY)).pools[0].peers) == 3
+
+
+def test_an_address_of_a_pool_stands_for_the_peer_that_it_was_chosen_for() -> None:
+    """As long as there is this peer, and the address is in the pool and free."""
+    chosen = [("192.168.200.204", KEY_B), ("192.168.200.203", KEY_A), ("192.168.200.99", KEY_B)]
+    claimed = frozenset(Claimed("eth0", IPv4Address(at), "wg0", key) for at, key in (*chosen, ("192.168.200.205", "?")))
+    part = nat(VPN + LAN + POOL, facts(wg=MANY, claimed=claimed))
+    assert [(str(each.address), str(each.peer)) for each in part.aliases] == [
+        ("192.168.200.203", "10.0.0.1"),
+        ("192.168.200.204", "10.0.0.3"),
+    ]
+    barred = facts(held("eth0", "192.168.200.2/24", "192.168.200.204/24"), held("wg0", "10.0.0.2/24"), wg=MANY)
+    assert [str(each.address) for each in nat(VPN + LAN + POOL, replace(barred, claimed=claimed)).aliases] == [
+        "192.168.200.203"
+    ]
+
+
+def test_a_pool_gives_nothing_to_peers_of_a_vpn_that_its_packets_would_go_into() -> None:
+    known = facts(wg=VpnFacts(True, (peers("10.0.0.1/32"), peers("0.0.0.0/0", key=KEY_B))))
+    done = made(VPN + LAN + POOL, known)
+    assert done.aliases.pools[0].peers == ()
+    assert ("alias-pool-allowed", "lan eth0") in [(problem.code, problem.subject) for problem in done.problems]
+
+
+@pytest.mark.parametrize(
+    ("peer", "allowed", "key"),
+    [
+        (f'public_key = "{KEY_A}"', ("10.0.0.1/32",), KEY_A),
+        ('address = "10.0.0.1"', ("10.0.0.1/32",), KEY_A),
+        ('address = "10.0.0.1"', ("10.0.0.0/24",), "10.0.0.1"),
+        ('address = "10.0.0.1"', (), "10.0.0.1"),
+    ],
+)
+def test_what_a_peer_is_remembered_by(peer: str, allowed: tuple[str, ...], key: str) -> None:
+    """Its public key, whatever it is called; not that of the peer which it is behind together with others."""
+    text = f'[[vpn]]\ninterface = "wg0"\n[[vpn.peer]]\nname = "x"\n{peer}\n' + LAN + POOL
+    assert made(text, facts(wg=VpnFacts(True, (peers(*allowed),)))).aliases.pools[0].peers[0].key == key
+
+
+def test_not_all_peers_are_known_while_a_device_was_not_read() -> None:
+    assert made(VPN + LAN + POOL).aliases.complete
+    assert not made(VPN + LAN + POOL, facts(wg=VpnFacts(False))).aliases.complete
 
 
 # ---------------------------------------------------------------- map_to

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from routerd.api import metrics_rip
 from routerd.model import WireGuardDevice
 from routerd.reports import PeerReport
 
@@ -29,7 +30,8 @@ Row = tuple[Sequence[str], float]
 class Snapshot:
     """What one scrape is made from: values that later changes do not touch.
 
-    `devices` are by vpn. `lans` are the LANs where DHCP is served, as `/v1/status` shows them.
+    `devices` are by vpn. `lans` are the LANs where DHCP is served, `rip` the speakers of RIP, as `/v1/status` shows
+    them.
     """
 
     version: str
@@ -42,6 +44,7 @@ class Snapshot:
     problems: Mapping[tuple[str, str], int] = field(default_factory=dict)
     dhcp: Mapping[str, int] = field(default_factory=dict)
     lans: Sequence[Mapping[str, Any]] = ()
+    rip: Sequence[Mapping[str, Any]] = ()
     http: Mapping[str, int] = field(default_factory=dict)
     process: Mapping[str, object] = field(default_factory=dict)
 
@@ -59,6 +62,8 @@ class Families(Collector):
         yield from _probes(self._snapshot)
         yield from _dhcp(self._snapshot)
         yield from _networks(self._snapshot)
+        if self._snapshot.rip:
+            yield from metrics_rip.families(self._snapshot.rip)
         yield from _process(self._snapshot)
 
 

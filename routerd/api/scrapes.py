@@ -81,6 +81,7 @@ class Scrapes:
             problems=Counter((report.code, report.severity) for report in sources.problems()),
             dhcp=_part(dhcp, "counters"),
             lans=dhcp.get("lans", ()),
+            rip=_part(services, "rip").get("speakers", ()),
             http=dict(self._counters),
             process=_part(services, "process"),
         )

@@ -7,7 +7,7 @@ from routerd.api.views import Json, time_text
 from routerd.events import EventLog, Numbered
 from routerd.model import Event
 
-KINDS = ("lease", "peer", "host", "route", "problem", "daemon")
+KINDS = ("lease", "peer", "host", "route", "alias", "problem", "daemon")
 ALL = "0"
 """In place of an id: everything that is kept."""
 

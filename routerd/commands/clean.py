@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,7 @@ from routerd.system.files import RUNTIME
 from routerd.system.leftovers import LeftoverError, is_served, remove_stale_socket, remove_table
 from routerd.system.lock import DaemonLock, LockedError
 from routerd.system.netlink import Netlink
+from routerd.system.neighbours import Proxy, remove_own_proxies
 from routerd.system.netlink_error import NetlinkError
 from routerd.system.privileges import PrivilegeError, check
 
@@ -33,6 +35,7 @@ HELP = "remove everything that routerd ever installed; leases stay"
 class _Outcome:
     """What was done, in words."""
 
+    neighbours: list[str] = field(default_factory=list)
     routes: list[str] = field(default_factory=list)
     settings: list[str] = field(default_factory=list)
     nft: list[str] = field(default_factory=list)
@@ -69,6 +72,8 @@ def _clean(args: argparse.Namespace) -> int:
     # What fails is printed below, in one place.
     logging.getLogger("routerd").addHandler(logging.NullHandler())
     outcome = _Outcome()
+    # First what is answered for, so that nothing is when its rules are gone.
+    _clean_proxies(outcome)
     asyncio.run(_clean_kernel(outcome))
     _collect(outcome.nft, outcome, remove_table)
     for entry in http.listen:
@@ -119,6 +124,25 @@ async def _clean_kernel(outcome: _Outcome) -> None:
         outcome.files.append(str(originals.path))
 
 
+def _clean_proxies(outcome: _Outcome) -> None:
+    try:
+        removed, failed = remove_own_proxies()
+    except NetlinkError as error:
+        outcome.problems.append(str(error))
+        return
+    undone = {proxy for proxy, _ in failed}
+    outcome.neighbours += [_proxy_text(proxy) for proxy in sorted(removed) if proxy not in undone]
+    outcome.problems += [str(error) for _, error in failed]
+
+
+def _proxy_text(proxy: Proxy) -> str:
+    try:
+        name = socket.if_indextoname(proxy.link)
+    except OSError:
+        name = str(proxy.link)
+    return f"{proxy.address} dev {name}"
+
+
 def _compare(outcome: _Outcome, originals: Mapping[sysctl.Key, int], before: Mapping[sysctl.Key, int | None]) -> None:
     failed = sysctl.Originals(RUNTIME).values
     for key, original in sorted(originals.items()):
@@ -151,7 +175,8 @@ def _print(outcome: _Outcome, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(outcome), indent=2))
         return
-    lines = [f"removed route {text}" for text in outcome.routes]
+    lines = [f"removed proxy neighbour {text}" for text in outcome.neighbours]
+    lines += [f"removed route {text}" for text in outcome.routes]
     lines += [f"restored {text}" for text in outcome.settings]
     lines += [f"removed nft {text}" for text in outcome.nft]
     lines += [f"removed {text}" for text in outcome.files]

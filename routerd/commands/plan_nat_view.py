@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+from routerd.alias_part import AliasPart
 from routerd.commands.table import Paper, columns, table
 from routerd.config.model import Ports, Target
 from routerd.nat_part import NatForward, NatLan, NatPart, NatVpn
 
 
-def nat_json(part: NatPart) -> dict[str, object]:
-    """The part of the plan for machines."""
+def nat_json(part: NatPart, wanted: AliasPart) -> dict[str, object]:
+    """The parts of the plan for machines."""
     return {
         "vpns": [
             {
@@ -43,8 +44,14 @@ def nat_json(part: NatPart) -> dict[str, object]:
             for forward in part.forwards
         ],
         "aliases": [
-            {"lan": alias.lan, "vpn": alias.vpn, "address": str(alias.address), "peer": str(alias.peer)}
-            for alias in part.aliases
+            {
+                "lan": alias.lan,
+                "vpn": alias.peer.vpn,
+                "address": str(alias.address),
+                "peer": str(alias.peer.address),
+                "name": alias.peer.name,
+            }
+            for alias in wanted.aliases
         ],
         "alias_pools": [
             {
@@ -52,15 +59,15 @@ def nat_json(part: NatPart) -> dict[str, object]:
                 "addresses": str(pool.addresses),
                 "peers": [{"name": peer.name, "vpn": peer.vpn, "address": str(peer.address)} for peer in pool.peers],
             }
-            for pool in part.pools
+            for pool in wanted.pools
         ],
         "keep": part.keep,
         "log_flows": part.log_flows,
     }
 
 
-def nat_text(part: NatPart, paper: Paper) -> list[str]:
-    """The part of the plan for people; nothing where there is nothing to say."""
+def nat_text(part: NatPart, wanted: AliasPart, paper: Paper) -> list[str]:
+    """The parts of the plan for people; nothing where there is nothing to say."""
     strategies = [row for lan in part.lans for row in _strategies(lan)]
     maps = [(vpn.name, *vpn.mapped) for vpn in part.vpns if vpn.mapped is not None]
     vpns = {vpn.name: vpn for vpn in part.vpns}
@@ -69,13 +76,13 @@ def nat_text(part: NatPart, paper: Paper) -> list[str]:
          _seen(each, vpns.get(each.vpn)))
         for each in part.forwards
     ]  # fmt: skip
-    aliases = [(alias.address, alias.peer, alias.lan, alias.vpn) for alias in part.aliases]
-    pools = [(pool.addresses, len(pool.peers), pool.lan) for pool in part.pools]
+    aliases = [(one.address, one.peer.name, one.peer.address, one.lan, one.peer.vpn) for one in wanted.aliases]
+    pools = [(pool.addresses, len(pool.peers), pool.lan) for pool in wanted.pools]
     return [
         *_table("Strategies", ("LAN", "~HOSTS", "STRATEGY", "~VPNS"), strategies, paper),
         *_table("Mapped prefixes", ("VPN", "~BEHIND IT", "~THE SITE SEES"), maps, paper),
         *_table("Port forwards", ("LISTEN", "~AT", "~TO", "VPN", "~THE PEER SEES"), forwards, paper),
-        *_table("Alias addresses", ("ADDRESS", "PEER", "LAN", "VPN"), aliases, paper),
+        *_table("Alias addresses", ("ADDRESS", "~PEER", "ITS ADDRESS", "LAN", "VPN"), aliases, paper),
         *_table("Pools of aliases", ("~ADDRESSES", ">PEERS", "LAN"), pools, paper),
     ]
 

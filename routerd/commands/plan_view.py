@@ -91,7 +91,7 @@ def as_json(outlook: Outlook) -> dict[str, object]:
         for target in outlook.targets
     ]
     problems = [{"code": p.code, "subject": p.subject, "text": p.text, "mend": p.mend} for p in outlook.problems]
-    nat = nat_json(outlook.plan.nat)
+    nat = nat_json(outlook.plan.nat, outlook.plan.aliases)
     return {"routes": routes, "dhcp": dhcp, "kernel": kernel, "nat": nat, "peers": peers, "problems": problems}
 
 
@@ -113,7 +113,7 @@ def as_text(outlook: Outlook, paper: Paper) -> list[str]:
         (setting_name(w.interface, w.name), w.value, _become(now, change)) for w, now, change in settings(outlook)
     ]
     lines += table("Kernel settings", columns("~NAME", ">VALUE", "~ACTION"), values, "none", paper)
-    lines += nat_text(made.nat, paper)
+    lines += nat_text(made.nat, made.aliases, paper)
     peers = [(t.name, t.vpn, t.kind, t.address) for t in outlook.targets]
     lines += table("Peers", columns("~NAME", "~VPN", "PROBE", "ADDRESS"), peers, "none", paper)
     return [*lines, *_problems(outlook, paper)]

@@ -16,6 +16,7 @@ from routerd.config.model import Config
 from routerd.config.store import read_config
 from routerd.system.files import RUNTIME, namespace_inode
 from routerd.system.handover import Place
+from routerd.system.listeners import remember_listeners
 from routerd.system.lock import DaemonLock, LockedError
 from routerd.system.log import start_log
 from routerd.system.privileges import PrivilegeError, User, find_user, may_settle, settle
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     gc.set_threshold(10_000, 20, 20)
     # Whose the port is, if it is taken, can be seen before the rights are reduced only.
     remember_holders()
+    remember_listeners(forward.listen for lan in config.lans for forward in lan.forwards)
     lock = DaemonLock()
     try:
         may_settle(args.user)

@@ -16,6 +16,7 @@ _FACT = 18
 
 _STATES = {"up": "good", "stale": "warning", "down": "error", "idle": "dim", "never": "dim", "unknown": "dim"}
 _ROUTE_STATES = {"offered": "good", "withdrawn": "warning", "not-needed": "dim"}
+_ALIAS_STATES = {"active": "good", "conflict": "error"}
 _SEVERITIES = {"error": "error", "warning": "warning"}
 
 
@@ -38,6 +39,7 @@ def document_lines(document: Document, now: float, paper: Paper, *, problems_fir
     """The whole status. `problems_first` is for a screen that is cut at its end."""
     problems = problem_lines(document.problems, now, paper)
     tables = peer_table(document.peers, now, paper, most=FIRST_PEERS) + route_table(document.routes, paper)
+    tables += alias_table(document.status["services"].get("aliases", {}).get("aliases", ()), paper)
     leases = lease_table(document.leases, now, paper, most=FIRST_LEASES, total=_total(document))
     dhcp = document.status["services"].get("dhcp", {})
     told = [line for text in routes_lines(dhcp.get("lans", ())) for line in wrap(f"  {text}", paper, "    ")]
@@ -121,6 +123,18 @@ def route_table(routes: Sequence[Row], paper: Paper) -> list[str]:
         for route in routes
     ]
     return table("Routes", head, rows, "none", paper)
+
+
+def alias_table(aliases: Sequence[Row], paper: Paper) -> list[str]:
+    """The table of alias addresses; nothing where there is none."""
+    if not aliases:
+        return []
+    head = columns("ADDRESS", "~PEER", "STATE", "~LAN", "~USED BY")
+    rows = [
+        (row["address"], row["peer"], Cell(row["state"], _ALIAS_STATES.get(row["state"], "")), row["lan"], row["used_by"])
+        for row in aliases
+    ]
+    return table("Alias addresses", head, rows, "none", paper)
 
 
 def problem_lines(problems: Sequence[Row], now: float, paper: Paper) -> list[str]:

@@ -21,6 +21,7 @@ def check_networks(config: Config, networks: Networks, listening: Sequence[Liste
         own = [address.ip for address in networks[config.lans[index].interface]]
         _check_lan(f"lan[{index}]", config.lans[index], network, own, faults)
         _check_aliases(f"lan[{index}]", config.lans[index], network, own, faults)
+        _check_rip(f"lan[{index}].rip", config.lans[index], network, own, faults)
     _check_subnets(config, links, faults)
     _check_gateways(config, links, networks, faults)
     _check_prefixes(config, networks, faults)
@@ -90,6 +91,20 @@ def _check_aliases(path: str, lan: Lan, network: IPv4Network, own: list[IPv4Addr
     pool = lan.alias_pool
     if pool is not None and not (pool.first in network and pool.last in network):
         faults.add(f"{path}.alias_pool", str(pool), outside, "choose free addresses of this LAN")
+
+
+def _check_rip(path: str, lan: Lan, network: IPv4Network, own: list[IPv4Address], faults: Faults) -> None:
+    """Routers that updates go to, and that are learned from, are neighbours: others are never heard."""
+    if lan.rip is None:
+        return
+    outside, mend = f"must lie in the network of {lan.interface} ({network})", "give the router's address on this LAN"
+    for key, items in (("neighbors", lan.rip.neighbors), ("import", lan.rip.imports)):
+        for index, item in enumerate(items):
+            where = f"{path}.{key}[{index}]"
+            if isinstance(item, IPv4Address) and not _is_host(item, network):
+                faults.add(where, str(item), _host_rule(item, network, outside), mend)
+            elif item in own:
+                faults.add(where, str(item), "must be another machine, and is this machine's own", mend)
 
 
 def _is_host(address: IPv4Address, network: IPv4Network) -> bool:

@@ -14,6 +14,19 @@ ROUTES = ("auto", "always", "never")
 STRATEGIES = ("auto", "site-gateway", "masquerade", "none")
 SOURCE_NAT = ("auto", "always", "never")
 DHCP_MODES = ("serve", "off")
+RIP_VERSIONS = ("v2", "ng")
+RIP_ANNOUNCE = ("prefixes", "peers", "none")
+RIP_MODES = ("multicast", "broadcast", "unicast")
+LONGEST_SECRET = {
+    "plain": 16,
+    "md5": 16,
+    "hmac-sha-1": 20,
+    "hmac-sha-256": 32,
+    "hmac-sha-384": 48,
+    "hmac-sha-512": 64,
+}
+"""The longest secret of each algorithm of RIP, in bytes; for all but plain it is the length of the digest."""
+RIP_ALGORITHMS = tuple(LONGEST_SECRET)
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
 SYNC = ("always", "bindings")
@@ -175,6 +188,42 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
+class RipKey:
+    """A key of RIPv2's authentication (RFC 4822). The times are Unix seconds; None: since ever, for ever."""
+
+    id: int
+    algorithm: str
+    secret_file: str
+    send_from: float | None = None
+    send_to: float | None = None
+    accept_from: float | None = None
+    accept_to: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rip:
+    """RIP on one LAN. `imports` (the key `import`) are prefixes, and neighbours by their addresses.
+
+    `ng_prefixes` None means: derived from the WireGuard interface; `ng_gateway` None: this machine.
+    """
+
+    versions: tuple[str, ...] = ("v2",)
+    announce: str = "prefixes"
+    mode: str = "multicast"
+    neighbors: tuple[Address, ...] = ()
+    metric: int = 1
+    tag: int = 0
+    update_interval: float = 30.0
+    auth_length: int = 16
+    answer_unauthenticated: bool = False
+    learn: bool = False
+    imports: tuple[Network | Address, ...] = ()
+    ng_prefixes: tuple[IPv6Network, ...] | None = None
+    ng_gateway: IPv6Address | None = None
+    keys: tuple[RipKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Lan:
     """A LAN that takes part. `address` None means: the interface's first; `vpns` None means: all."""
 
@@ -185,6 +234,7 @@ class Lan:
     alias_pool: AddressRange | None = None
     hosts: tuple[HostPin, ...] = ()
     dhcp: Dhcp | None = None
+    rip: Rip | None = None
     forwards: tuple[Forward, ...] = ()
     aliases: tuple[Alias, ...] = ()
 

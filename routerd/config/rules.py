@@ -8,6 +8,7 @@ from routerd.config.forward_rules import check_forwards
 from routerd.config.map_rules import check_maps
 from routerd.config.model import AddressRange, Config
 from routerd.config.probes import UNSENT
+from routerd.config.rip_rules import check_rips
 from routerd.config.strategy_rules import check_strategies
 from routerd.config.walk import lans_of, pools_of, site_addresses, unique, vpns_of
 
@@ -26,6 +27,7 @@ def check_config(config: Config, faults: Faults) -> None:
     check_strategies(config, faults)
     check_forwards(config, faults)
     check_aliases(config, faults)
+    check_rips(config, faults)
     _check_probe(config, faults)
     _check_return_path(config, faults)
 

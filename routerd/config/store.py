@@ -4,16 +4,41 @@ import os
 import stat
 from pathlib import Path
 
-from routerd.config.fault import ConfigError, ConfigFault, escape
+from routerd.config.fault import ConfigError, ConfigFault, escape, show
 from routerd.config.load import parse
-from routerd.config.model import Config
+from routerd.config.model import LONGEST_SECRET, Config
+from routerd.system.secret import SecretError, read_secret
 
 LARGEST = 4 << 20
 
 
 def read_config(path: str | Path) -> Config:
-    """The configuration in a file; raises ConfigError, also for a file that cannot be read (its path is the path)."""
-    return parse(_read_text(path))
+    """The configuration in a file; raises ConfigError, also for a file that cannot be read (its path is the path).
+
+    The files of secrets that it names are looked at too: they must be there, safe, and fit. No error shows a secret.
+    """
+    try:
+        config = parse(_read_text(path))
+    except ConfigError as error:
+        more = _secret_faults(error.partial) if error.partial is not None else []
+        raise ConfigError([*error.errors, *more], error.partial) from None
+    faults = _secret_faults(config)
+    if faults:
+        raise ConfigError(faults, config)
+    return config
+
+
+def _secret_faults(config: Config) -> list[ConfigFault]:
+    found = []
+    for number, lan in enumerate(config.lans):
+        for index, key in enumerate(lan.rip.keys if lan.rip is not None else ()):
+            try:
+                read_secret(key.secret_file, 1, LONGEST_SECRET[key.algorithm])
+            except SecretError as error:
+                where = f"lan[{number}].rip.key[{index}].secret_file"
+                mend = error.hint[:1].lower() + error.hint[1:].removesuffix(".")
+                found.append(ConfigFault(where, show(key.secret_file), f"cannot be used: {error.reason}", mend))
+    return found
 
 
 def _read_text(path: str | Path) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from routerd.config import values as kinds
 from routerd.config.dhcp import make_dhcp, make_reservation, make_subnet
 from routerd.config.durations import LONGEST, duration
-from routerd.config.endpoints import LISTEN, STORE, TLS_CERT, TLS_KEY, TOKEN_FILE, make_http
+from routerd.config.endpoints import LISTEN, SECRET_FILE, STORE, TLS_CERT, TLS_KEY, TOKEN_FILE, make_http
 from routerd.config.fault import Faults
 from routerd.config.forwards import LISTEN_PORTS, TARGET, make_forward
 from routerd.config.model import (
@@ -13,6 +13,10 @@ from routerd.config.model import (
     LOG_FORMATS,
     LOG_LEVELS,
     OPTION_TYPES,
+    RIP_ALGORITHMS,
+    RIP_ANNOUNCE,
+    RIP_MODES,
+    RIP_VERSIONS,
     ROUTES,
     SOURCE_NAT,
     STRATEGIES,
@@ -29,6 +33,16 @@ from routerd.config.model import (
 from routerd.config.options import ANY, CODE, make_option
 from routerd.config.pins import PREFIX, make_host
 from routerd.config.probes import PROBE as PROBE_KIND
+from routerd.config.rip import (
+    AUTH_LENGTH,
+    IMPORT,
+    LINK_LOCAL,
+    NEIGHBOR,
+    PREFIX6,
+    TIME,
+    make_key,
+    make_rip,
+)
 from routerd.config.schema import Key, Section, array, plain
 from routerd.config.values import choice, field_text, integer
 from routerd.config.vpns import make_peer, make_vpn
@@ -174,6 +188,56 @@ DHCP = Section(
     (_reservation("lan.dhcp.reservation"), _option("lan.dhcp.option"), SUBNET),
 )
 
+RIP_KEY = Section(
+    "lan.rip.key",
+    "keys",
+    "A key of RIPv2's authentication (RFC 4822); with several, one follows the other by their times.",
+    make_key,
+    (
+        Key("id", integer(0, 255), "the key's number, the same on all routers", required=True),
+        Key("algorithm", choice(RIP_ALGORITHMS), "what packets are signed with", required=True),
+        Key("secret_file", SECRET_FILE, "the file with the secret, one line", required=True),
+        Key("send_from", TIME, "when packets begin to be signed with it", absent="at once"),
+        Key("send_to", TIME, "when packets are no longer signed with it", absent="never"),
+        Key("accept_from", TIME, "when packets signed with it begin to be believed", absent="at once"),
+        Key("accept_to", TIME, "when packets signed with it are no longer believed", absent="never"),
+    ),
+    many=True,
+)
+
+RIP = Section(
+    "lan.rip",
+    "rip",
+    "Tells the routers of this LAN the VPN's routes; without the section routerd neither sends nor hears RIP here.",
+    make_rip,
+    (
+        Key("versions", array(choice(RIP_VERSIONS), 1), "RIPv2 for IPv4, RIPng for IPv6", ["v2"]),
+        Key("announce", choice(RIP_ANNOUNCE), "what is announced", "prefixes"),
+        Key("mode", choice(RIP_MODES), "where updates are sent to, besides neighbors", "multicast"),
+        Key("neighbors", array(NEIGHBOR), "routers that updates are sent to one by one", []),
+        Key("metric", integer(1, 15), "the metric that is announced", 1),
+        Key("tag", integer(0, 65535), "the route tag that is announced", 0),
+        Key("update_interval", duration(1, 600), "time between two full updates", "30s"),
+        Key("auth_length", AUTH_LENGTH, "the length that packets signed with md5 state for their digest", 16),
+        Key("answer_unauthenticated", kinds.BOOL, "answer requests that are not signed although keys are set", False),
+        Key("learn", kinds.BOOL, "learn routes of the site from its routers", False),
+        Key("import", array(IMPORT), "the prefixes that may be learned, and the routers they may be learned from", []),
+        Key(
+            "ng_prefixes",
+            array(PREFIX6, 1),
+            "the IPv6 networks behind the VPN that RIPng announces",
+            absent="the WireGuard interface's networks and its peers' AllowedIPs, less LANs and default routes",
+        ),
+        Key(
+            "ng_gateway",
+            LINK_LOCAL,
+            "the link-local address of the gateway to ng_prefixes on this LAN",
+            absent="this machine",
+        ),
+    ),
+    (RIP_KEY,),
+)
+
 HOST = Section(
     "lan.host",
     "hosts",
@@ -235,7 +299,7 @@ LAN = Section(
             absent="peers get none but by lan.alias",
         ),
     ),
-    (HOST, DHCP, FORWARD, ALIAS),
+    (HOST, DHCP, RIP, FORWARD, ALIAS),
     many=True,
 )
 

@@ -224,10 +224,10 @@ class CommitService:
         self._pipeline.owe(rows)
         self._owed_since = clock() - LAZY_SECONDS
 
-    def _free(self, lan: str, waiter: Waiter | None) -> None:
+    def _free(self, lan: str, waiter: Waiter) -> None:
         if isinstance(waiter, Reply):
             self._send(lan, waiter)
-        elif waiter is not None and not waiter.done():
+        elif not waiter.done():
             waiter.set_result(True)
 
     # ------------------------------------------------------------ commits
@@ -273,14 +273,19 @@ class CommitService:
             self._health.renewed(renewed.path, renewed.kept)
         self._health.works()
         recovered, self._torn, self._closed = self._pipeline.stuck, False, False
-        self._stored.extend(self._pipeline.done())
+        stored = self._pipeline.done()
+        # The disk first: it works on while the replies leave.
         if recovered:
             self._begin()
         self.pump()
+        self._stored.extend(stored)
 
     def _let_go(self, item: Item[Waiter]) -> None:
-        self._free(item.lan, item.waiter)
-        self._announce(item.lan, item.rows)
+        lan, rows, waiter, _ = item
+        if waiter is not None:
+            self._free(lan, waiter)
+        if len(rows) != 1 or not rows[0].renewal:
+            self._announce(lan, rows)
 
     def _give_up(self, reason: str, freed: Freed[Waiter]) -> None:
         """The disk has not taken a batch: whoever can do without it is answered, the others ask again."""

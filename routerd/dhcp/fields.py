@@ -11,10 +11,11 @@ def is_impossible(message: Message) -> bool:
     """Is its sender or its relay agent no one machine, or the sender named by more than an option holds?"""
     if message.htype == ETHERNET and message.hlen == 6 and message.chaddr[0] & 1:
         return True
-    relay = message.giaddr >> 24
-    if message.giaddr and (relay in (0, 127) or relay >= 224):
+    giaddr = message.giaddr
+    if giaddr and (giaddr >> 24 in (0, 127) or giaddr >> 24 >= 224):
         return True
-    return len(message.options.get(opt.CLIENT_ID, b"")) > _LONGEST_CLIENT_ID
+    client = message.options.get(opt.CLIENT_ID)
+    return client is not None and len(client) > _LONGEST_CLIENT_ID
 
 
 def address_option(message: Message, code: int) -> int:

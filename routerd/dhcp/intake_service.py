@@ -46,11 +46,21 @@ class Reader:
         self._sockets: DhcpSockets | None = None
         self._dropped = 0
         self._turn: asyncio.Handle | None = None
+        self._reads = 0
+        self._waiting_since: int | None = None
+        """How many reads there were when something waited the last time that `hears` looked."""
 
     @property
     def reading(self) -> bool:
         """Are messages read?"""
         return self._sockets is not None
+
+    def hears(self) -> bool:
+        """False where something waits that waited at the last call already, and nothing was read in between."""
+        before = self._waiting_since
+        waits = self._sockets is not None and self._sockets.unread()
+        self._waiting_since = self._reads if waits else None
+        return not waits or before != self._reads
 
     def start(self, sockets: DhcpSockets) -> None:
         """Read from these sockets from now on."""
@@ -72,15 +82,17 @@ class Reader:
     def _readable(self, descriptor: int) -> None:
         """Answer what came. Where more than a turn's worth waits, read on, so that the oldest can be given up."""
         now, intake, handle = clock(), self.intake, self._handle
+        self._reads += 1
         read, queued = 0, len(intake) > 0
         while read < _MOST_A_WAKE_UP and (datagram := self._receive(descriptor)) is not None:
             read += 1
-            if not intake.admits(datagram[0], now):
+            payload, destination, source = datagram
+            if not intake.admits(payload, now):
                 continue
             if queued or read > _MESSAGES_A_TURN:
-                intake.wait(datagram[0], datagram, now)
+                intake.wait(payload, datagram, now)
             else:
-                handle(*datagram, now)
+                handle(payload, destination, source, now)
         self._counters["pkt4-received"] += read
         if read > _MESSAGES_A_TURN:
             self._count_dropped()
@@ -92,8 +104,8 @@ class Reader:
     def _take_turn(self) -> None:
         now, intake = clock(), self.intake
         self._turn = None
-        for datagram in intake.turn(_MESSAGES_A_TURN, now):
-            self._handle(*datagram, now)
+        for payload, destination, source in intake.turn(_MESSAGES_A_TURN, now):
+            self._handle(payload, destination, source, now)
         if len(intake):
             self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
         self._pump()

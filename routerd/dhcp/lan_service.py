@@ -24,9 +24,12 @@ from routerd.wire import WireError, dotted
 log = logging.getLogger("routerd.dhcp")
 
 _REQUEST = bytes((REQUEST,))
+_ETHERNET = 7
 
 Keep = Callable[[str, tuple[Row, ...], Reply | None], bool]
 """Takes rows of the leases with this key to be stored, and the reply that leaves when they are. True: it may leave."""
+Told = Callable[[str, int, bytes | None], None]
+"""Hears of every ACK with which a client of this LAN sets itself up (`Reply.news`): its address and its Ethernet one."""
 
 
 class LanService:
@@ -40,8 +43,9 @@ class LanService:
         counters: Counter[str],
         keep: Keep,
         pump: Callable[[], None],
+        told: Told = lambda lan, address, mac: None,
     ) -> None:
-        self.part = part
+        self.part, self._told = part, told
         self.responder = Responder(part, table, counters)
         self.error: SocketError | None = None
         self._own = own
@@ -61,6 +65,10 @@ class LanService:
     def serving(self) -> bool:
         """Are clients answered?"""
         return self._reader.reading
+
+    def hears(self) -> bool:
+        """Are messages read that arrive? To be asked from time to time."""
+        return self._reader.hears()
 
     @property
     def waiting(self) -> bool:
@@ -176,12 +184,13 @@ class LanService:
             self._drop("pkt4-parse-failed")
             log.debug("lan %s: message from %s dropped: %s", self.part.interface, source[0], error)
             return
-        if is_question(message) and message.chaddr in self._own.macs:
+        if message.chaddr in self._own.macs and is_question(message):
             self._drop("pkt4-not-for-us")
             return
         if not self._reader.intake.admits_client(message, now):
             return
-        self._notice(message)
+        if opt.SERVER_ID in message.options:
+            self._notice(message)
         to_us = destination == self._address
         reply, key, rows = self.responder.respond(message, to_us, now, source[1])
         if rows:
@@ -217,6 +226,10 @@ class LanService:
         except OSError as error:
             self._counters["pkt4-send-failed"] += 1
             log.debug("lan %s: a reply could not be sent: %s", part.interface, error)
+            return
+        if reply.news:
+            row = reply.rows[-1]
+            self._told(part.interface, row.address, row.hardware[1:] if len(row.hardware) == _ETHERNET else None)
 
     # ------------------------------------------------------------ what is shown
 

@@ -65,7 +65,8 @@ class Lease:
     def row(self, renewal: bool = False, covered: bool = False) -> Row:
         """The lease as it is now."""
         who = (self.address, self.client, self.hardware, self.hostname)
-        return Row(*who, self.state, self.starts, self.expires, renewal, self.given, self.seconds, covered)
+        what = (self.state, self.starts, self.expires, renewal, self.given, self.seconds, covered)
+        return tuple.__new__(Row, who + what)  # Half the time of Row(...), and one is made for every ACK.
 
 
 class Offer(NamedTuple):

@@ -119,13 +119,15 @@ class LeaseTable(LeaseBook):
         `given` is what the ACK will say of routes. None: it cannot have this address, or another one is reserved for
         it and free. Another address that the client holds is given up in the same step.
         """
+        key = client.key
+        old = self._by_client.get(key)
+        if old is not None and old.address == address and old.holds(now) and self._is_settled(address, client):
+            return (self._promise(old, client, hostname, seconds, now, given, renewal=True),)
         if not self.free_for(address, client, now):
             return None
         reserved = self.pools.reserved_for(client)
         if reserved is not None and reserved != address and self.free_for(reserved, client, now):
             return None
-        key = client.key
-        old = self._by_client.get(key)
         rows = (self._delete(old),) if old is not None and old.address != address else ()
         lease = self._by_address.get(address)
         bound = lease is not None and lease.client == key and lease.state == BOUND
@@ -141,14 +143,37 @@ class LeaseTable(LeaseBook):
             self._by_address[address] = self._by_client[key] = lease
         elif not bound:
             lease.state, lease.starts = BOUND, now
-        self.given.change(lease.given if bound else None, given)
-        covered = bound and lease.expires > now and seconds <= lease.seconds
-        lease.given = given
+        return (*rows, self._promise(lease, client, hostname, seconds, now, given, renewal=bound))
+
+    def _is_settled(self, address: int, client: Client) -> bool:
+        """May the holder of this address keep it, with neither it nor another one held for anybody meanwhile?"""
+        if not self.pools.usable(address, client) or self._offers.concern(address, client.key):
+            return False
+        return self.pools.reserved_for(client) in (None, address)
+
+    def _promise(
+        self,
+        lease: Lease,
+        client: Client,
+        hostname: str | None,
+        seconds: float,
+        now: float,
+        given: Given,
+        *,
+        renewal: bool,
+    ) -> Row:
+        """The bound lease of this client lasts so long from now on; `renewal`: it was bound before."""
+        covered = renewal and lease.expires > now and seconds <= lease.seconds
+        if not renewal or lease.given is not given:
+            self.given.change(lease.given if renewal else None, given)
+            lease.given = given
         lease.hardware = client.hardware
-        lease.hostname = hostname or lease.hostname
+        if hostname:
+            lease.hostname = hostname
         lease.expires, lease.seconds = now + seconds, seconds
-        self._queue(lease)
-        return (*rows, lease.row(bound, covered))
+        if not 0.0 < lease.queued <= lease.expires:
+            self._queue(lease)
+        return lease.row(renewal, covered)
 
     def release(self, client: Client, address: int, now: float) -> tuple[Row, ...]:
         """The client gives its address back; it stays its own until someone else needs it. () if it was not its own."""

@@ -132,8 +132,10 @@ def read_options(data: bytes, offset: int, end: int, options: dict[int, bytes]) 
         offset = start + data[offset + 1]
         if offset > end:
             raise WireError(f"offset {start}: option {code} needs {data[start - 1]} bytes, {end - start} left")
-        value = data[start:offset]
-        options[code] = options[code] + value if code in options else value
+        if code in options:
+            options[code] += data[start:offset]
+        else:
+            options[code] = data[start:offset]
 
 
 def encode_reply(

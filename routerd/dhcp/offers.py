@@ -37,6 +37,10 @@ class Offers:
         """The address that is offered to a client."""
         return self._of.get(client)
 
+    def concern(self, address: int, client: bytes) -> bool:
+        """Is the address offered to anybody, or anything to the client?"""
+        return client in self._of or address in self._offers
+
     def add(self, address: int, offer: Offer) -> None:
         """Hold an address that has no offer, for a client that has none."""
         self._offers[address] = offer

@@ -56,6 +56,8 @@ class Pipeline(Generic[T]):
         """Rows for the next batch that nobody waits for; each is newer than any other of its address."""
         self._in_flight: list[Item[T]] = []
         self._trying: dict[Key, Row] = {}
+        self._unwaited: dict[Key, Row] = {}
+        """What is being stored although nobody waits for it, unless somebody waits for the same address."""
         self._uncovered: dict[Key, tuple[int, bool]] = {}
         """What no row on disk bounds yet: the number of the change, and whether the binding is new."""
         self._number = self._taken = 0
@@ -92,8 +94,8 @@ class Pipeline(Generic[T]):
             self._owed[lan, rows[0].address] = rows[0]
             return Fate.LEAVES
         self._number += 1
-        for row in rows:
-            self._note(lan, row)
+        if self._uncovered or self._owed or len(rows) != 1 or not rows[0].covered:
+            self._note(lan, rows)
         if self.stuck:
             self._owe(lan, rows)
             return Fate.REFUSED
@@ -134,7 +136,7 @@ class Pipeline(Generic[T]):
             return []
         waiting = self._waiting
         self._in_flight = [waiting.popleft() for _ in range(min(self._largest, len(waiting)))]
-        self._trying, self._owed = self._owed, {}
+        self._trying, self._unwaited, self._owed = self._owed.copy(), self._owed, {}
         for lan, rows, _, _ in self._in_flight:
             for row in rows:
                 self._trying[lan, row.address] = row
@@ -144,14 +146,14 @@ class Pipeline(Generic[T]):
     def done(self) -> list[Item[T]]:
         """The batch is on disk: what was stored, and who may go now."""
         self.stuck = False
-        waited = {(item.lan, row.address) for item in self._in_flight for row in item.rows}
-        alone = [Item[T](key[0], (row,), None) for key, row in self._trying.items() if key not in waited]
-        for key in self._trying:
-            known = self._uncovered.get(key)
-            if known is not None and known[0] <= self._taken:
-                del self._uncovered[key]
+        alone = [Item[T](key[0], (row,), None) for key, row in self._unwaited.items() if self._trying[key] is row]
+        if self._uncovered:
+            for key in self._trying:
+                known = self._uncovered.get(key)
+                if known is not None and known[0] <= self._taken:
+                    del self._uncovered[key]
         stored = alone + self._in_flight
-        self._in_flight, self._trying = [], {}
+        self._in_flight, self._trying, self._unwaited = [], {}, {}
         return stored
 
     def hangs(self) -> Freed[T]:
@@ -168,7 +170,7 @@ class Pipeline(Generic[T]):
         """The batch could not be stored; its rows come again with the next."""
         freed = self.hangs()
         self._owed = self._trying | self._owed
-        self._in_flight, self._trying = [], {}
+        self._in_flight, self._trying, self._unwaited = [], {}, {}
         return freed
 
     # ------------------------------------------------------------ inside
@@ -186,17 +188,19 @@ class Pipeline(Generic[T]):
                 freed.refused.append(item.waiter)
         return freed
 
-    def _note(self, lan: str, row: Row) -> None:
-        key = (lan, row.address)
-        self._owed.pop(key, None)
-        known = self._uncovered.get(key)
-        if row.state != BOUND:
-            self._uncovered.pop(key, None)
-        elif known is not None:
-            # Also a renewal that waits behind it: a later one that did not wait would be older on disk.
-            self._uncovered[key] = (self._number, not row.renewal or known[1])
-        elif not row.covered:
-            self._uncovered[key] = (self._number, not row.renewal)
+    def _note(self, lan: str, rows: tuple[Row, ...]) -> None:
+        for row in rows:
+            key = (lan, row.address)
+            if self._owed:
+                self._owed.pop(key, None)
+            known = self._uncovered.get(key)
+            if row.state != BOUND:
+                self._uncovered.pop(key, None)
+            elif known is not None:
+                # Also a renewal that waits behind it: a later one that did not wait would be older on disk.
+                self._uncovered[key] = (self._number, not row.renewal or known[1])
+            elif not row.covered:
+                self._uncovered[key] = (self._number, not row.renewal)
 
     def _owe(self, lan: str, rows: tuple[Row, ...]) -> None:
         for row in rows:

@@ -42,7 +42,7 @@ class Pools:
         token = self.reserved.get(address)
         if token is not None:
             return client.is_meant(token)
-        return address not in self.agents and self.contains(address)
+        return address not in self.agents and self.index(address) is not None
 
     def contains(self, address: int) -> bool:
         """Is the address in a pool?"""

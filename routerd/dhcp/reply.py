@@ -8,9 +8,12 @@ ETHERNET = 1
 
 
 class Reply:
-    """A datagram to send. `mac` set: as a frame to that hardware address, because the client has no address yet."""
+    """A datagram to send. `mac` set: as a frame to that hardware address, because the client has no address yet.
 
-    __slots__ = ("address", "mac", "payload", "port", "rows")
+    `news`: an ACK with which the client sets itself up: it has just started, or gets another address or other routes.
+    """
+
+    __slots__ = ("address", "mac", "news", "payload", "port", "rows")
 
     def __init__(self, payload: bytes, address: int, port: int, mac: bytes | None, rows: tuple[Row, ...]) -> None:
         self.payload = payload
@@ -18,6 +21,7 @@ class Reply:
         self.port = port
         self.mac = mac
         self.rows = rows
+        self.news = False
 
 
 def lease_reply(

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 from routerd.dhcp import options as opt
 from routerd.dhcp.given import Given, digest, given
-from routerd.dhcp.message import NAK, Message
+from routerd.dhcp.message import ACK, NAK, OFFER, Message
 from routerd.model import DhcpScope
 
 _KEPT_BLOCKS = 512
@@ -34,8 +34,11 @@ class ReplyOptions:
         self._always = [option.code for option in part.settings.options if option.always]
         self._blocks: dict[tuple[bytes | None, int, int], tuple[bytes, Given]] = {}
         self._lease = int(part.settings.lease_time)
-        self._all_times = self._times(self._lease)
+        self._heads = {kind: self._head(kind, self._lease, None) for kind in (OFFER, ACK)}
         self._largest = max(576, part.mtu)
+        # RFC 2131 section 2 promises 576 bytes of a client that says nothing. One that asks for more options than fit
+        # there reads whole Ethernet frames, and a list of routes that is cut would cost it its way to the VPN.
+        self._room = self._limit(_ETHERNET_MTU.to_bytes(2, "big"))
 
     def routes_for(self, address: int) -> int:
         """The digest of the routes that a client at this address is sent if it takes them.
@@ -59,28 +62,25 @@ class ReplyOptions:
         address: int,
         hostname: str | None,
         *,
-        lease: bool = True,
+        seconds: int | None,
         server: bytes | None = None,
         rapid: bool = False,
     ) -> tuple[bytes, Given]:
-        """The options of an OFFER or ACK for `address`, and what they give; without times where no `lease` is given
-        (INFORM).
+        """The options of an OFFER or ACK for `address`, and what they give; without times where no lease is given
+        (`seconds` None: INFORM).
 
         `server` is the server identifier where a relay agent asks for its own (RFC 5107); `rapid`: the ACK of a
         DISCOVER (RFC 4039).
         """
-        head = bytes((opt.MESSAGE_TYPE, 1, kind)) + self._server_id(server)
-        if rapid:
-            head += bytes((opt.RAPID_COMMIT, 0))
-        if lease:
-            seconds = self.lease_seconds(message)
-            head += self._all_times if seconds == self._lease else self._times(seconds)
-        head += self._mask
+        if seconds == self._lease and server is None and not rapid:
+            head = self._heads[kind]
+        else:
+            head = self._head(kind, seconds, server, rapid=rapid)
         asked = message.options.get(opt.PARAMETER_LIST)
         if hostname is not None and (asked is None or opt.HOSTNAME in asked):
             head += opt.encode_option(opt.HOSTNAME, [hostname.encode("ascii")])
-        tail = _echo(message)
-        room = self._limit(message) - len(head) - len(tail)
+        tail, size = _echo(message), message.options.get(opt.MAX_SIZE)
+        room = (self._room if size is None else self._limit(size)) - len(head) - len(tail)
         key = (asked, room, address if address in self._own else 0)
         known = self._blocks.get(key)
         if known is None:
@@ -94,16 +94,22 @@ class ReplyOptions:
         """The options of a NAK: nothing of a lease (RFC 2131 table 3)."""
         return bytes((opt.MESSAGE_TYPE, 1, NAK)) + self._server_id(server) + _echo(message)
 
+    def _head(self, kind: int, seconds: int | None, server: bytes | None, *, rapid: bool = False) -> bytes:
+        """What does not depend on what is asked for."""
+        head = bytes((opt.MESSAGE_TYPE, 1, kind)) + self._server_id(server)
+        if rapid:
+            head += bytes((opt.RAPID_COMMIT, 0))
+        if seconds is not None:
+            head += self._times(seconds)
+        return head + self._mask
+
     def _server_id(self, server: bytes | None) -> bytes:
         return self._server if server is None else bytes((opt.SERVER_ID, 4)) + server
 
-    def _limit(self, message: Message) -> int:
-        # RFC 2131 section 2 promises 576 bytes of a client that says nothing. One that asks for more options than fit
-        # there reads whole Ethernet frames, and a list of routes that is cut would cost it its way to the VPN.
-        size = message.options.get(opt.MAX_SIZE)
-        takes = _ETHERNET_MTU if size is None or len(size) != 2 else max(576, int.from_bytes(size, "big"))
-        largest = min(self._largest, takes)
-        return largest - _IP_UDP_HEADERS - _FIXED_PART
+    def _limit(self, size: bytes) -> int:
+        """The room for options where the client takes messages of this size."""
+        takes = _ETHERNET_MTU if len(size) != 2 else max(576, int.from_bytes(size, "big"))
+        return min(self._largest, takes) - _IP_UDP_HEADERS - _FIXED_PART
 
     def _times(self, seconds: int) -> bytes:
         settings = self._part.settings
@@ -203,7 +209,8 @@ def _nearest(code: int, entries: tuple[bytes, ...], room: int) -> tuple[bytes, .
 
 def _echo(message: Message) -> bytes:
     """Client identifier (RFC 6842) and relay agent information (RFC 3046) go back as they came, the latter last."""
-    client_id = message.options.get(opt.CLIENT_ID)
-    relay = message.options.get(opt.RELAY_AGENT)
+    client_id, relay = message.options.get(opt.CLIENT_ID), message.options.get(opt.RELAY_AGENT)
+    if client_id is relay is None:
+        return b""
     echo = b"" if client_id is None else opt.encode_option(opt.CLIENT_ID, [client_id])
     return echo if relay is None else echo + opt.encode_option(opt.RELAY_AGENT, [relay])

@@ -36,12 +36,13 @@ _MOST_HOPS = 16
 _LONGEST_RELAY_INFO = 600  # With the longest identifiers and host name it still fits one Ethernet frame.
 _NO_RELAY = RelayInfo()
 _RECEIVED = {
-    DISCOVER: "pkt4-discover-received",
-    REQUEST: "pkt4-request-received",
-    DECLINE: "pkt4-decline-received",
-    RELEASE: "pkt4-release-received",
-    INFORM: "pkt4-inform-received",
+    bytes((DISCOVER,)): (DISCOVER, "pkt4-discover-received"),
+    bytes((REQUEST,)): (REQUEST, "pkt4-request-received"),
+    bytes((DECLINE,)): (DECLINE, "pkt4-decline-received"),
+    bytes((RELEASE,)): (RELEASE, "pkt4-release-received"),
+    bytes((INFORM,)): (INFORM, "pkt4-inform-received"),
 }
+"""What clients send, by the value of the message type option: the type, and the counter."""
 
 Answer = tuple[Reply | None, str, tuple[Row, ...]]
 """The reply, the key of the leases, and rows that are to be stored beside the reply's own."""
@@ -94,25 +95,25 @@ class Responder:
         `unicast`: it was sent to this server's own address; `port`: the UDP port that it was sent from. Rows beside
         no reply are to be stored in time.
         """
-        options = message.options
-        kind = options.get(opt.MESSAGE_TYPE, b"")
-        nameless = not message.hlen and not options.get(opt.CLIENT_ID)
-        if message.op != BOOTREQUEST or len(kind) != 1 or kind[0] not in _RECEIVED or nameless:
+        options, giaddr = message.options, message.giaddr
+        known, identifier = _RECEIVED.get(options.get(opt.MESSAGE_TYPE, b"")), options.get(opt.CLIENT_ID)
+        if message.op != BOOTREQUEST or known is None or not (message.hlen or identifier):
             return self._drop("pkt4-unknown-received")
-        if message.hops > _MOST_HOPS or message.giaddr == self._address or is_impossible(message):
+        kind, counter = known
+        if message.hops > _MOST_HOPS or giaddr == self._address or is_impossible(message):
             return self._drop("pkt4-rfc-violation")
         relay = self._relay(message, port) if opt.RELAY_AGENT in options else _NO_RELAY
-        scope = self._scope(message, relay, kind[0])
+        scope = self._scope(message, relay, kind) if giaddr or self._subnets else self._own
         if scope is None:
             return self._drop("pkt4-not-for-us")
-        self.counters[_RECEIVED[kind[0]]] += 1
+        self.counters[counter] += 1
         hardware = bytes((message.htype,)) + message.chaddr
-        client = Client(options.get(opt.CLIENT_ID) or hardware, hardware, relay.circuit_id)
-        if not message.giaddr:
-            client = scope.table.placed(client, now)
-        elif (near := next((each for each in self.scopes if each.contains(message.giaddr)), None)) is not None:
-            near.table.note_agent(message.giaddr, now)
-        return self._answer(_Asked(message, scope, client, relay, now), kind[0], unicast)
+        client = Client(identifier or hardware, hardware, relay.circuit_id)
+        if not giaddr:
+            client = scope.table.placed(client, now) if scope.table.pools.has_places else client
+        elif (near := next((each for each in self.scopes if each.contains(giaddr)), None)) is not None:
+            near.table.note_agent(giaddr, now)
+        return self._answer(_Asked(message, scope, client, relay, now), kind, unicast)
 
     def _relay(self, message: Message, port: int) -> RelayInfo:
         """What the relay agent says. Where none forwards the message, nobody but the client vouches for the option:
@@ -138,7 +139,8 @@ class Responder:
         if kind == DISCOVER:
             return self._discover(asked), key, ()
         if kind == REQUEST:
-            return self._request(asked, server is not None, unicast), key, self._withdrawn(asked)
+            reply = self._request(asked, server is not None, unicast)
+            return reply, key, () if reply is not None and reply.rows else self._withdrawn(asked)
         if kind == INFORM:
             return self._inform(asked), key, ()
         return None, key, self._give_back(asked, kind)
@@ -225,10 +227,13 @@ class Responder:
     def _acknowledge(self, asked: _Asked, address: int, *, rapid: bool = False) -> Reply | None:
         """Bind the address: the ACK with the rows that must be stored first. None where the client cannot have it."""
         message, voice = asked.message, asked.scope.voice(asked.client)
-        own = voice.options
-        options, given = own.encode(message, ACK, address, voice.hostname, server=asked.relay.server, rapid=rapid)
+        own, server = voice.options, asked.relay.server
+        seconds = own.lease_seconds(message)
+        options, given = own.encode(message, ACK, address, voice.hostname, seconds=seconds, server=server, rapid=rapid)
         hostname = voice.hostname or hostname_option(message)
-        rows = asked.scope.table.bind(asked.client, address, hostname, own.lease_seconds(message), asked.now, given)
+        lease = asked.scope.table.at(address)
+        had = None if lease is None else lease.given.routes
+        rows = asked.scope.table.bind(asked.client, address, hostname, seconds, asked.now, given)
         if rows is None:
             return None
         self.counters["pkt4-ack-sent"] += 1
@@ -236,14 +241,16 @@ class Responder:
             self.counters["cumulative-assigned-addresses"] += 1
         # A ciaddr beside another address that is asked for is not the client's: nothing may go there.
         ciaddr = message.ciaddr if message.ciaddr == address and not rapid else 0
-        return self._lease_reply(asked, voice, address, options, rows, ciaddr)
+        reply = self._lease_reply(asked, voice, address, options, rows, ciaddr)
+        reply.news = given.routes != had or not (rows[-1].renewal and ciaddr)
+        return reply
 
     def _offer(self, asked: _Asked, address: int) -> Reply:
         message, voice = asked.message, asked.scope.voice(asked.client)
         self.counters["pkt4-offer-sent"] += 1
-        options, _ = voice.options.encode(
-            message, OFFER, address, voice.hostname, server=asked.relay.server, lease=address != 0
-        )
+        own, server = voice.options, asked.relay.server
+        seconds = own.lease_seconds(message) if address else None
+        options, _ = own.encode(message, OFFER, address, voice.hostname, seconds=seconds, server=server)
         return self._lease_reply(asked, voice, address, options, (), 0)
 
     def _lease_reply(
@@ -273,7 +280,7 @@ class Responder:
             return None
         self.counters["pkt4-ack-sent"] += 1
         voice = scope.voice(asked.client)
-        options, _ = voice.options.encode(message, ACK, message.ciaddr, None, lease=False, server=asked.relay.server)
+        options, _ = voice.options.encode(message, ACK, message.ciaddr, None, seconds=None, server=asked.relay.server)
         siaddr, sname, file = voice.boot
         payload = encode_reply(
             message, yiaddr=0, options=options, ciaddr=message.ciaddr, siaddr=siaddr, sname=sname, file=file

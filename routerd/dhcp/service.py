@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 from routerd.dhcp.commit_service import CommitService
 from routerd.dhcp.counters import zeros
 from routerd.dhcp.intake_service import clock
-from routerd.dhcp.lan_service import LanService
+from routerd.dhcp.lan_service import LanService, Told
 from routerd.dhcp.leases import DELETED, EXPIRED, OFFERED, LeaseTable, Row
 from routerd.dhcp.rehome import rehome
 from routerd.dhcp.reply import Reply
@@ -28,12 +28,20 @@ _LONGEST_NAP = 1.0
 
 
 class DhcpService:
-    """Serves DHCP on the LANs of the plan. Leases survive every change of the plan and every restart."""
+    """Serves DHCP on the LANs of the plan. Leases survive every change of the plan and every restart.
+
+    `told` hears of every ACK with which a client sets itself up anew: an address, or other routes than it had.
+    """
 
     name = "dhcp"
 
-    def __init__(self, store: LeaseStore, emit: Callable[[Event], None] = lambda event: None) -> None:
-        self._emit = emit
+    def __init__(
+        self,
+        store: LeaseStore,
+        emit: Callable[[Event], None] = lambda event: None,
+        told: Told = lambda lan, address, mac: None,
+    ) -> None:
+        self._emit, self._told = emit, told
         self._lans: dict[str, LanService] = {}
         self._tables: dict[str, LeaseTable] = {}
         self._networks: dict[str, IPv4Network] = {}
@@ -83,7 +91,8 @@ class DhcpService:
         for name, part in wanted.items():
             lan = self._lans.get(name)
             if lan is None:
-                lan = LanService(part, own, self._table, self.counters, self._commits.keep, self._commits.pump)
+                keep, pump = self._commits.keep, self._commits.pump
+                lan = LanService(part, own, self._table, self.counters, keep, pump, self._told)
                 self._lans[name] = lan
             else:
                 lan.configure(part, own)
@@ -163,7 +172,7 @@ class DhcpService:
         return Released.DONE if await self._commits.store(gone) else Released.UNSTORED
 
     def _send(self, key: str, reply: Reply) -> None:
-        lan = self._lans.get(lan_of(key))
+        lan = self._lans.get(key) or self._lans.get(lan_of(key))
         if lan is not None:
             lan.send(reply)
 
@@ -223,6 +232,13 @@ class DhcpService:
     def checks(self) -> tuple[Check, ...]:
         """Is every LAN served, and can leases be stored?"""
         return (*(lan.check() for lan in self._lans.values()), self._commits.check())
+
+    def alive(self) -> bool:
+        """Does every LAN that is served read what clients send? To be asked from time to time, for the watchdog.
+
+        A LAN that cannot be served now, for want of an interface for example, is no failure that a new start mends.
+        """
+        return all([lan.hears() for lan in self._lans.values()])
 
     def problems(self) -> tuple[Problem, ...]:
         """What keeps clients from being served."""

@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,7 @@ class LeaseStore:
         keep = [rows.stored(lan, row, base) for (lan, _), row in final.items() if row.state != DELETED]
         for start in range(0, len(keep), rows.ROWS_PER_STATEMENT):
             piece = keep[start : start + rows.ROWS_PER_STATEMENT]
-            self._connection.execute(rows.upsert(len(piece)), [value for row in piece for value in row])
+            self._connection.execute(rows.upsert(len(piece)), list(chain.from_iterable(piece)))
 
     def _undone(self, error: sqlite3.Error) -> StoreError:
         with suppress(sqlite3.Error):

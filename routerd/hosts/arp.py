@@ -8,6 +8,12 @@ _REQUEST, _REPLY = bytes((0, 1)), bytes((0, 2))
 _PACKET = Struct("!6s2s6s4s6s4s")
 
 
+def ethernet(text: str) -> bytes | None:
+    """The Ethernet address of hex digits with colons; None for other hardware, and for no text."""
+    mac = bytes.fromhex(text.replace(":", ""))
+    return mac if len(mac) == 6 and any(mac) and not mac[0] & 1 else None
+
+
 def request(mac: bytes, own: bytes, target: bytes) -> bytes:
     """The question of `mac`, which has the address `own`."""
     return _PACKET.pack(_HEAD, _REQUEST, mac, own, bytes(6), target)

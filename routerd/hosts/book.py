@@ -79,6 +79,7 @@ class Book:
         self.interval = 30.0
         self.refused = 0
         self._most = most
+        self._full = False
         self._decide: dict[str, Decide] = {}
         self._sources: dict[str, int] = {}
         self.changes: list[HostChange] = []
@@ -129,10 +130,26 @@ class Book:
             return True
         host.last, host.kept = now, host.kept or kept
         if host.gateway != gateway:
-            host.gateway, host.mac, host.checked = gateway, mac, 0.0
-        elif host.mac is None:
-            host.mac = mac
+            host.gateway, host.checked = gateway, 0.0
+            self._is_at(host, mac, now)
+        elif host.mac is None and mac is not None:
+            self._is_at(host, mac, now)
         return False
+
+    def leased(self, key: HostKey, mac: bytes | None, now: float) -> None:
+        """The host has just set itself up by a lease; with another link-layer address it is another machine.
+
+        What was proven goes on until it is measured, but a lan-only host may have got the route only now.
+        """
+        host = self.hosts.get(key)
+        if host is None:
+            return
+        another = False
+        if mac is not None and host.gateway is None and host.mac != mac:
+            another, host.checked = host.mac is not None, 0.0
+            self._is_at(host, mac, now)
+        if another or host.path.state is ReturnPath.LAN_ONLY:
+            self.sign(key, Sign.RESET, now)
 
     def keep_only(self, kept: Iterable[HostKey]) -> None:
         """Of these alone a lease, a reservation or a pin tells now."""
@@ -146,7 +163,9 @@ class Book:
         if host is None:
             return False
         another = host.mac is not None and host.mac != mac and host.gateway is None and host.checked > 0
-        host.mac, host.checked, host.last = mac, now, now
+        host.checked, host.last = now, now
+        if host.mac != mac:
+            self._is_at(host, mac, now)
         if another:
             self.sign(key, Sign.RESET, now)
         return another
@@ -199,7 +218,7 @@ class Book:
 
     def tick(self, now: float) -> list[HostKey]:
         """What time alone changes: proofs expire or are renewed for nat/, hosts are forgotten (and returned)."""
-        gone = []
+        gone, self._full = [], False
         for host in self.hosts.values():
             if expired(host.path, now):
                 self._step(host, Sign.EXPIRED, now, None)
@@ -239,10 +258,17 @@ class Book:
             seconds = max(host.path.expires - now, 0.0)
         self.changes.append(HostChange(*host.key, host.strategy or Strategy.NONE, seconds, lost))
 
+    def _is_at(self, host: Host, mac: bytes | None, now: float) -> None:
+        """This is its link-layer address now, or its next hop's: a MAC may be pinned."""
+        host.mac = mac
+        self._judge(host, now, lost=False)
+
     def _make_room(self) -> bool:
-        old = next((host.key for host in self._spare()), None)
+        # Whoever looks through all in vain does so once a second: a burst of leases brings thousands.
+        old = None if self._full else next((host.key for host in self._spare()), None)
         if old is not None:
             self.forget(old)
+        self._full = old is None
         return old is not None
 
     def _spare(self) -> Iterator[Host]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address
 
 from routerd.config.model import Reservation
+from routerd.hosts.arp import ethernet
 from routerd.hosts.judge import Judge
 from routerd.hosts.lans import MeasuredLan, lan_at
 from routerd.hosts.schedule import HostKey
@@ -33,7 +34,6 @@ class Finder:
         self._judge, self._leases, self._reservations = judge, leases, reservations
         self._lans: dict[str, MeasuredLan] = {}
         self._every = _LONGEST
-        self._current: dict[HostKey, bool | None] = {}
         self._changed = asyncio.Event()
 
     def configure(self, lans: dict[str, MeasuredLan], interval: float) -> None:
@@ -53,27 +53,22 @@ class Finder:
                 wake()
             self._look_behind()
             try:
-                async with asyncio.timeout(_PAUSE):
+                async with asyncio.timeout(_PAUSE if self._lans else None):
                     await self._changed.wait()
             except TimeoutError:
                 pass
 
     async def _look(self) -> None:
         if not self._lans:
-            self._current.clear()
             return
         self._judge.book.refused = 0
-        kept = await self._kept()
-        now = time.monotonic()
-        for key in kept:
-            self._judge.found(key, now, kept=True)
-        self._judge.book.keep_only(kept)
+        self._judge.book.keep_only(await self._kept())
         try:
             found = await neighbours()
         except NetlinkError as error:
             self.reason = error.reason
             return
-        self.reason = None
+        self.reason, now = None, time.monotonic()
         names = _names(self._lans)
         for row in found:
             lan = names.get(row.link)
@@ -81,21 +76,26 @@ class Finder:
                 self._judge.found((lan, row.address), now, mac=row.mac)
 
     async def _kept(self) -> set[HostKey]:
-        """The hosts of leases, reservations and pins; one whose routes have become current was just sent an ACK."""
-        kept, current = set(), {}
+        """Tell of the hosts of leases, reservations and pins: those that there is room for."""
+        kept: set[HostKey] = set()
         for at, lease in enumerate(self._leases()):
-            key = (lease.lan, lease.address)
-            if lease.state == "bound" and lan_at(self._lans, lease.address) == lease.lan:
-                kept.add(key)
-                current[key] = lease.routes_current
-                if lease.routes_current and self._current.get(key, True) is False:
-                    self._judge.leased(key, time.monotonic())
+            if lease.state == "bound":
+                self._keep((lease.lan, lease.address), kept, lease.mac)
             if at % _PIECE == _PIECE - 1:
                 await asyncio.sleep(0)
-        self._current = current
-        rest = [(lan, reservation.address) for lan, reservation in self._reservations()]
-        rest += [(name, address) for name, lan in self._lans.items() for address in lan.pinned]
-        return kept | {key for key in rest if lan_at(self._lans, key[1]) == key[0]}
+        for name, reservation in self._reservations():
+            self._keep((name, reservation.address), kept)
+        for name, lan in self._lans.items():
+            for address in lan.pinned:
+                self._keep((name, address), kept)
+        return kept
+
+    def _keep(self, key: HostKey, kept: set[HostKey], mac: str = "") -> None:
+        if lan_at(self._lans, key[1]) != key[0]:
+            return
+        self._judge.found(key, time.monotonic(), mac=ethernet(mac), kept=True)
+        if (host := self._judge.book.hosts.get(key)) is not None:
+            kept.add(host.key)
 
     def _look_behind(self) -> None:
         """Where are the addresses that flows tell of, and that are on no LAN?"""

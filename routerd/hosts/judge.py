@@ -63,11 +63,15 @@ class Judge:
         if gateway is not None and key in self.book.hosts:
             self._behind[key[1]] = key[0]
 
-    def leased(self, key: HostKey, now: float) -> None:
-        """The host was sent an ACK just now, which may have brought the route."""
-        lan = self._lans.get(key[0])
-        if lan is not None and lan_at(self._lans, key[1]) == key[0]:
-            self.found(key, now, kept=True)
+    def leased(self, key: HostKey, now: float, mac: bytes | None = None) -> None:
+        """The host with this link-layer address was sent an ACK just now, which may have brought the route.
+
+        What was remembered of it as lan-only holds no longer.
+        """
+        if lan_at(self._lans, key[1]) != key[0]:
+            return
+        self.found(key, now, mac=mac, kept=True)
+        self.book.leased(key, mac, now)
         host = self.book.hosts.get(key)
         if host is not None:
             host.silent = 0

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address
 
 from routerd.config.model import Reservation
-from routerd.hosts.book import Host
+from routerd.hosts.arp import ethernet
+from routerd.hosts.book import Decide, Host
 from routerd.hosts.schedule import HostKey
 from routerd.model import DhcpPart
-from routerd.nat_part import Strategy
+from routerd.nat_part import HostState, Strategy
 from routerd.reports import HostEvidence, HostLease, HostReport, LeaseReport, ReturnPath
 
 ROUTED = "site-gateway"
@@ -17,8 +18,8 @@ _BOUND = "bound"
 def known_hosts(leases: Iterable[LeaseReport], reservations: Iterable[tuple[str, Reservation]]) -> Iterator[HostReport]:
     """A host for every bound lease, then one for every reservation (with its LAN) that nobody holds now.
 
-    Made one by one as they are asked for. No return path is measured, so it is unknown; packets between the VPN and
-    every host are routed with no address changed.
+    Made one by one as they are asked for. Nothing is measured of them: the return path is unknown, and packets between
+    the VPN and every host are routed with no address changed.
     """
     rest = {(lan, reservation.address): reservation for lan, reservation in reservations}
     for lease in leases:
@@ -35,22 +36,32 @@ def reserved_addresses(parts: Iterable[DhcpPart]) -> list[tuple[str, Reservation
     return [(lan, each) for lan, scope in scopes for each in scope.settings.reservations]
 
 
-def measured_hosts(known: Iterable[HostReport], hosts: Mapping[HostKey, Host], offset: float) -> Iterator[HostReport]:
+def measured_hosts(
+    known: Iterable[HostReport], hosts: Mapping[HostKey, Host], offset: float, decide: Mapping[str, Decide]
+) -> Iterator[HostReport]:
     """The known hosts with what was measured of them, then those that only their packets or the kernel tell of.
 
-    `offset` turns the clock of the measurements into Unix seconds. Made one by one as they are asked for: a host that
-    comes or goes meanwhile may be missing, none is shown twice.
+    `decide` says by LAN what holds for hosts that are not measured. `offset` turns the clock of the measurements into
+    Unix seconds. Made one by one as they are asked for: a host that comes or goes meanwhile may be missing, none is
+    shown twice.
     """
     shown = set()
     for report in known:
         key = (report.lan, report.address)
         shown.add(key)
         host = hosts.get(key)
-        yield report if host is None else _measured(report, host, offset)
+        yield _unmeasured(report, decide) if host is None else _measured(report, host, offset)
     for key in [key for key in hosts if key not in shown]:
         host = hosts.get(key)
         if host is not None and (not host.never_seen or host.pinned):
             yield _measured(_of_none(key), host, offset)
+
+
+def _unmeasured(report: HostReport, decide: Mapping[str, Decide]) -> HostReport:
+    if report.lan not in decide:
+        return report
+    strategy, pinned = decide[report.lan](HostState(report.address, ethernet(report.mac or "")))
+    return report._replace(strategy=strategy.value, pinned=pinned)
 
 
 def _measured(report: HostReport, host: Host, offset: float) -> HostReport:

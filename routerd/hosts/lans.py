@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
-from routerd.nat_part import NatPart, NatVpn, Strategy
+from routerd.nat_part import NatLan, NatPart, NatVpn, Strategy
 
 
 class Source(NamedTuple):
@@ -28,11 +28,12 @@ class MeasuredLan(NamedTuple):
     sources: tuple[Source, ...]
     excluded: frozenset[IPv4Address]
     pinned: tuple[IPv4Address, ...]
-    routed: bool
 
 
 def measured_lans(part: NatPart) -> dict[str, MeasuredLan]:
-    """The LANs by interface that have a VPN whose WireGuard runs on this machine, and is up."""
+    """The LANs by interface that have a VPN whose WireGuard runs on this machine, and is up, and where it matters who
+    has a way back.
+    """
     vpns = {vpn.name: source for vpn in part.vpns if (source := _source(vpn)) is not None}
     taken = {alias.address for alias in part.aliases}
     found = {}
@@ -40,7 +41,7 @@ def measured_lans(part: NatPart) -> dict[str, MeasuredLan]:
         own = [address for address in lan.addresses if isinstance(address, IPv4Address)]
         networks = tuple(net for net in lan.networks if isinstance(net, IPv4Network))
         sources = tuple(vpns[name] for name in lan.vpns if name in vpns)
-        if own and networks and sources:
+        if own and networks and sources and _matters(lan):
             singles = [pin.network for pin in lan.pins if pin.network.num_addresses == 1 and pin.network.version == 4]
             found[lan.interface] = MeasuredLan(
                 lan.interface,
@@ -49,7 +50,6 @@ def measured_lans(part: NatPart) -> dict[str, MeasuredLan]:
                 sources,
                 frozenset(address for address in (*own, *taken) if isinstance(address, IPv4Address)),
                 tuple(IPv4Address(int(net.network_address)) for net in singles),
-                lan.strategy is Strategy.SITE_GATEWAY,
             )
     return found
 
@@ -72,6 +72,12 @@ def lan_at(lans: dict[str, MeasuredLan], address: IPv4Address) -> str | None:
                 edge = network.prefixlen < 31 and address in (network.network_address, network.broadcast_address)
                 return None if edge or address in lan.excluded else name
     return None
+
+
+def _matters(lan: NatLan) -> bool:
+    """Is any host routed, or might be; or must it be found out which one has a MAC that is pinned?"""
+    strategies = {lan.strategy, *(pin.strategy for pin in lan.pins)}
+    return bool(lan.mac_pins) or not strategies <= {Strategy.MASQUERADE, Strategy.NONE}
 
 
 def _source(vpn: NatVpn) -> Source | None:

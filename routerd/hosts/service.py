@@ -6,11 +6,11 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address
-from itertools import chain
+from itertools import chain, islice
 
 from routerd.config.model import Reservation, ReturnPathProbe
 from routerd.hosts import frames
-from routerd.hosts.book import Book, Decide
+from routerd.hosts.book import MOST, Book, Decide
 from routerd.hosts.door_service import Door
 from routerd.hosts.find_service import Finder
 from routerd.hosts.flow_service import FlowFeed, Tracker
@@ -29,6 +29,7 @@ log = logging.getLogger("routerd.hosts")
 _TICK = 0.08
 _SECOND = 1.0
 _CLOCK_STEP = 1.0
+_AT_ONCE = 300
 
 DecideOf = Callable[[NatPart, NatLan], Decide]
 """Gives what decides about the hosts of one LAN of the part."""
@@ -58,9 +59,12 @@ class HostsService:
         self._random = random.SystemRandom()
         self._book = Book()
         self._judge = Judge(self._book, random.Random(self._random.getrandbits(64)))
+        self._applied: tuple[NatPart, ReturnPathProbe] | None = None
+        self._decides: dict[str, Decide] = {}
         self._lans: dict[str, MeasuredLan] = {}
         self._doors: dict[str, Door] = {}
         self._asked: dict[HostKey, set[HostKey]] = {}
+        self._acknowledged: dict[tuple[str, int], bytes | None] = {}
         self._feed = FlowFeed(lambda flow, what: self._judge.flow(flow, what, _now()), tracker)
         self._finder = Finder(self._judge, leases, reservations)
         self._wake = asyncio.Event()
@@ -69,7 +73,9 @@ class HostsService:
 
     async def apply(self, part: NatPart, probe: ReturnPathProbe) -> None:
         """Take over what is to be measured; without a VPN interface on this machine that is nothing. States survive."""
-        now = _now()
+        if self._applied == (part, probe):
+            return
+        self._applied, now = (part, probe), _now()
         self._judge.configure(probe.interval, probe.timeout)
         lans = measured_lans(part)
         for name, door in list(self._doors.items()):
@@ -80,8 +86,8 @@ class HostsService:
             if name not in self._doors:
                 self._doors[name] = Door(lan, self._heard, self._heard_arp, random.Random(self._random.getrandbits(64)))
         self._lans = lans
-        deciders = {lan.interface: self._decide(part, lan) for lan in part.lans if lan.interface in lans}
-        self._judge.take_over({name: (deciders[name], lans[name]) for name in lans}, now)
+        self._decides = {lan.interface: self._decide(part, lan) for lan in part.lans}
+        self._judge.take_over({name: (self._decides[name], lan) for name, lan in lans.items()}, now)
         networks, mapped = watched_networks(part) if lans else ([], [])
         self._judge.watch.configure(networks, mapped)
         self._feed.configure(networks)
@@ -89,17 +95,14 @@ class HostsService:
         self._tell()
         self._wake.set()
 
-    def update(self, events: Iterable[Event]) -> None:
-        """Take over what has become of leases; other events are passed over."""
-        now = _now()
-        for event in events:
-            lan = event.data.get("lan")
-            if event.kind != "lease" or event.what != "bound" or not isinstance(lan, str) or lan not in self._lans:
-                continue
-            address = IPv4Address(event.subject)
-            if address not in self._lans[lan].excluded:
-                self._judge.leased((lan, address), now)
-        self._wake.set()
+    def acknowledged(self, lan: str, address: int, mac: bytes | None) -> None:
+        """A host was sent an ACK just now with which it sets itself up: an address, or other routes than it had.
+
+        It costs next to nothing here, where DHCP waits for it.
+        """
+        if lan in self._lans and len(self._acknowledged) < MOST:
+            self._acknowledged[lan, address] = mac
+            self._wake.set()
 
     # ------------------------------------------------------------ what is shown
 
@@ -113,7 +116,7 @@ class HostsService:
         if abs(offset - self._offset) > _CLOCK_STEP:
             self._offset = offset
         known = known_hosts(self._leases(), self._reservations())
-        return measured_hosts(known, self._book.hosts, self._offset)
+        return measured_hosts(known, self._book.hosts, self._offset, self._decides)
 
     def problems(self) -> tuple[Problem, ...]:
         """What keeps hosts from being measured, and hosts that are routed without a way back."""
@@ -146,6 +149,7 @@ class HostsService:
             "known": len(self._book.hosts),
             **states,
             "interval": self._judge.schedule.interval,
+            "timeout": self._judge.rounds.timeout,
             "packets_sent": {name: door.sent for name, door in self._doors.items()},
         }
 
@@ -168,14 +172,19 @@ class HostsService:
         loop = asyncio.get_running_loop()
         while True:
             self._wake.clear()
-            timer = loop.call_at(self._step(_now()), self._wake.set)
+            timer = loop.call_at(self._step(_now()), self._wake.set) if self._lans else None
             await self._wake.wait()
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
             # What is due within a tick is done together: a wake-up costs more than a probe.
             await asyncio.sleep(_TICK)
 
     def _step(self, now: float) -> float:
         """Do what is due at `now`; when to come again."""
+        for lan, address in list(islice(self._acknowledged, _AT_ONCE)):
+            self._judge.leased((lan, IPv4Address(address)), now, self._acknowledged.pop((lan, address)))
+        if self._acknowledged:
+            self._wake.set()
         if now >= self._ticked + _SECOND:
             self._ticked = now
             for door in self._doors.values():

@@ -55,5 +55,7 @@ def without_way_back(lan: str, hosts: Iterable[Host]) -> Problem | None:
 
 
 def is_without(host: Host) -> bool:
-    """Is it routed, and there, and has not shown that it can answer the VPN?"""
-    return host.strategy is Strategy.SITE_GATEWAY and not host.path.proven and host.silent >= _SILENT
+    """Is it routed, and there, and has not shown that it can answer the VPN? An echo through a router shows nothing."""
+    if host.strategy is not Strategy.SITE_GATEWAY or host.path.proven:
+        return False
+    return host.silent >= _SILENT or host.path.seen is not None or host.path.state is ReturnPath.LAN_ONLY

@@ -67,6 +67,14 @@ class Daemon:
         peers: list[dict[str, Any]] = body["peers"]
         return next((peer for peer in peers if peer["name"] == name), None)
 
+    def host(self, address: str) -> dict[str, Any] | None:
+        """What `/v1/hosts` says of one host, or None."""
+        status, body = self.get("/v1/hosts")
+        if status != 200 or not isinstance(body, dict):
+            return None
+        hosts: list[dict[str, Any]] = body["hosts"]
+        return next((host for host in hosts if host["address"] == address), None)
+
     def stop(self, limit: float = 5.0) -> int:
         """Sends SIGTERM and returns the exit code. Raises `LabError` where routerd does not end."""
         if self.process.poll() is None:

@@ -16,6 +16,7 @@ from routerd.lab.talk import tcp_talk
 from routerd.lab.waiting import wait_for
 
 PEER = "endpoint-a"
+_A_ADDRESS, _BETA_ADDRESS = "10.0.0.1", "192.168.200.2"
 _ROUTES = (("10.0.0.0/24", "192.168.200.2"), ("default", "192.168.200.1"))
 _TAIL = 12
 _BANNER = ("┌", "│", "└")  # wireguard-go draws a box to say that the kernel has WireGuard
@@ -44,6 +45,8 @@ def _play(story: Story, lab: Lab) -> None:
         ("routerd", actors.start),
         ("lease", actors.take_lease),
         ("routes", actors.show_routes),
+        ("A to B", actors.a_to_b_at_once),
+        ("return path", actors.expect_proof),
         ("A to B", actors.a_to_b),
         ("B to A", actors.b_to_a),
         ("peer", lambda: actors.expect_peer(True, f"/v1/peers: {PEER}")),
@@ -107,13 +110,39 @@ class _Actors:
                 raise LabError(f"no {prefix} via {gateway} in Endpoint B's routing table:\n" + "\n".join(table))
         return Told("Endpoint B's routing table", tuple(table))
 
+    def a_to_b_at_once(self) -> Told:
+        """Works from the first second; with A's own address only if B has been quick to prove its way back."""
+        source = self._source_at_b()
+        if source not in (_A_ADDRESS, _BETA_ADDRESS):
+            raise LabError(f"B should see {_BETA_ADDRESS} or {_A_ADDRESS} as A's source, but sees {source}")
+        text = f"TCP from Endpoint A at once: Endpoint B sees {source}"
+        return Told(f"{text} (masqueraded)" if source == _BETA_ADDRESS else text)
+
+    def expect_proof(self) -> Told:
+        """Waits until B was seen to have the way back, and new flows to it keep their source."""
+
+        def proven() -> dict[str, Any] | None:
+            host = self.daemon.host(ENDPOINT_B_ADDRESS)
+            return host if host is not None and host["strategy"] == "site-gateway" else None
+
+        try:
+            host = wait_for("Endpoint B has proven its way back", proven, limit=10)
+            wait_for("A's own address is seen", lambda: self._source_at_b() == _A_ADDRESS, limit=2)
+        except LabError as error:
+            raise LabError(f"{error}\nlast answer of /v1/hosts: {self.daemon.host(ENDPOINT_B_ADDRESS)}") from None
+        assert host is not None
+        way, evidence = host["return_path"], host["evidence"]["kind"]
+        return Told(f"Endpoint B has shown its way back ({way}, by {evidence}): now it is routed")
+
+    def _source_at_b(self) -> str:
+        return tcp_talk(self.example.a, self.example.b, ENDPOINT_B_ADDRESS).source
+
     def a_to_b(self) -> Told:
-        seen = tcp_talk(self.example.a, self.example.b, ENDPOINT_B_ADDRESS)
-        return self._seen("A", "B", ENDPOINT_B_ADDRESS, seen.source, "10.0.0.1")
+        return self._seen("A", "B", ENDPOINT_B_ADDRESS, self._source_at_b(), _A_ADDRESS)
 
     def b_to_a(self) -> Told:
-        seen = tcp_talk(self.example.b, self.example.a, "10.0.0.1")
-        return self._seen("B", "A", "10.0.0.1", seen.source, ENDPOINT_B_ADDRESS)
+        seen = tcp_talk(self.example.b, self.example.a, _A_ADDRESS)
+        return self._seen("B", "A", _A_ADDRESS, seen.source, ENDPOINT_B_ADDRESS)
 
     def _seen(self, near: str, far: str, address: str, source: str, wanted: str) -> Told:
         if source != wanted:

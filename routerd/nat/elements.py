@@ -1,6 +1,6 @@
 """What the chains look into: sets and maps, and their elements. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from routerd.model import Address
 from routerd.nat.spans import merged, pinned
@@ -92,9 +92,11 @@ def _forwards(part: NatPart, version: int) -> list[str]:
     lines += named_set("map", f"forward_ranges{version}", f"{key} : {of}", ranges, flags="interval")
     lines += named_set("set", f"forward_addresses{version}", of, [str(address) for address in here])
     for protocol in PROTOCOLS:
-        found = forward_behind(part, version, protocol)
-        name = f"forward_behind_{protocol}{version}"
-        lines += named_set("set", name, f"{of} . inet_service", found, flags="interval")
+        for name, found in (
+            (f"forward_behind_{protocol}{version}", forward_behind(part, version, protocol)),
+            (f"forward_kept_{protocol}{version}", forward_kept(part, version, protocol)),
+        ):
+            lines += named_set("set", name, f"{of} . inet_service", found, flags="interval")
     return lines
 
 
@@ -121,12 +123,30 @@ def _port_key(forward: NatForward) -> str:
 
 def forward_behind(part: NatPart, version: int, protocol: str) -> list[str]:
     """Original destinations of forwards that hide the host. They must not overlap, so they are merged."""
-    always = {vpn.name for vpn in part.vpns if vpn.interface is None}
+    always = _far_vpns(part)
+    return _merged((each for each in _of(part, protocol) if each.masquerade or each.vpn in always), version)
+
+
+def forward_kept(part: NatPart, version: int, protocol: str) -> list[str]:
+    """Original destinations of forwards that keep the source because the peer was seen to answer the LANs'."""
+    always = _far_vpns(part)
+    kept = (each for each in _of(part, protocol) if each.measured and not each.masquerade and each.vpn not in always)
+    return _merged(kept, version)
+
+
+def _of(part: NatPart, protocol: str) -> Iterator[NatForward]:
+    return (forward for forward in part.forwards if forward.protocol == protocol)
+
+
+def _far_vpns(part: NatPart) -> set[str]:
+    return {vpn.name for vpn in part.vpns if vpn.interface is None}
+
+
+def _merged(forwards: Iterable[NatForward], version: int) -> list[str]:
     found: dict[Address, list[tuple[int, int]]] = {}
-    for forward in part.forwards:
-        if forward.protocol == protocol and (forward.masquerade or forward.vpn in always):
-            for address in _addresses(forward, version):
-                found.setdefault(address, []).append((forward.first, forward.last))
+    for forward in forwards:
+        for address in _addresses(forward, version):
+            found.setdefault(address, []).append((forward.first, forward.last))
     return [f"{address} . {span(*ports)}" for address, spans in found.items() for ports in merged(spans)]
 
 
@@ -142,18 +162,24 @@ def _aliases(part: NatPart, version: int) -> list[str]:
     lines = named_set("map", f"aliases{version}", f"{of} : {of}", [f"{one.address} : {one.peer}" for one in kept])
     lines += named_set("set", f"alias_addresses{version}", of, [str(one.address) for one in kept])
     lines += named_set("set", f"alias_behind{version}", of, alias_behind(part, version))
+    lines += named_set("set", f"alias_kept{version}", of, alias_kept(part, version))
     lines += named_set("set", f"alias_peers{version}", f"ifname . {of}", list(sources))
     elements = [f"{key} : {address}" for key, address in sources.items()]
     return lines + named_set("map", f"alias_sources{version}", f"ifname . {of} : {of}", elements)
 
 
 def alias_behind(part: NatPart, version: int) -> list[str]:
-    always = {vpn.name for vpn in part.vpns if vpn.interface is None}
-    return [
-        str(alias.address)
-        for alias in part.aliases
-        if alias.address.version == version and (alias.masquerade or alias.vpn in always)
-    ]
+    """Aliases that hide the host from the peer."""
+    always = _far_vpns(part)
+    hidden = (alias for alias in part.aliases if alias.masquerade or alias.vpn in always)
+    return [str(alias.address) for alias in hidden if alias.address.version == version]
+
+
+def alias_kept(part: NatPart, version: int) -> list[str]:
+    """Aliases that do not."""
+    hidden = set(alias_behind(part, version))
+    found = (str(alias.address) for alias in part.aliases if alias.address.version == version)
+    return [address for address in found if address not in hidden]
 
 
 def alias_sources(part: NatPart, version: int) -> dict[str, Address]:

@@ -15,6 +15,7 @@ from routerd.nat.listing import by_strategy
 from routerd.nat.proofs import Host, Proofs
 from routerd.nat.ruleset import is_empty
 from routerd.nat.table_service import Table
+from routerd.nat.taken_service import TakenPorts
 from routerd.nat.words import RulesetError
 from routerd.nat_part import HostChange, NatPart
 from routerd.reports import Check, NatReport
@@ -56,7 +57,7 @@ class NatService:
     ) -> None:
         self._nft = nft or Nft()
         self._flows = flows or FlowKeeper()
-        self._foreign = ForeignLook(self._nft)
+        self._foreign, self._taken = ForeignLook(self._nft), TakenPorts()
         self._open_monitor = monitor
         self._monitor: Monitor | None = None
         self._part: NatPart | None = None
@@ -111,13 +112,18 @@ class NatService:
         """Was any part applied since the start?"""
         return self._part is not None
 
+    def ruled(self) -> frozenset[tuple[str, Address]]:
+        """The LAN and the address of the aliases whose rules are there."""
+        part = self._part if self._installed and self._part is not None else NatPart()
+        return frozenset((alias.lan, alias.address) for alias in part.aliases)
+
     def problems(self) -> tuple[Problem, ...]:
         """What keeps the rules from being there or from working."""
         found = [self._problem] if self._problem is not None else []
         if len(self._losses) == _MANY and _now() - self._losses[0] < _LATELY:
             values = (("who", str(self._author)), ("times", f"{_MANY} times"))
             found.append(Problem("nat-contested", "nat", values))
-        return (*found, *self._flows.problems(), *self._foreign.problems())
+        return (*found, *self._flows.problems(), *self._foreign.problems(), *self._taken.problems())
 
     def checks(self) -> tuple[Check, ...]:
         """Whether the table is there as it should be."""
@@ -144,6 +150,7 @@ class NatService:
             "hosts_proven": report.hosts,
             "flows": dict(report.flows),
             "spoofed_packets": report.spoofed,
+            "keep": self._part is not None and self._part.keep,
         }
 
     # ------------------------------------------------------------ the work
@@ -204,6 +211,7 @@ class NatService:
                 await self._flows.fallen(cut, part)
             self._flows.watch(part)
             await self._foreign.look(part, _now())
+            await self._taken.look(part, _now())
 
     async def _flush(self) -> None:
         hosts, self._pending = self._pending, set()

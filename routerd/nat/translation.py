@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from routerd.nat.elements import (
     PROTOCOLS,
     alias_behind,
+    alias_kept,
     alias_sources,
     forward_behind,
+    forward_kept,
     pins,
     single_pins,
     source_addresses,
@@ -136,11 +138,28 @@ def _turned(part: NatPart) -> list[str]:
             for protocol in PROTOCOLS
             if forward_behind(part, version, protocol)
         ]
+        rules += _unproven(part, version)
     for vpn in part.vpns:
         if vpn.mapped is not None:
             match = f"ct original {ip(vpn.mapped[1].version)} daddr {vpn.mapped[1]}"
             rules.append(f'{match} counter name "mapped"' + ("" if vpn.interface is not None else " goto behind"))
     return rules
+
+
+def _unproven(part: NatPart, version: int) -> Iterator[str]:
+    """What was measured is that a peer answers the LANs: who comes from beyond them is hidden all the same."""
+    key = f"ct original {ip(version)} daddr"
+    for vpn in part.vpns:
+        near = networks((net for lan in part.lans if vpn.name in lan.vpns for net in lan.networks), version)
+        if vpn.interface is None or not near:
+            continue
+        match = f"oifname {interface(vpn.interface)} {ip(version)} saddr != {near}"
+        if alias_kept(part, version):
+            yield f"{match} {key} @alias_kept{version} goto behind"
+        for protocol in PROTOCOLS:
+            if forward_kept(part, version, protocol):
+                name = f"forward_kept_{protocol}{version}"
+                yield f"{match} meta l4proto {protocol} {key} . ct original proto-dst @{name} goto behind"
 
 
 def _versions(part: NatPart) -> list[int]:

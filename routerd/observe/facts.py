@@ -39,6 +39,19 @@ def networks_behind(interface: Interface, known: VpnFacts) -> tuple[IPv4Network,
     return tuple(dict.fromkeys([*(address.network for address in interface.addresses), *behind]))
 
 
+def links_of(
+    hops: Iterable[IPv4Address], interfaces: Mapping[str, Interface], tunnels: Iterable[str]
+) -> dict[IPv4Address, int]:
+    """The index of the interface that each of these machines is on the link of; without those that are on none."""
+    lans = [interface for name, interface in interfaces.items() if interface.up and name not in set(tunnels)]
+    found: dict[IPv4Address, int] = {}
+    for hop in hops:
+        for interface in lans:
+            if any(hop in own.network and hop != own.ip for own in interface.addresses):
+                found.setdefault(hop, interface.index)
+    return found
+
+
 def assemble(
     interfaces: Mapping[str, Interface],
     gateways: tuple[DefaultGateway, ...],

@@ -5,11 +5,12 @@ import errno
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
-from ipaddress import IPv4Network
-from typing import Protocol
+from ipaddress import IPv4Address, IPv4Network
 
 from routerd.model import DefaultGateway, Facts, Interface, Problem, VpnFacts, WireGuardDevice
-from routerd.observe.facts import assemble, networks_behind, vpn_facts
+from routerd.observe.facts import assemble, links_of, networks_behind, vpn_facts
+from routerd.observe.gateway_service import GatewayWatch
+from routerd.observe.kernel import Kernel, Watch
 from routerd.system.monitor import Monitor
 from routerd.system.netlink import Netlink
 from routerd.system.netlink_error import NetlinkError
@@ -24,29 +25,6 @@ _FIRST_READ = 1.5
 _FIRST_POLL = 0.25
 _LONGEST_POLL = 10.0
 _POLL_SHARE = 20
-
-
-class Kernel(Protocol):
-    """What is asked of the kernel; `Netlink` is one, tests have another."""
-
-    async def interfaces(self, names: Collection[str] | None = None) -> dict[str, Interface]:
-        """The interfaces by name. Raises NetlinkError."""
-
-    async def default_gateways(self) -> tuple[DefaultGateway, ...]:
-        """Best metric first. Raises NetlinkError."""
-
-    async def kind(self, name: str) -> str | None:
-        """The interface's kind, None if there is none. Raises NetlinkError."""
-
-    def close(self) -> None:
-        """Give everything back."""
-
-
-class Watch(Protocol):
-    """A running monitor."""
-
-    def close(self) -> None:
-        """Stop."""
 
 
 class ObserveService:
@@ -90,16 +68,23 @@ class ObserveService:
         self._failure: NetlinkError | None = None
         self._was_read = False
         self._changed, self._poll_now = asyncio.Event(), asyncio.Event()
+        self._hops: tuple[IPv4Address, ...] = ()
+        self._watch = GatewayWatch(lambda: links_of(self._hops, self._interfaces, self._vpns.values()), self._publish)
         self._pause = poll
         self.facts = Facts()
         """The latest facts; read only."""
 
     def configure(
-        self, interfaces: Collection[str], vpns: Mapping[str, str], subnets: Collection[IPv4Network] = ()
+        self,
+        interfaces: Collection[str],
+        vpns: Mapping[str, str],
+        subnets: Collection[IPv4Network] = (),
+        hops: Collection[IPv4Address] = (),
     ) -> None:
         """Observe these interfaces, and these vpns (name to interface; its interface is observed as well).
 
-        `subnets` are networks of the site that are on none of the interfaces.
+        `subnets` are networks of the site that are on none of the interfaces, `hops` machines whose link-layer
+        addresses are to be known.
         May be called again at any time; while `run` runs, new facts follow by themselves.
         """
         kept = {name for name, interface in vpns.items() if self._vpns.get(name) == interface}
@@ -108,6 +93,8 @@ class ObserveService:
         self._unread_times = {name: times for name, times in self._unread_times.items() if name in kept}
         self._vpns = dict(vpns)
         self._subnets = tuple(subnets)
+        self._hops = tuple(dict.fromkeys(hops))
+        self._watch.configure(self._hops)
         self._wanted = frozenset(interfaces) | frozenset(vpns.values())
         self._changed.set()
 
@@ -133,6 +120,7 @@ class ObserveService:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follow(), name="observe-kernel")
                 tasks.create_task(self._follow_devices(), name="observe-wireguard")
+                tasks.create_task(self._watch.run(), name="observe-gateways")
         finally:
             self.close()
 
@@ -141,6 +129,7 @@ class ObserveService:
         if self._monitor is not None:
             self._monitor.close()
             self._monitor = None
+        self._watch.close()
         self._kernel.close()
 
     def status(self) -> dict[str, object]:
@@ -187,6 +176,7 @@ class ObserveService:
             self._changed.clear()
             await self._read_kernel()
             if self._publish():
+                self._watch.look_soon()
                 self._pause = min(_FIRST_POLL, self._poll)
             self._poll_now.set()
             if self._on_change is not None:
@@ -289,6 +279,7 @@ class ObserveService:
 
     def _assemble(self) -> Facts:
         facts = assemble(self._interfaces, self._gateways, self._wanted, self._vpns, self._known)
+        facts = replace(facts, link_layer=self._watch.known)
         return facts if self._was_read else replace(facts, read=False)
 
     def _publish(self) -> bool:

@@ -165,6 +165,10 @@ class Roster:
         entries = sorted(self._entries.items(), key=lambda item: item[1].listed)
         return {name: entry.status.reachable for (_, name), entry in entries}
 
+    def states(self) -> dict[PeerKey, PeerState]:
+        """The state of every peer."""
+        return {key: entry.status.state for key, entry in self._entries.items()}
+
     def all_down(self) -> frozenset[str]:
         """The vpns that have peers, every one of them known to be unreachable."""
         down: dict[str, bool] = {}

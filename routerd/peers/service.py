@@ -121,6 +121,10 @@ class PeersService:
         """Per peer name: reachable or not, None where nobody knows."""
         return self._roster.reachable()
 
+    def states(self) -> dict[PeerKey, PeerState]:
+        """The state of every peer."""
+        return self._roster.states()
+
     def all_down(self) -> frozenset[str]:
         """The vpns that have peers, every one of them known to be unreachable."""
         return self._roster.all_down()

@@ -1,11 +1,13 @@
 """The TCP and UDP sockets of this network namespace that wait for anybody."""
 
+import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from routerd.config.model import Address
+from routerd.config.model import Address, Ports
 from routerd.system.port_holders import Holder
 
 _WAITING = {"tcp": "0A", "udp": "07"}
@@ -35,6 +37,25 @@ def listeners() -> list[Listener]:
                 listener = _parse(table[:3], line.split())
                 if listener is not None:
                     found.append(listener)
+    return found
+
+
+def remember_listeners(ports: Iterable[Ports]) -> None:
+    """Look now whose the sockets on these ports are; without CAP_SYS_PTRACE it cannot be seen any more."""
+    wanted = tuple(ports)
+    for each in listeners() if wanted else ():
+        if any(one.protocol == each.protocol and one.first <= each.port <= one.last for one in wanted):
+            each.name()
+
+
+def own_sockets() -> set[int]:
+    """The inodes of this process's own sockets, of every kind."""
+    found = set()
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            target = os.readlink(f"/proc/self/fd/{descriptor}")
+            if target.startswith("socket:["):
+                found.add(int(target[8:-1]))
     return found
 
 

@@ -15,8 +15,8 @@ class SecretError(Exception):
         self.hint = hint
 
 
-def read_secret(path: str, least: int) -> bytes:
-    """The one line of a file, without its end: at least `least` visible ASCII characters. Raises SecretError.
+def read_secret(path: str, least: int, most: int = _LARGEST) -> bytes:
+    """The one line of a file, without its end: `least` to `most` visible ASCII characters. Raises SecretError.
 
     The file belongs to root or to this process's user; only they may write it, and at most a group that this process
     is in may read it.
@@ -25,9 +25,10 @@ def read_secret(path: str, least: int) -> bytes:
         # Not blocking: a FIFO put in the file's place must not hold the caller.
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise SecretError(os.strerror(error.errno or 0), f"Create it, readable for routerd: {_make(path)}") from None
+        hint = f"Create it, readable for routerd: {_make(path, most)}"
+        raise SecretError(os.strerror(error.errno or 0), hint) from None
     try:
-        _check(path, os.fstat(handle))
+        _check(path, os.fstat(handle), most)
         data = os.read(handle, _LARGEST + 1)
     except OSError as error:
         raise SecretError(os.strerror(error.errno or 0), "Look at the file system.") from None
@@ -35,15 +36,18 @@ def read_secret(path: str, least: int) -> bytes:
         os.close(handle)
     secret = data.rstrip(b"\r\n")
     if len(data) > _LARGEST or not all(0x21 <= byte <= 0x7E for byte in secret):
-        raise SecretError("it is not one line of visible ASCII characters", f"Make a new one: {_make(path)}")
+        raise SecretError("it is not one line of visible ASCII characters", f"Make a new one: {_make(path, most)}")
     if len(secret) < least:
-        raise SecretError(f"it is shorter than {least} characters", f"Make a new one: {_make(path)}")
+        reason = "it is empty" if least == 1 else f"it is shorter than {least} characters"
+        raise SecretError(reason, f"Make a new one: {_make(path, most)}")
+    if len(secret) > most:
+        raise SecretError(f"it is longer than {most} characters", f"Make a shorter one: {_make(path, most)}")
     return secret
 
 
-def _check(path: str, found: os.stat_result) -> None:
+def _check(path: str, found: os.stat_result, most: int) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise SecretError("it is no regular file", f"Replace it: {_make(path)}")
+        raise SecretError("it is no regular file", f"Replace it: {_make(path, most)}")
     if found.st_uid not in (0, os.geteuid()):
         raise SecretError("it belongs to another user", f"Run: chown root {path}.")
     if found.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
@@ -52,5 +56,5 @@ def _check(path: str, found: os.stat_result) -> None:
         raise SecretError("a group that routerd is not in can read it", f"Run: chmod 600 {path}.")
 
 
-def _make(path: str) -> str:
-    return f"(umask 077; openssl rand -hex 32 > {path})."
+def _make(path: str, most: int) -> str:
+    return f"(umask 077; openssl rand -hex {min(32, most // 2)} > {path})."

@@ -16,7 +16,7 @@ _MOST_WATCHED = 256
 _LOAD_WORD, _LOAD_HALF, _COPY_TO_X = 0x20, 0x28, 0x07
 _EQUAL, _EQUAL_X, _AT_LEAST, _MORE, _JUMP, _RETURN = 0x15, 0x1D, 0x35, 0x25, 0x05, 0x06
 _PACKET_TYPE = 0xFFFFF000 + 4
-_OTHERS, _OUTGOING = 3, 4
+_BROADCAST, _OTHERS, _OUTGOING = 1, 3, 4
 _ALL = 0xFFFF
 _FORMAT, _OPERATION, _SENDER, _TARGET = 2, 6, 14, 24
 _IPV4_OVER_ETHERNET = 0x08000604
@@ -48,9 +48,13 @@ class ArpSocket:
         """Hear what `listening` lets through from now on."""
         attach_filter(self._socket, listening(ranges, addresses))
 
-    def send(self, packet: bytes) -> None:
-        """Broadcast a packet."""
-        self._socket.sendto(packet, (self._interface, _ETH_P_ARP, 0, 0, _BROADCAST_MAC))
+    def listen_about(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Hear what `concerning` lets through from now on."""
+        attach_filter(self._socket, concerning(ranges))
+
+    def send(self, packet: bytes, mac: bytes = _BROADCAST_MAC) -> None:
+        """Send a packet to a link-layer address, by default to all."""
+        self._socket.sendto(packet, (self._interface, _ETH_P_ARP, 0, 0, mac))
 
     def receive(self) -> bytes:
         """A packet. Raises BlockingIOError if there is none."""
@@ -70,22 +74,7 @@ def listening(ranges: Sequence[tuple[int, int]], addresses: Iterable[int]) -> li
 
     Of any address in `ranges`: answers to probes, and announcements. Of `addresses`, which are in them: all packets.
     """
-    if len(ranges) > _MOST_RANGES:
-        ranges = [(ranges[0][0], ranges[-1][1])]
-    program: list[Instruction] = [
-        (_LOAD_WORD, 0, 0, _PACKET_TYPE),
-        (_EQUAL, 1, 0, _OTHERS),
-        (_EQUAL, 0, 1, _OUTGOING),
-        (_RETURN, 0, 0, 0),
-        (_LOAD_WORD, 0, 0, _FORMAT),
-        (_EQUAL, 1, 0, _IPV4_OVER_ETHERNET),
-        (_RETURN, 0, 0, 0),
-        (_LOAD_WORD, 0, 0, _SENDER),
-    ]
-    for left, (first, last) in zip(range(len(ranges) - 1, -1, -1), ranges, strict=True):
-        # Jumps over what is left of the ranges, and over the end after them.
-        program += [(_AT_LEAST, 0, 2, first), (_MORE, 1, 0, last), (_JUMP, 0, 0, 3 * left + 1)]
-    program.append((_RETURN, 0, 0, 0))
+    program = [*_OTHERS_IPV4, (_LOAD_WORD, 0, 0, _SENDER), *_unless_in(ranges), (_RETURN, 0, 0, 0)]
     for address in list(addresses)[:_MOST_WATCHED]:
         program += [(_EQUAL, 0, 1, address), (_RETURN, 0, 0, _ALL)]
     program += [
@@ -98,4 +87,39 @@ def listening(ranges: Sequence[tuple[int, int]], addresses: Iterable[int]) -> li
         (_RETURN, 0, 0, _ALL),
         (_RETURN, 0, 0, 0),
     ]
+    return program
+
+
+def concerning(ranges: Sequence[tuple[int, int]]) -> list[Instruction]:
+    """The program that lets through what concerns any address in `ranges`: packets of who says that it has it, probes
+    for it, and questions of hosts to all.
+    """
+    accept: Instruction = (_RETURN, 0, 0, _ALL)
+    program = [*_OTHERS_IPV4, (_LOAD_WORD, 0, 0, _SENDER)]
+    # A probe comes from nobody, and is told from a packet of somebody else by what it asks for.
+    others = [(_LOAD_WORD, 0, 0, _PACKET_TYPE), (_EQUAL, 1, 0, _BROADCAST), (_RETURN, 0, 0, 0)]
+    senders = [*_unless_in(ranges), (_JUMP, 0, 0, 1), accept, *others]
+    program += [(_EQUAL, 0, 1, 0), (_JUMP, 0, 0, len(senders)), *senders]
+    return [*program, (_LOAD_WORD, 0, 0, _TARGET), *_unless_in(ranges), (_RETURN, 0, 0, 0), accept]
+
+
+_OTHERS_IPV4: Sequence[Instruction] = (
+    (_LOAD_WORD, 0, 0, _PACKET_TYPE),
+    (_EQUAL, 1, 0, _OTHERS),
+    (_EQUAL, 0, 1, _OUTGOING),
+    (_RETURN, 0, 0, 0),
+    (_LOAD_WORD, 0, 0, _FORMAT),
+    (_EQUAL, 1, 0, _IPV4_OVER_ETHERNET),
+    (_RETURN, 0, 0, 0),
+)
+"""Drops what is not for this machine or for all, what it sends itself, and what is not about IPv4 over Ethernet."""
+
+
+def _unless_in(ranges: Sequence[tuple[int, int]]) -> list[Instruction]:
+    """Goes on with the next instruction but one if the loaded word is in one of `ranges`, which are in order."""
+    if len(ranges) > _MOST_RANGES:
+        ranges = [(ranges[0][0], ranges[-1][1])]
+    program: list[Instruction] = []
+    for left, (first, last) in zip(range(len(ranges) - 1, -1, -1), ranges, strict=True):
+        program += [(_AT_LEAST, 0, 2, first), (_MORE, 1, 0, last), (_JUMP, 0, 0, 3 * left + 1)]
     return program

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 import socket
 import struct
 
@@ -93,6 +94,13 @@ class DhcpSockets:
         """The sockets of other processes on the port that may hear this interface's clients as well."""
         own = {os.fstat(descriptor).st_ino for descriptor in self.filenos()}
         return [holder for holder in overlapping(self.index) if holder.inode not in own]
+
+    def unread(self) -> bool:
+        """Is there a datagram that was not read yet?"""
+        poll = select.poll()
+        for descriptor in self.filenos():
+            poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
 
     def dropped(self) -> int:
         """How many datagrams the kernel dropped since the sockets were opened because their queues were full."""

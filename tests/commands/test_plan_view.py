@@ -2,11 +2,12 @@
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
+from routerd.alias_part import AliasPart, FixedAlias
 from routerd.commands.plan_view import Outlook, as_json, as_text, kernel_routes, settings
 from routerd.commands.table import Paper
 from routerd.config.model import AddressRange
 from routerd.model import KernelPart, KernelRoute, Plan, ProbeTarget, Route, RouteState, Sysctl
-from routerd.nat_part import NatAlias, NatForward, NatLan, NatPart, NatPin, NatPool, NatVpn, PoolPeer, Strategy
+from routerd.nat_part import NatForward, NatLan, NatPart, NatPin, NatPool, NatVpn, PoolPeer, Strategy
 from routerd.reports import ProblemReport
 
 VPN = IPv4Network("10.0.0.0/24")
@@ -116,7 +117,13 @@ NAT = NatPart(
         ),
         NatForward(*("lan0", "vpn", "udp", 53, 53, (IPv6Address("fd00::2"),), IPv6Address("fd00:2::1"), 53), False),
     ),
-    aliases=(NatAlias("lan0", "vpn", IPv4Address("192.168.200.201"), IPv4Address("10.0.0.1")),),
+)
+ALIASES = AliasPart(
+    aliases=(
+        FixedAlias(
+            "lan0", IPv4Address("192.168.200.201"), PoolPeer("vpn", "endpoint-a", IPv4Address("10.0.0.1"), "A" * 44)
+        ),
+    ),
     pools=(
         NatPool(
             "lan0",
@@ -128,7 +135,7 @@ NAT = NatPart(
 
 
 def test_address_translation_in_lines() -> None:
-    lines = as_text(Outlook(Plan(nat=NAT)), Paper())
+    lines = as_text(Outlook(Plan(nat=NAT, aliases=ALIASES)), Paper())
     assert "\n".join(lines[lines.index("Strategies:") : lines.index("Peers: none")]) == (
         """\
 Strategies:
@@ -148,8 +155,8 @@ Port forwards:
   53/udp         fd00::2        [fd00:2::1]:53  vpn  the host
 
 Alias addresses:
-  ADDRESS          PEER      LAN   VPN
-  192.168.200.201  10.0.0.1  lan0  vpn
+  ADDRESS          PEER        ITS ADDRESS  LAN   VPN
+  192.168.200.201  endpoint-a  10.0.0.1     lan0  vpn
 
 Pools of aliases:
   ADDRESSES                        PEERS  LAN
@@ -159,7 +166,7 @@ Pools of aliases:
 
 
 def test_address_translation_as_json() -> None:
-    said = as_json(Outlook(Plan(nat=NAT)))["nat"]
+    said = as_json(Outlook(Plan(nat=NAT, aliases=ALIASES)))["nat"]
     assert isinstance(said, dict)
     assert said["vpns"][0]["map_to"] == "10.9.0.0/24"
     assert said["lans"][0]["pins"] == [
@@ -177,6 +184,8 @@ def test_address_translation_as_json() -> None:
         "measured": True,
     }
     assert said["forwards"][1]["to"] == "[fd00:2::1]:53"
-    assert said["aliases"] == [{"lan": "lan0", "vpn": "vpn", "address": "192.168.200.201", "peer": "10.0.0.1"}]
+    assert said["aliases"] == [
+        {"lan": "lan0", "vpn": "vpn", "address": "192.168.200.201", "peer": "10.0.0.1", "name": "endpoint-a"}
+    ]
     assert said["alias_pools"][0]["peers"] == [{"name": "endpoint-c", "vpn": "vpn", "address": "10.0.0.3"}]
     assert (said["keep"], said["log_flows"]) == (False, False)

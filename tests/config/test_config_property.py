@@ -17,6 +17,7 @@ LIKELY = [
     "192.168.200.50-192.168.200.60", "192.168.200.55-192.168.200.99", "02:00:00:00:00:22", "none", "icmp", "ip", "hex",
     "domains", "serve", "unix:/x", "[::1]:80", "A" * 43 + "=",
     "80/tcp", "80-90/udp", "a:80", "10.0.0.1:65535", "[fd00::1]:80", "fd00::/64", "auto", "masquerade", "10.9.9.0/24",
+    "v2", "ng", "fe80::1", "2030-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", "md5", "/etc/rip.key",
 ]  # fmt: skip
 
 scalars = st.one_of(
@@ -27,6 +28,7 @@ scalars = st.one_of(
     st.floats(),
     st.none(),
     st.sampled_from([datetime.date(2024, 1, 1), datetime.time(1), datetime.datetime(2024, 1, 1)]),
+    st.datetimes(timezones=st.just(datetime.UTC)),
 )
 anything = st.recursive(
     scalars,

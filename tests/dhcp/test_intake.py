@@ -37,6 +37,10 @@ class Sockets:
             raise found
         return found, BROADCAST, NOBODY
 
+    def unread(self) -> bool:
+        """Is there a next one?"""
+        return bool(self.waiting)
+
     def dropped(self) -> int:
         """What did not fit."""
         return self.lost
@@ -205,3 +209,34 @@ def test_a_message_may_close_the_sockets(scene: Scene) -> None:
     # The turn that had begun is finished; what waited for another one is forgotten.
     assert len(scene.handled) <= 128
     assert not scene.reader.reading
+
+
+def test_what_waits_and_is_not_read_is_noticed_the_second_time(scene: Scene) -> None:
+    assert scene.reader.hears()
+    assert scene.reader.hears()
+    scene.sockets.waiting.extend(datagrams(2))
+    assert scene.reader.hears(), "it may have come just now"
+    assert not scene.reader.hears()
+    assert not scene.reader.hears()
+    scene.read()
+    assert scene.reader.hears()
+
+
+def test_a_flood_that_is_read_is_no_silence(scene: Scene) -> None:
+    async def play() -> None:
+        for _ in range(5):
+            scene.sockets.waiting.extend(datagrams(3000))
+            scene.read()
+            assert scene.sockets.waiting
+            assert scene.reader.hears()
+            await scene.settle()
+
+    asyncio.run(play())
+
+
+def test_sockets_that_are_closed_are_no_silence(scene: Scene) -> None:
+    scene.sockets.waiting.extend(datagrams(2))
+    assert scene.reader.hears()
+    scene.reader.stop()
+    assert scene.reader.hears()
+    assert scene.reader.hears()

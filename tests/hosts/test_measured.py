@@ -26,7 +26,7 @@ def book(*lasts: int) -> Book:
 
 
 def shown(made: Book, *leases: LeaseReport) -> dict[str, HostReport]:
-    found = list(measured_hosts(known_hosts(leases, []), made.hosts, WALL))
+    found = list(measured_hosts(known_hosts(leases, []), made.hosts, WALL, {"lan0": decide}))
     assert len({host.address for host in found}) == len(found)
     return {str(host.address): host for host in found}
 
@@ -80,7 +80,7 @@ def test_behind_an_inner_router_it_has_no_link_layer_address_here() -> None:
 
 def test_a_host_that_goes_while_the_list_is_read() -> None:
     made = book(22, 40)
-    found = measured_hosts([], made.hosts, WALL)
+    found = measured_hosts([], made.hosts, WALL, {})
     assert str(next(found).address) == "192.168.200.22"
     made.forget(("lan0", IPv4Address("192.168.200.40")))
     assert list(found) == []

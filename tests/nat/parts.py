@@ -66,6 +66,7 @@ WHOLE = NatPart(
     forwards=(
         NatForward("eth0", "vpn", "tcp", 8080, 8080, (HERE, A("192.168.7.2")), PEER, 80),
         NatForward("eth0", "vpn", "udp", 9000, 9010, (HERE,), PEER, 9000, False),
+        NatForward("eth0", "vpn", "udp", 9020, 9029, (HERE,), PEER, 9020, False, True),
         NatForward("eth0", "vpn", "tcp", 9100, 9103, (HERE,), PEER, 100),
         NatForward("eth0", "far", "tcp", 9200, 9200, (HERE,), A("10.7.0.1"), 22, False),
         NatForward("eth0", "vpn", "tcp", 8081, 8081, (A("fd00:1::2"),), A("fd00:9::1"), 81),

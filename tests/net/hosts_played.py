@@ -16,20 +16,11 @@ from ipaddress import ip_address, ip_network
 from routerd.config.model import ReturnPathProbe
 from routerd.hosts.service import HostsService
 from routerd.model import Event
-from routerd.nat_part import HostChange, HostState, NatLan, NatPart, NatVpn, Strategy
-from routerd.plan_nat import decide_host, pin_of, policy_of
+from routerd.nat_part import HostChange, NatLan, NatPart, NatVpn, Strategy
+from routerd.plan_nat import decider
 
 VPN = NatVpn("vpn", (ip_network("10.0.0.0/24"),), "wg0", (ip_address("10.0.0.2"),), mtu=1420)
 LAN = NatLan("lan0", (ip_network("192.168.200.0/24"),), (ip_address("192.168.200.2"),), ("vpn",))
-
-
-def decide(part: NatPart, lan: NatLan):  # type: ignore[no-untyped-def]
-    policy = policy_of(part, lan)
-
-    def one(host: HostState) -> tuple[Strategy, bool]:
-        return decide_host(policy, host), pin_of(policy, host) is not None
-
-    return one
 
 
 def write(path: str, service: HostsService, changes: list[HostChange], events: list[Event]) -> None:
@@ -62,7 +53,7 @@ def write(path: str, service: HostsService, changes: list[HostChange], events: l
 async def main(path: str, interval: float, strategy: str) -> None:
     changes: list[HostChange] = []
     events: list[Event] = []
-    service = HostsService(decide, changes.extend, emit=events.append)
+    service = HostsService(decider, changes.extend, emit=events.append)
     part = NatPart((VPN,), (replace(LAN, strategy=Strategy(strategy)),))
     await service.apply(part, ReturnPathProbe(interval, 0.4))
     task = asyncio.create_task(service.run())
@@ -75,7 +66,7 @@ async def main(path: str, interval: float, strategy: str) -> None:
         if said.done():
             words = said.result().decode().split()
             if words[:1] == ["lease"]:
-                service.update([Event("lease", words[1], "bound", time.time(), {"lan": "lan0"})])
+                service.acknowledged("lan0", int(ip_address(words[1])), None)
             if not words:
                 task.cancel()
                 break

@@ -15,6 +15,9 @@ from routerd.nat.ruleset import rules, transaction
 from routerd.nat_part import NatPart, Strategy
 from tests.net.site import soon
 
+Question = tuple[str, str, int]
+"""Protocol, address, port."""
+
 # Answers every datagram and every connection with the address that it came from, and the port that it came to.
 _SERVE = """
 import json, selectors, socket, sys
@@ -94,16 +97,26 @@ class Scene:
         self.beta.nft(transaction(part, rules(part), held, {}))
 
     def serve(self, machine: Namespace, ports: Iterable[int]) -> None:
-        """Start a server on TCP and UDP that says who asked, and at which port."""
-        name = f"serve-{machine.role}"
-        out = (self.lab.directory / f"{name}.out").open("w")
-        with out:
-            machine.popen([sys.executable, "-c", _SERVE, json.dumps(list(ports))], name=name, stdout=out)
-        soon(f"{name} is ready", lambda: "ready" in (self.lab.directory / f"{name}.out").read_text())
+        """As `serve`."""
+        serve(self.lab, machine, ports)
 
     @staticmethod
-    def ask(machine: Namespace, *questions: tuple[str, str, int], source: str = "", timeout: float = 2.0) -> list[str]:
-        """What servers say to (protocol, address, port) from this machine; the error's name where nothing came."""
-        rows = json.dumps([(*question, source) for question in questions])
-        said: list[str] = json.loads(machine.run([sys.executable, "-c", _ASK, rows, str(timeout)]).stdout)
-        return said
+    def ask(machine: Namespace, *questions: Question, source: str = "", timeout: float = 2.0) -> list[str]:
+        """As `ask`."""
+        return ask(machine, *questions, source=source, timeout=timeout)
+
+
+def serve(lab: Lab, machine: Namespace, ports: Iterable[int]) -> None:
+    """Start a server on TCP and UDP that says who asked, and at which port."""
+    name = f"serve-{machine.role}"
+    out = (lab.directory / f"{name}.out").open("w")
+    with out:
+        machine.popen([sys.executable, "-Sc", _SERVE, json.dumps(list(ports))], name=name, stdout=out)
+    soon(f"{name} is ready", lambda: "ready" in (lab.directory / f"{name}.out").read_text())
+
+
+def ask(machine: Namespace, *questions: Question, source: str = "", timeout: float = 2.0) -> list[str]:
+    """What servers say to (protocol, address, port) from this machine; the error's name where nothing came."""
+    rows = json.dumps([(*question, source) for question in questions])
+    said: list[str] = json.loads(machine.run([sys.executable, "-Sc", _ASK, rows, str(timeout)]).stdout)
+    return said

@@ -28,6 +28,8 @@ cd /proc/sys/net/ipv4
 grep -rH . conf ip_forward
 """
 
+_TABLE = re.compile(r"^table inet routerd \{$.*?^\}$", re.MULTILINE | re.DOTALL)
+
 
 class Own:
     """What a daemon needs of Host β. Its /run/routerd is a directory of the lab, for it alone."""
@@ -76,10 +78,14 @@ class Own:
         return said
 
     def state(self) -> list[str]:
-        """Everything of the namespace that a daemon could change, line by line."""
+        """Everything of the namespace that a daemon could change, line by line; its table of rules is one line."""
         soon("addresses are settled", lambda: "tentative" not in self.beta.run(["ip", "address"]).stdout)
-        lines = self.beta.run(["sh", "-ec", _STATE]).stdout.splitlines()
-        return sorted(re.sub(r"\s+", " ", line).strip() for line in lines)
+        text = _TABLE.sub("table inet routerd", self.beta.run(["sh", "-ec", _STATE]).stdout)
+        return sorted(re.sub(r"\s+", " ", line).strip() for line in text.splitlines())
+
+    def table(self) -> str:
+        """The first line of the table of rules, with the kernel's number of it: one that is made anew has another."""
+        return self.beta.run(["nft", "-a", "list", "table", "inet", "routerd"]).stdout.partition("\n")[0]
 
     def originals(self) -> list[Path]:
         """The files that remember settings."""

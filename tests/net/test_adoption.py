@@ -31,7 +31,7 @@ def _made(own: Own, *prefixes: str, lans: tuple[str, ...] = ("lan0",)) -> set[st
     """The lines that a running daemon adds to the state. The tunnel's own network has a route of the kernel's."""
     lines = {f"unreachable {prefix} proto 121 metric 4294967295" for prefix in prefixes}
     lines |= {f"{p} dev {own.tunnel} proto 121 scope link metric 121" for p in prefixes if p != "10.0.0.0/24"}
-    return lines | {f"conf/{interface}/forwarding:1" for interface in (*lans, own.tunnel)}
+    return lines | {f"conf/{interface}/forwarding:1" for interface in (*lans, own.tunnel)} | {"table inet routerd"}
 
 
 def _difference(before: list[str], after: list[str]) -> tuple[set[str], set[str]]:
@@ -90,7 +90,8 @@ def test_everything_is_as_it_should_be_at_each_step(own: Own) -> None:
     assert own.state() == running
     said = own.clean()
     assert own.state() == before
-    assert said["problems"] == said["kept"] == said["nft"] == []
+    assert said["problems"] == said["kept"] == []
+    assert said["nft"] == ["table inet routerd"]
     assert said["routes"] == [
         f"10.7.0.0/24 dev {own.tunnel} metric 121",
         "unreachable 10.0.0.0/24 metric 4294967295",
@@ -109,12 +110,13 @@ def test_the_next_start_touches_nothing_that_stays(own: Own) -> None:
     kill(own.start(text=text))
     running = own.state()
     (originals,) = own.originals()
-    remembered = (originals.read_bytes(), originals.stat().st_ino, originals.stat().st_mtime_ns)
+    remembered, table = (originals.read_bytes(), originals.stat().st_ino, originals.stat().st_mtime_ns), own.table()
     with _watched(own) as changes:
         daemon = own.start(text=text)
         soon("endpoint-a is up", lambda: (daemon.peer("endpoint-a") or {}).get("state") == "up")
     assert changes == []
     assert own.state() == running
+    assert own.table() == table
     assert (originals.read_bytes(), originals.stat().st_ino, originals.stat().st_mtime_ns) == remembered
     assert daemon.stop() == 0
     assert own.state() == before

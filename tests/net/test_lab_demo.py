@@ -25,11 +25,13 @@ def test_every_step_of_the_demonstration_holds(tmp_path: Path) -> None:
         "got 192.168.200.22 from 192.168.200.2",
         "10.0.0.0/24 via 192.168.200.2 dev lan0",
         "default via 192.168.200.1 dev lan0",
-        "Endpoint B sees source 10.0.0.1",
+        "TCP from Endpoint A at once: Endpoint B sees 1",
+        "Endpoint B has shown its way back (direct, by ",
+        "TCP from Endpoint A to 192.168.200.22: Endpoint B sees source 10.0.0.1",
         "Endpoint A sees source 192.168.200.22",
         "endpoint-a is reachable (up",
         "endpoint-a is unreachable (down)",
-        "All 11 steps held",
+        "All 13 steps held",
     ):
         assert found in text
     assert list(tmp_path.glob("????")) == []

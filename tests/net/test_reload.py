@@ -16,6 +16,7 @@ from routerd.dhcp.leases import BOUND, Row
 from routerd.dhcp.message import Message
 from routerd.dhcp.store import LeaseStore
 from routerd.lab.daemon import Daemon
+from routerd.lab.talk import tcp_talk
 from routerd.system.http_client import UnixConnection
 from tests.dhcp.scene import message
 from tests.net.asker import ask, offer
@@ -85,6 +86,19 @@ class Scene:
         assert status == 200, body
         return body
 
+    def b(self) -> tuple[str, bool]:
+        """The strategy of Endpoint B, and whether it is pinned."""
+        host = self.daemon.host("192.168.200.22")
+        assert host is not None
+        return host["strategy"], host["pinned"]
+
+    def seen_by_b(self) -> str:
+        """Which address of A a new connection shows to Endpoint B."""
+        return tcp_talk(self.site.example.a, self.site.example.b, "192.168.200.22").source
+
+    def table(self) -> str:
+        return self.site.example.beta.run(["nft", "list", "table", "inet", "routerd"], check=False).stdout
+
     def peer(self) -> dict[str, Any]:
         peer: dict[str, Any] = self.get("/v1/peers")["peers"][0]
         return peer
@@ -126,6 +140,19 @@ def _shows(problem: str) -> Look:
     return lambda s: problem in json.dumps(s.get("/v1/problems"))
 
 
+def _rip(*lines: str) -> tuple[dict[str, str], Look]:
+    return _lan_table("rip", *lines), _shows("rip-not-served")
+
+
+def _lan_table(section: str, *lines: str) -> dict[str, str]:
+    return {"[probe]": "\n".join([f"[lan.{section}]", *lines, "[probe]"])}
+
+
+def _rip_key(*lines: str) -> tuple[dict[str, str], Look]:
+    return _rip("[[lan.rip.key]]", "id = 1", 'algorithm = "md5"', 'secret_file = "{secret}"', *lines)
+
+
+_LEARN = ("learn = true", 'import = ["172.16.0.0/12"]')
 _HOST = 'strategy = "masquerade"'
 _AWAY = "192.168.207.9"
 
@@ -146,7 +173,10 @@ CASES: dict[str, tuple[dict[str, str], Look]] = {
         lambda s: s.option(121).startswith("100a00c0a8c802"),
     ),
     "vpn.withdraw": ({'interface = "{wg}"': 'interface = "{wg}"\nwithdraw = "never"'}, ALWAYS),
-    "vpn.mtu": ({'interface = "{wg}"': 'interface = "{wg}"\nmtu = 1400'}, ALWAYS),
+    "vpn.mtu": (
+        {'interface = "{wg}"': 'interface = "{wg}"\nmtu = 1400'},
+        lambda s: "maxseg size set 1360" in s.table() and "maxseg size set 1380" not in s.table(),
+    ),
     "vpn.map_to": (
         {'interface = "{wg}"': 'interface = "{wg}"\nmap_to = "10.9.9.0/24"'},
         lambda s: s.option(121).startswith("180a0909c0a8c802"),
@@ -173,15 +203,30 @@ CASES: dict[str, tuple[dict[str, str], Look]] = {
         {'interface = "lan0"': 'interface = "lan0"\naddress = "192.168.200.3"'},
         lambda s: "address-not-local" in json.dumps(s.get("/v1/problems")),
     ),
-    "lan.strategy": ({'interface = "lan0"': 'interface = "lan0"\nstrategy = "masquerade"'}, ALWAYS),
+    "lan.strategy": (
+        {'interface = "lan0"': 'interface = "lan0"\nstrategy = "none"'},
+        lambda s: s.b() == ("none", False) and s.table() == "",
+    ),
     "lan.alias_pool": (
         {'interface = "lan0"': f'interface = "lan0"\nalias_pool = "{_AWAY}-{_AWAY}"'},
         _shows("alias-pool-not-on-link"),
     ),
-    "lan.host.address": (_lan("host", 'address = "192.168.200.22"', _HOST), ALWAYS),
-    "lan.host.mac": (_lan("host", 'mac = "02:00:00:00:00:22"', _HOST), ALWAYS),
-    "lan.host.prefix": (_lan("host", 'prefix = "192.168.200.0/25"', _HOST), ALWAYS),
-    "lan.host.strategy": (_lan("host", 'address = "192.168.200.22"', 'strategy = "none"'), ALWAYS),
+    "lan.host.address": (
+        _lan("host", 'address = "192.168.200.22"', _HOST),
+        lambda s: s.b() == ("masquerade", True) and s.seen_by_b() == "192.168.200.2",
+    ),
+    "lan.host.mac": (
+        _lan("host", 'mac = "02:00:00:00:00:22"', _HOST),
+        lambda s: s.b() == ("masquerade", True) and s.seen_by_b() == "192.168.200.2",
+    ),
+    "lan.host.prefix": (
+        _lan("host", 'prefix = "192.168.200.0/25"', _HOST),
+        lambda s: s.b() == ("masquerade", True) and s.seen_by_b() == "192.168.200.2",
+    ),
+    "lan.host.strategy": (
+        _lan("host", 'address = "192.168.200.22"', 'strategy = "none"'),
+        lambda s: s.b() == ("none", True) and s.seen_by_b() == "10.0.0.1",
+    ),
     "lan.forward.listen": (
         {'"127.0.0.1:8121"': '"192.168.200.2:8121"'} | _lan("forward", 'listen = "8121/tcp"', 'to = "endpoint-a:80"'),
         _shows("forward 8121/tcp to endpoint-a:80: nothing is forwarded, because routerd serves HTTP there"),
@@ -198,7 +243,10 @@ CASES: dict[str, tuple[dict[str, str], Look]] = {
         _lan("alias", f'address = "{_AWAY}"', 'peer = "endpoint-a"'),
         _shows(f"alias {_AWAY}: it is not taken, because it is not in the LAN's network 192.168.200.0/24"),
     ),
-    "lan.alias.peer": (_lan("alias", 'address = "192.168.200.201"', 'peer = "endpoint-a"'), ALWAYS),
+    "lan.alias.peer": (
+        _lan("alias", 'address = "192.168.200.201"', 'peer = "endpoint-a"'),
+        lambda s: [row["peer"] for row in s.get("/v1/status")["services"]["aliases"]["aliases"]] == ["endpoint-a"],
+    ),
     "lan.vpns": ({'interface = "lan0"': 'interface = "lan0"\nvpns = []'}, lambda s: s.option(121) == ""),
     "lan.dhcp.mode": (_dhcp('mode = "off"'), lambda s: offer(s.site.example.b, 3, tries=1) is None),
     "lan.dhcp.pools": (
@@ -262,14 +310,46 @@ CASES: dict[str, tuple[dict[str, str], Look]] = {
         _option("code = 224", 'type = "hex"', 'value = "01"', "always = true"),
         lambda s: s.option(224) == "01",
     ),
+    "lan.rip.versions": _rip('versions = ["v2", "ng"]'),
+    "lan.rip.announce": _rip('announce = "peers"'),
+    "lan.rip.mode": _rip('mode = "broadcast"'),
+    "lan.rip.neighbors": _rip('neighbors = ["192.168.200.1"]'),
+    "lan.rip.metric": _rip("metric = 3"),
+    "lan.rip.tag": _rip("tag = 7"),
+    "lan.rip.update_interval": _rip('update_interval = "5s"'),
+    "lan.rip.auth_length": _rip("auth_length = 20"),
+    "lan.rip.answer_unauthenticated": _rip("answer_unauthenticated = true"),
+    "lan.rip.learn": _rip(*_LEARN),
+    "lan.rip.import": _rip(*_LEARN),
+    "lan.rip.ng_prefixes": _rip('versions = ["ng"]', 'ng_prefixes = ["fd00:10::/64"]'),
+    "lan.rip.ng_gateway": _rip('versions = ["ng"]', 'ng_prefixes = ["fd00:10::/64"]', 'ng_gateway = "fe80::2"'),
+    "lan.rip.key.id": _rip_key(),
+    "lan.rip.key.algorithm": _rip_key(),
+    "lan.rip.key.secret_file": _rip_key(),
+    "lan.rip.key.send_from": _rip_key("send_from = 2020-01-01T00:00:00Z"),
+    "lan.rip.key.send_to": _rip_key("send_to = 2090-01-01T00:00:00Z"),
+    "lan.rip.key.accept_from": _rip_key("accept_from = 2020-01-01T00:00:00Z"),
+    "lan.rip.key.accept_to": _rip_key("accept_to = 2090-01-01T00:00:00Z"),
     "probe.interval": ({'[probe]\ninterval = "1s"': '[probe]\ninterval = "3s"'}, ALWAYS),
     "probe.timeout": ({'timeout = "500ms"': 'timeout = "400ms"'}, ALWAYS),
     "probe.down_after": ({"[probe]": "[probe]\ndown_after = 5"}, ALWAYS),
     "probe.up_after": ({"[probe]": "[probe]\nup_after = 4"}, ALWAYS),
-    "return_path.interval": ({"[probe]": '[return_path]\ninterval = "10s"\n[probe]'}, ALWAYS),
-    "return_path.timeout": ({"[probe]": '[return_path]\ntimeout = "500ms"\n[probe]'}, ALWAYS),
-    "nat.keep": ({"[probe]": "[nat]\nkeep = true\n[probe]"}, ALWAYS),
-    "nat.log_flows": ({"[probe]": "[nat]\nlog_flows = true\n[probe]"}, ALWAYS),
+    "return_path.interval": (
+        {"[probe]": '[return_path]\ninterval = "10s"\n[probe]'},
+        lambda s: s.get("/v1/status")["services"]["hosts"]["interval"] == 10,
+    ),
+    "return_path.timeout": (
+        {"[probe]": '[return_path]\ntimeout = "500ms"\n[probe]'},
+        lambda s: s.get("/v1/status")["services"]["hosts"]["timeout"] == 0.5,
+    ),
+    "nat.keep": (
+        {"[probe]": "[nat]\nkeep = true\n[probe]"},
+        lambda s: s.get("/v1/status")["services"]["nat"]["keep"] is True,
+    ),
+    "nat.log_flows": (
+        _lan("host", 'address = "192.168.200.22"', _HOST, "[nat]", "log_flows = true"),
+        lambda s: s.seen_by_b() == "192.168.200.2" and "nat: flow tcp 10.0.0.1:" in s.site.log(),
+    ),
     "http.listen": (
         {'"127.0.0.1:8121"': '"127.0.0.1:8122"'},
         lambda s: _tcp_answers(s, 8122) and not _tcp_answers(s, 8121),
@@ -313,8 +393,14 @@ def test_every_key_can_change_and_change_back(site: Site) -> None:
     daemon = site.start()
     site.client("udhcpc").wait_lease()
     scene = Scene(site, daemon)
+    secret = site.lab.directory / "rip.key"
+    secret.write_text("secret\n")
+    secret.chmod(0o600)
     for name, (edits, look) in CASES.items():
-        filled = {old.format(wg=wg, key=key): new.replace("{wg}", wg) for old, new in edits.items()}
+        filled = {
+            old.format(wg=wg, key=key): new.replace("{wg}", wg).replace("{secret}", str(secret))
+            for old, new in edits.items()
+        }
         site.write(edited(site.config, filled))
         reload(daemon)
         assert scene.get("/v1/status")["config"]["errors"] == [], name

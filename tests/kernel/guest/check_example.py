@@ -19,7 +19,7 @@ def test_every_step_of_the_demonstration_holds(tmp_path: Path, patience: None, r
         "Endpoint A sees source 192.168.200.22",
         "endpoint-a is reachable (up",
         "endpoint-a is unreachable (down)",
-        "All 11 steps held",
+        "All 13 steps held",
     ):
         assert found in text, text
     for line in text.splitlines():

@@ -1,0 +1,1 @@
+"""RIP: routes to routers inside the site."""

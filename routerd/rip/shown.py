@@ -1,0 +1,39 @@
+"""A speaker as `/v1/status` shows it. Pure."""
+
+from datetime import UTC, datetime
+
+from routerd.rip_part import RipNeighbour, RipReport
+
+
+def speaker_status(is_open: bool, report: RipReport) -> dict[str, object]:
+    """Ready for JSON; the counters have the names of RFC 1724, where it has one."""
+    return {
+        "lan": report.lan,
+        "version": report.version,
+        "speaking": is_open,
+        "announced": report.announced,
+        "withdrawn": report.withdrawn,
+        "learned": report.learned,
+        "key": report.key_id,
+        "key_expired": report.key_expired,
+        "last_error": report.last_error,
+        "counters": dict(report.counters),
+        "neighbours": [_neighbour(each) for each in report.neighbours],
+    }
+
+
+def _neighbour(each: RipNeighbour) -> dict[str, object]:
+    return {
+        "address": str(each.address),
+        "version": each.version,
+        "last_update": _time(each.last_update),
+        "routes": each.routes,
+        "RcvBadPackets": each.bad_packets,
+        "RcvBadRoutes": each.bad_routes,
+        "authentication-failure": each.authentication_failures,
+        "last_error": each.last_error,
+    }
+
+
+def _time(unix: float | None) -> str | None:
+    return None if unix is None else datetime.fromtimestamp(int(unix), UTC).replace(tzinfo=None).isoformat() + "Z"

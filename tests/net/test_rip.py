@@ -1,0 +1,106 @@
+"""RIP on one LAN with FRR and BIRD at the same time: what they install, what is learned, and how it ends."""
+
+import time
+from functools import partial
+
+import pytest
+
+from routerd.lab.daemon import Daemon
+from routerd.lab.lab import Lab
+from routerd.lab.talk import tcp_talk
+from tests.net.own import kill
+from tests.net.rip_routers import MISSING
+from tests.net.rip_scene import INNER, RipScene, Watch
+from tests.net.site import soon
+
+pytestmark = [pytest.mark.net, pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}")]
+
+LEARN = ("learn = true", 'import = ["192.168.0.0/16"]')
+
+
+def test_routers_believe_what_is_announced_and_it_ends_at_once() -> None:
+    with Lab() as lab:
+        scene = RipScene(lab)
+        scene.frr.start()
+        scene.bird.start()
+        daemon = scene.start(*LEARN)
+        soon("all routers have the routes", scene.all_have)
+        soon("the inner network is learned", lambda: scene.learned() == {INNER: "192.168.200.6"})
+        _shows(daemon, scene)
+        _both_ways_keep_their_addresses(scene)
+        _reload_changes_nothing(scene, daemon)
+        _ends_with_its_cause(scene)
+        _what_is_not_announced_any_more_is_forgotten(scene)
+        daemon = _crash_changes_nothing(scene, daemon)
+        _stop_is_announced(scene, daemon)
+
+
+def _shows(daemon: Daemon, scene: RipScene) -> None:
+    (route,) = daemon.get("/v1/routes")[1]["routes"]
+    assert route["channels"] == ["rip"]
+    for version, announcing in (("v2", 2), ("ng", 0)):
+        neighbours = scene.speaker(daemon, version)["neighbours"]
+        assert sum(row["last_update"] is not None for row in neighbours) == announcing
+        assert not any(row["last_error"] for row in neighbours)
+    text = daemon.get("/metrics")[1]
+    assert 'routerd_rip_routes{lan="lan0",state="learned",version="v2"} 1.0' in text
+    assert 'routerd_rip_counters_total{kind="rip2GlobalRouteChanges",lan="lan0",version="v2"} 1.0' in text
+
+
+def _both_ways_keep_their_addresses(scene: RipScene) -> None:
+    a, b, c = scene.example.a, scene.example.b, scene.c
+    assert "10.0.0.0/24" not in b.run(["ip", "route"]).stdout
+    for host, address in ((b, "192.168.200.22"), (c, "192.168.60.7")):
+        assert tcp_talk(host, a, "10.0.0.1").source == address
+        to_host = partial(tcp_talk, a, host, address)
+        soon(f"{address} has proven its way back", lambda to_host=to_host: to_host().source == "10.0.0.1")  # type: ignore[misc]
+
+
+def _reload_changes_nothing(scene: RipScene, daemon: Daemon) -> None:
+    watches = [Watch(machine, "watch") for machine in (scene.example.gw, scene.r2, scene.beta)]
+    sent = scene.speaker(daemon)["counters"]["full-updates"]
+    for metric in (2, 1):
+        scene.reload(daemon, scene.config(*LEARN, f"metric = {metric}"))
+    soon("updates go on", lambda: scene.speaker(daemon)["counters"]["full-updates"] > sent + 2)
+    assert scene.all_have()
+    for watch in watches:
+        assert [watch.deleted(prefix) for prefix in ("10.0.0.0/24", INNER)] == [[], []]
+
+
+def _ends_with_its_cause(scene: RipScene) -> None:
+    wg = scene.example.tunnel_beta.interface
+    began = time.monotonic()
+    scene.beta.ip(f"link set {wg} down")
+    soon("no router has the routes", scene.none_has)
+    assert time.monotonic() - began < 1.5
+    scene.beta.ip(f"link set {wg} up", f"address replace fd00:10::2/64 dev {wg}")
+    soon("all have them again", scene.all_have)
+
+
+def _what_is_not_announced_any_more_is_forgotten(scene: RipScene) -> None:
+    scene.bird.ask("disable", "inner")
+    soon("the inner network is gone", lambda: scene.learned() == {}, 2.0)
+    scene.bird.ask("enable", "inner")
+    soon("it is learned again", lambda: scene.learned() == {INNER: "192.168.200.6"})
+
+
+def _crash_changes_nothing(scene: RipScene, daemon: Daemon) -> Daemon:
+    watches = [Watch(machine, "watch") for machine in (scene.example.gw, scene.r2, scene.beta)]
+    kill(daemon)
+    daemon = scene.start(*LEARN)
+    soon("it announces", lambda: scene.speaker(daemon).get("announced") == 1)
+    soon("it has learned", lambda: scene.speaker(daemon).get("learned") == 1)
+    assert scene.all_have()
+    assert scene.learned() == {INNER: "192.168.200.6"}
+    for watch in watches:
+        assert [watch.deleted(prefix) for prefix in ("10.0.0.0/24", INNER)] == [[], []]
+    return daemon
+
+
+def _stop_is_announced(scene: RipScene, daemon: Daemon) -> None:
+    began = time.monotonic()
+    daemon.process.terminate()
+    soon("no router has the routes", scene.none_has)
+    assert time.monotonic() - began < 0.5
+    assert daemon.stop() == 0
+    assert scene.learned() == {}
