@@ -1,6 +1,6 @@
 # `make` alone lists the targets. On a fresh Debian 12, as root, each installs what it lacks.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-kernel lint format bench fuzz soak clean
+.PHONY: help demo test test-long test-kernel lint format bench fuzz soak docs clean
 
 PYTHON := .venv/bin/python
 
@@ -38,13 +38,17 @@ bench: ## measure start, memory, delays, and DHCP beside Kea and dnsmasq (root)
 	@scripts/setup bench
 	@$(PYTHON) -m tests.bench
 
-fuzz: ## five minutes of damaged DHCP messages; each crash becomes a test case (SECONDS=60 for one minute)
+fuzz: ## five minutes of damaged DHCP and RIP messages; each crash becomes a test case (SECONDS=60 for one minute)
 	@scripts/setup test
 	@$(PYTHON) -m tests.fuzz $(SECONDS)
 
 soak: ## ten minutes of clients, a flapping peer and reloads; nothing may grow (root)
 	@scripts/setup bench
 	@$(PYTHON) -m tests.soak $(SECONDS)
+
+docs: ## write manual pages, completion and the JSON schema to build/share
+	@scripts/setup demo
+	@$(PYTHON) -m routerd.docs build/share
 
 clean: ## remove caches and build output; .venv stays
 	@rm -rf .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from routerd import __version__
-from routerd.aliases.starter_service import AliasStarter
+from routerd.aliases.starter_service import AliasStarter, memory_path
 from routerd.api.service import ApiService, BindError
-from routerd.api.sources import ConfigReport, ReloadResult, Sources
+from routerd.api.sources import Sources
 from routerd.config.fault import ConfigError, ConfigFault
 from routerd.config.model import Config
+from routerd.config_service import ConfigService
 from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore, StoreError
 from routerd.events import EventLog
@@ -59,17 +59,12 @@ class App:
 
     def __init__(self, config: Config, path: str, read: Callable[[], Config]) -> None:
         self.config = config
-        self.path = path
         self.plan = Plan()
-        self._read = read
-        self._loaded = time.time()
-        self._faults: tuple[ConfigFault, ...] = ()
         self._facts = Facts()
         self._devices: dict[str, WireGuardDevice] = {}
         self._part = PeersPart()
-        self._stopping = False
         self._changed, self._kernel_changed = asyncio.Event(), asyncio.Event()
-        self._applying, self._reloading = asyncio.Lock(), asyncio.Lock()
+        self._applying = asyncio.Lock()
         self.problems = ProblemService(self._problems, self._emit)
         self.events = EventLog(f"{int(time.time()):x}")
         self.routes, self.nat = RoutesService(), NatStarter()
@@ -90,10 +85,11 @@ class App:
         self.peers = PeersService(self._on_peers, self._emit)
         self.rip = RipStarter(self._emit, self.peers.states)
         self.kept = KeptStarter(self._changed.set)
-        self.aliases = AliasStarter(_aliases_path(config), self.nat.ruled, self._changed.set, self._emit)
+        self.aliases = AliasStarter(memory_path(config.leases.store), self.nat.ruled, self._changed.set, self._emit)
+        self.notify = NotifyService(self.dhcp.alive, self._summary)
+        self.source = ConfigService(path, read, self._take_over, self.notify.reloading, self.problems.look_soon)
         self.api = ApiService(self._sources())
         own = (self.dhcp, self.observe, self.routes, self.nat, self.hosts)
-        self.notify = NotifyService(self.dhcp.alive, self._summary)
         self._services = (*own, self.kept, self.aliases, self.peers, self.rip, self.api)
 
     def _sources(self) -> Sources:
@@ -106,10 +102,10 @@ class App:
             problems=self.problems.reports,
             checks=self._checks,
             status=self._status,
-            config=lambda: ConfigReport(self.path, self._loaded, self._faults),
+            config=self.source.report,
             devices=lambda: self._devices,
             events=self.events,
-            reload=self.reload,
+            reload=self.source.reload,
             release=self.dhcp.release,
             probe=self.peers.probe_now,
             version=__version__,
@@ -120,13 +116,13 @@ class App:
 
     async def run(self) -> None:
         """Start, run until SIGTERM or SIGINT, stop in order; SIGHUP reloads. Raises `StartError`."""
-        stop, hang_up = asyncio.Event(), asyncio.Event()
+        stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         await self._start()
         # Not by the loop, which would make it deadly again when it closes.
-        signal.signal(signal.SIGHUP, lambda *_: loop.call_soon_threadsafe(hang_up.set))
+        signal.signal(signal.SIGHUP, lambda *_: loop.call_soon_threadsafe(self.source.ask))
         try:
             async with asyncio.TaskGroup() as tasks:
                 for service in self._services:
@@ -135,17 +131,16 @@ class App:
                 tasks.create_task(self._resync(), name="resync")
                 tasks.create_task(self.problems.run(), name=self.problems.name)
                 tasks.create_task(self.notify.run(), name=self.notify.name)
-                tasks.create_task(self._on_hang_up(hang_up), name="reload")
+                tasks.create_task(self.source.run(), name=self.source.name)
                 gc.freeze()
                 await stop.wait()
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)
-                self._stopping = True
+                await self.source.close()
+                log.info("routerd: stopping")
+                self.notify.stopping()
                 await self.rip.farewell()
-                async with self._reloading:
-                    log.info("routerd: stopping")
-                    self.notify.stopping()
-                    # Nothing may be answered for without rules, and those of all services go at once.
-                    await self.aliases.release()
+                # Nothing may be answered for without rules, and those of all services go at once.
+                await self.aliases.release()
                 raise _Stop
         except* _Stop:
             pass
@@ -175,56 +170,25 @@ class App:
 
     # ------------------------------------------------------------ reload
 
-    async def _on_hang_up(self, hang_up: asyncio.Event) -> None:
-        while True:
-            await hang_up.wait()
-            hang_up.clear()
-            await self.reload()
-
-    async def reload(self) -> ReloadResult:
-        """Take over the configuration as it is now, or keep the running one if that has faults. One at a time."""
-        async with self._reloading:
-            if self._stopping:
-                return ReloadResult(
-                    False, (ConfigFault("routerd", None, "is stopping", "reload after its next start"),)
-                )
-            with self.notify.reloading():
-                return await self._reload()
-
-    async def _reload(self) -> ReloadResult:
+    async def _take_over(self, config: Config) -> None:
+        """Put a configuration into force. Raises `ConfigError` if its leases cannot be kept where it says."""
         try:
-            config = await asyncio.to_thread(self._read)
             if config.leases.store != self.config.leases.store:
                 await self.dhcp.move(LeaseStore(_store_path(config)))
-            await self._take_over(config)
-        except ConfigError as error:
-            return self._refuse(error.errors)
         except StoreError as error:
             mend = "set a path that can be written"
-            return self._refuse((ConfigFault("leases.store", config.leases.store, str(error), mend),))
-        log.info("config %s: taken over", self.path)
-        return ReloadResult(True, ())
-
-    def _refuse(self, faults: tuple[ConfigFault, ...]) -> ReloadResult:
-        self._faults = faults
-        self.problems.look_soon()
-        for fault in faults:
-            log.error("config %s: %s", self.path, fault, extra={"every": True})
-        log.error("config %s: not taken over; routerd goes on with the one it has", self.path)
-        return ReloadResult(False, faults)
-
-    async def _take_over(self, config: Config) -> None:
+            raise ConfigError([ConfigFault("leases.store", config.leases.store, str(error), mend)]) from None
         if config.log != self.config.log:
             start_log(config.log.level, config.log.format)
-        self.config, self._faults, self._loaded = config, (), time.time()
+        self.config = config
         self.dhcp.configure(config.leases.sync)
-        self.aliases.configure(_aliases_path(config))
+        self.aliases.configure(memory_path(config.leases.store))
         self._configure_observe()
         # Facts first: a plan from old facts would take new interfaces for missing ones and withdraw what works.
         self._facts = await self.observe.first()
         await self._apply()
         await self.api.apply(config.http)
-        self._emit(Event("daemon", "config", "reloaded", time.time(), {"path": self.path}))
+        self._emit(Event("daemon", "config", "reloaded", time.time(), {"path": self.source.path}))
 
     # ------------------------------------------------------------ facts to plan to services
 
@@ -305,12 +269,8 @@ class App:
         self.api.wake()
 
     def _problems(self) -> list[Problem]:
-        found = list(self.plan.problems)
-        found += [problem for service in self._services for problem in service.problems()]
-        if self._faults:
-            values = (("path", self.path), ("count", _count(len(self._faults))), ("first", str(self._faults[0])))
-            found.append(Problem("config-invalid", "config", values))
-        return found
+        found = [problem for service in self._services for problem in service.problems()]
+        return [*self.plan.problems, *found, *self.source.problems()]
 
     def _checks(self) -> tuple[Check, ...]:
         """routerd's own duties; a peer's or a host's state is none."""
@@ -324,13 +284,5 @@ class App:
         return {"process": own_process(), **{service.name: service.status() for service in self._services}}
 
 
-def _count(faults: int) -> str:
-    return f"{faults} fault{'' if faults == 1 else 's'}"
-
-
 def _store_path(config: Config) -> str:
     return config.leases.store.removeprefix("sqlite:")
-
-
-def _aliases_path(config: Config) -> Path:
-    return Path(f"{_store_path(config)}-aliases")

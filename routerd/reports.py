@@ -9,6 +9,8 @@ from enum import Enum, StrEnum
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
+from routerd.config.fault import ConfigFault
+
 
 class PeerState(StrEnum):
     """State of a peer, as `/v1/peers` shows it; the rules are in peers/status.py."""
@@ -148,6 +150,23 @@ class Released(Enum):
     """The address is kept for its client by the configuration."""
     UNSTORED = "unstored"
     """It is gone here, but the lease file could not be written: a restart before it can would bring it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadResult:
+    """Whether a new configuration was taken over, and why not."""
+
+    ok: bool
+    errors: tuple[ConfigFault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReport:
+    """Where the configuration comes from, since when it is in use (Unix seconds), and the faults of a refused one."""
+
+    path: str
+    loaded: float
+    errors: tuple[ConfigFault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

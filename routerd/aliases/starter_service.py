@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("routerd.aliases")
 
 
+def memory_path(store: str) -> Path:
+    """The file beside the leases (`leases.store`) that remembers which peer has which address of a pool."""
+    return Path(f"{store.removeprefix('sqlite:')}-aliases")
+
+
 class AliasStarter:
     """Stands for `AliasService` until a part has aliases, and for good where none does."""
 

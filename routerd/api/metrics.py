@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from routerd.api import metrics_rip
+from routerd.api import metrics_hosts, metrics_rip
 from routerd.model import WireGuardDevice
 from routerd.reports import PeerReport
 
@@ -45,6 +45,8 @@ class Snapshot:
     dhcp: Mapping[str, int] = field(default_factory=dict)
     lans: Sequence[Mapping[str, Any]] = ()
     rip: Sequence[Mapping[str, Any]] = ()
+    hosts: Mapping[str, Any] = field(default_factory=dict)
+    nat: Mapping[str, Any] = field(default_factory=dict)
     http: Mapping[str, int] = field(default_factory=dict)
     process: Mapping[str, object] = field(default_factory=dict)
 
@@ -62,6 +64,8 @@ class Families(Collector):
         yield from _probes(self._snapshot)
         yield from _dhcp(self._snapshot)
         yield from _networks(self._snapshot)
+        if self._snapshot.hosts:
+            yield from metrics_hosts.families(self._snapshot.hosts, self._snapshot.nat)
         if self._snapshot.rip:
             yield from metrics_rip.families(self._snapshot.rip)
         yield from _process(self._snapshot)

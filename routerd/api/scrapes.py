@@ -82,6 +82,8 @@ class Scrapes:
             dhcp=_part(dhcp, "counters"),
             lans=dhcp.get("lans", ()),
             rip=_part(services, "rip").get("speakers", ()),
+            hosts=_part(services, "hosts"),
+            nat=_part(services, "nat"),
             http=dict(self._counters),
             process=_part(services, "process"),
         )

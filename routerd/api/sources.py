@@ -4,27 +4,18 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from routerd.config.fault import ConfigFault
 from routerd.events import EventLog
 from routerd.model import Route, WireGuardDevice
-from routerd.reports import Check, HostReport, LeaseReport, PeerReport, ProblemReport, Released
-
-
-@dataclass(frozen=True, slots=True)
-class ReloadResult:
-    """Whether a new configuration was taken over, and why not."""
-
-    ok: bool
-    errors: tuple[ConfigFault, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigReport:
-    """Where the configuration comes from, since when it is in use (Unix seconds), and the faults of a refused one."""
-
-    path: str
-    loaded: float
-    errors: tuple[ConfigFault, ...] = ()
+from routerd.reports import (
+    Check,
+    ConfigReport,
+    HostReport,
+    LeaseReport,
+    PeerReport,
+    ProblemReport,
+    Released,
+    ReloadResult,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import unquote
 
-from routerd.api.sources import ConfigReport
 from routerd.model import Route
-from routerd.reports import Check, HostReport, LeaseReport, PeerReport, ProblemReport
+from routerd.reports import Check, ConfigReport, HostReport, LeaseReport, PeerReport, ProblemReport
 
 Json = dict[str, object]
 

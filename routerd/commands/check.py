@@ -16,11 +16,14 @@ HELP = "check the configuration, and whether it fits this machine"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add nothing: `check` needs only the arguments that all commands share."""
+    """Add the choice of the rules themselves."""
+    parser.add_argument("--schema", action="store_true", help="print the JSON schema of the configuration instead")
 
 
 def run(args: argparse.Namespace) -> int:
     """Check the file `args.config` and print the outcome; 0 where it is valid, 2 where it is not."""
+    if args.schema:
+        return _print_schema()
     try:
         config = read_config(args.config)
     except ConfigError as error:
@@ -35,6 +38,14 @@ def run(args: argparse.Namespace) -> int:
     print(f"{escape(str(args.config))}: fine: {_summary(config)}")
     for note in notes:
         print(f"note: {note}")
+    return 0
+
+
+def _print_schema() -> int:
+    from routerd.config.tables import ROOT
+    from routerd.docs.schema import json_schema
+
+    print(json.dumps(json_schema(ROOT), indent=2, ensure_ascii=False))
     return 0
 
 

@@ -18,13 +18,13 @@ from routerd.health import ProblemTracker
 from routerd.model import KernelPart, Problem
 from routerd.routes.problems import route_text, setting_name
 from routerd.routes.service import RoutesService
-from routerd.system import sysctl
+from routerd.system import learned_routes, sysctl
 from routerd.system.capabilities import NET_ADMIN
 from routerd.system.files import RUNTIME
 from routerd.system.leftovers import LeftoverError, is_served, remove_stale_socket, remove_table
 from routerd.system.lock import DaemonLock, LockedError
-from routerd.system.netlink import Netlink
 from routerd.system.neighbours import Proxy, remove_own_proxies
+from routerd.system.netlink import Netlink
 from routerd.system.netlink_error import NetlinkError
 from routerd.system.privileges import PrivilegeError, check
 
@@ -75,6 +75,7 @@ def _clean(args: argparse.Namespace) -> int:
     # First what is answered for, so that nothing is when its rules are gone.
     _clean_proxies(outcome)
     asyncio.run(_clean_kernel(outcome))
+    _clean_learned(outcome)
     _collect(outcome.nft, outcome, remove_table)
     for entry in http.listen:
         _collect(outcome.files, outcome, partial(remove_stale_socket, entry))
@@ -122,6 +123,13 @@ async def _clean_kernel(outcome: _Outcome) -> None:
         outcome.problems.append(f"{originals.path}: stays, until all settings are restored")
     elif kept_file:
         outcome.files.append(str(originals.path))
+
+
+def _clean_learned(outcome: _Outcome) -> None:
+    try:
+        outcome.routes += map(str, learned_routes.remove_all())
+    except NetlinkError as error:
+        outcome.problems.append(str(error))
 
 
 def _clean_proxies(outcome: _Outcome) -> None:

@@ -1,12 +1,14 @@
 """What commands that work without the daemon read of this machine."""
 
-from ipaddress import IPv6Interface
+from ipaddress import IPv4Network, IPv6Interface
 
 from routerd.config.model import Config
 from routerd.model import Facts, WireGuardDevice
 from routerd.observe.service import ObserveService
 from routerd.plan_through import relayed_networks
+from routerd.system import learned_routes
 from routerd.system.addresses import ipv6_addresses
+from routerd.system.netlink_error import NetlinkError
 from routerd.system.wireguard import WireGuardError, read_device
 
 
@@ -27,6 +29,15 @@ def read_ipv6(interface: str) -> tuple[IPv6Interface, ...]:
         return ipv6_addresses(interface)
     except OSError:
         return ()
+
+
+def read_learned() -> tuple[IPv4Network, ...]:
+    """The networks of the site that the running daemon has learned from its routers; none where they cannot be read."""
+    try:
+        found = {route.prefix for route in learned_routes.read() if isinstance(route.prefix, IPv4Network)}
+    except NetlinkError:
+        return ()
+    return tuple(sorted(found))
 
 
 async def read_wireguard(interface: str) -> WireGuardDevice | None:

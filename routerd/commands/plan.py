@@ -2,11 +2,18 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import sys
+import time
 from collections.abc import Iterable
+from dataclasses import replace
 from ipaddress import IPv4Network
 
+from routerd.alias_part import AliasPart, Claimed
+from routerd.aliases.choice import Choices
+from routerd.aliases.choices_text import TextError, decode
+from routerd.aliases.starter_service import memory_path
 from routerd.commands.machine import read_facts
 from routerd.commands.plan_view import Outlook, as_json, as_text
 from routerd.commands.terminal import paper
@@ -48,10 +55,25 @@ def run(args: argparse.Namespace) -> int:
 
 async def _look(config: Config) -> Outlook:
     facts = await read_facts(config)
+    # As far as this command can know; whether another machine has an address shows only when it is asked for.
+    facts = replace(facts, claimed=_claims(config, plan(config, facts).aliases))
     made, peers = plan(config, facts), peers_part(config, facts)
     present, foreign = await _kernel_routes(made.kernel)
     problems = _reports((*made.problems, *peers.problems))
     return Outlook(made, peers.targets, problems, present, foreign, _settings(made.kernel))
+
+
+def _claims(config: Config, part: AliasPart) -> frozenset[Claimed]:
+    """The aliases that routerd would claim if they are free, with the same choices out of pools."""
+    found = {Claimed(one.lan, one.address) for one in part.aliases}
+    choices = Choices()
+    with contextlib.suppress(OSError, TextError):
+        if part.pools:
+            choices.restore(decode(memory_path(config.leases.store).read_bytes()))
+    for pool in part.pools:
+        chosen = choices.assign(pool, (), (), time.time(), complete=part.complete)
+        found |= {Claimed(pool.lan, address, peer.vpn, peer.key) for address, peer in chosen.items()}
+    return frozenset(found)
 
 
 async def _kernel_routes(part: KernelPart) -> tuple[frozenset[KernelRoute], frozenset[IPv4Network]]:

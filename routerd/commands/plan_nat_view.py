@@ -1,11 +1,13 @@
 """What routerd would translate, as JSON and as lines for people. Pure."""
 
 from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address
 
 from routerd.alias_part import AliasPart
 from routerd.commands.table import Paper, columns, table
 from routerd.config.model import Ports, Target
-from routerd.nat_part import NatForward, NatLan, NatPart, NatVpn
+from routerd.model import Address
+from routerd.nat_part import NatForward, NatLan, NatPart, NatVpn, PoolPeer
 
 
 def nat_json(part: NatPart, wanted: AliasPart) -> dict[str, object]:
@@ -45,13 +47,14 @@ def nat_json(part: NatPart, wanted: AliasPart) -> dict[str, object]:
         ],
         "aliases": [
             {
-                "lan": alias.lan,
-                "vpn": alias.peer.vpn,
-                "address": str(alias.address),
-                "peer": str(alias.peer.address),
-                "name": alias.peer.name,
+                "lan": lan,
+                "vpn": peer.vpn,
+                "address": str(address),
+                "peer": str(peer.address),
+                "name": peer.name,
+                "pool": pooled,
             }
-            for alias in wanted.aliases
+            for lan, address, peer, pooled in _aliases(part, wanted)
         ],
         "alias_pools": [
             {
@@ -76,7 +79,7 @@ def nat_text(part: NatPart, wanted: AliasPart, paper: Paper) -> list[str]:
          _seen(each, vpns.get(each.vpn)))
         for each in part.forwards
     ]  # fmt: skip
-    aliases = [(one.address, one.peer.name, one.peer.address, one.lan, one.peer.vpn) for one in wanted.aliases]
+    aliases = [(at, peer.name, peer.address, lan, peer.vpn) for lan, at, peer, _ in _aliases(part, wanted)]
     pools = [(pool.addresses, len(pool.peers), pool.lan) for pool in wanted.pools]
     return [
         *_table("Strategies", ("LAN", "~HOSTS", "STRATEGY", "~VPNS"), strategies, paper),
@@ -85,6 +88,18 @@ def nat_text(part: NatPart, wanted: AliasPart, paper: Paper) -> list[str]:
         *_table("Alias addresses", ("ADDRESS", "~PEER", "ITS ADDRESS", "LAN", "VPN"), aliases, paper),
         *_table("Pools of aliases", ("~ADDRESSES", ">PEERS", "LAN"), pools, paper),
     ]
+
+
+def _aliases(part: NatPart, wanted: AliasPart) -> Iterator[tuple[str, Address, PoolPeer, bool]]:
+    """LAN, address and peer of the aliases that are set, and of those that would be taken out of pools."""
+    yield from ((*one, False) for one in wanted.aliases)
+    for pool in wanted.pools:
+        peers = {(peer.vpn, peer.address): peer for peer in pool.peers}
+        for one in part.aliases:
+            at = one.address
+            peer = peers.get((one.vpn, one.peer)) if isinstance(one.peer, IPv4Address) and one.lan == pool.lan else None
+            if peer is not None and isinstance(at, IPv4Address) and pool.addresses.first <= at <= pool.addresses.last:
+                yield pool.lan, at, peer, True
 
 
 def _table(name: str, head: tuple[str, ...], rows: Sequence[Sequence[object]], paper: Paper) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from routerd.commands.plan_nat_view import nat_json, nat_text
+from routerd.commands.plan_rip_view import rip_json, rip_text
 from routerd.commands.table import Cell, Paper, columns, table, wrap
 from routerd.model import KernelRoute, Plan, ProbeTarget, Sysctl
 from routerd.reports import ProblemReport
@@ -92,7 +93,8 @@ def as_json(outlook: Outlook) -> dict[str, object]:
     ]
     problems = [{"code": p.code, "subject": p.subject, "text": p.text, "mend": p.mend} for p in outlook.problems]
     nat = nat_json(outlook.plan.nat, outlook.plan.aliases)
-    return {"routes": routes, "dhcp": dhcp, "kernel": kernel, "nat": nat, "peers": peers, "problems": problems}
+    parts = {"routes": routes, "dhcp": dhcp, "kernel": kernel, "nat": nat, "rip": rip_json(outlook.plan.rip)}
+    return {**parts, "peers": peers, "problems": problems}
 
 
 def as_text(outlook: Outlook, paper: Paper) -> list[str]:
@@ -114,6 +116,7 @@ def as_text(outlook: Outlook, paper: Paper) -> list[str]:
     ]
     lines += table("Kernel settings", columns("~NAME", ">VALUE", "~ACTION"), values, "none", paper)
     lines += nat_text(made.nat, made.aliases, paper)
+    lines += rip_text(made.rip, paper)
     peers = [(t.name, t.vpn, t.kind, t.address) for t in outlook.targets]
     lines += table("Peers", columns("~NAME", "~VPN", "PROBE", "ADDRESS"), peers, "none", paper)
     return [*lines, *_problems(outlook, paper)]

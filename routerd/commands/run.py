@@ -14,6 +14,7 @@ from routerd.app import App, StartError
 from routerd.config.fault import ConfigError
 from routerd.config.model import Config
 from routerd.config.store import read_config
+from routerd.system import sockets_rip
 from routerd.system.files import RUNTIME, namespace_inode
 from routerd.system.handover import Place
 from routerd.system.listeners import remember_listeners
@@ -50,8 +51,10 @@ def run(args: argparse.Namespace) -> int:
     sys.setswitchinterval(0.0005)
     # A list of thousands makes many objects and no cycles: to look for those after every 700 took a quarter of it.
     gc.set_threshold(10_000, 20, 20)
-    # Whose the port is, if it is taken, can be seen before the rights are reduced only.
+    # Whose the ports are, if they are taken, can be seen before the rights are reduced only.
     remember_holders()
+    if any(lan.rip is not None for lan in config.lans):
+        sockets_rip.remember_holders()
     remember_listeners(forward.listen for lan in config.lans for forward in lan.forwards)
     lock = DaemonLock()
     try:
@@ -82,6 +85,7 @@ def places(config: Config) -> Iterator[Place]:
     store = Path(config.leases.store.removeprefix("sqlite:"))
     names = {escape(store.name + suffix) for suffix in ("", "-wal", "-shm", "-journal", "-clean")}
     others = {escape(f"{store.name}.damaged-") + "*", escape(f".{store.name}-clean.") + "*"}
+    others |= {"rip-sequence", ".rip-sequence.*"}
     yield Place(store.parent, "leases", frozenset(names | others), mode=0o750, waits=True)
     for listen in config.http.listen:
         if listen.startswith("unix:"):

@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from routerd.commands.hosts_view import hosts_lines
 from routerd.commands.leases_view import lease_table, routes_lines
+from routerd.commands.rip_view import rip_lines
 from routerd.commands.table import Cell, Paper, clean, columns, table, wrap
 from routerd.commands.words import age, ago, amount, count, since
 
 Row = Mapping[str, Any]
 
-FIRST_LEASES = FIRST_PEERS = 20
+FIRST_LEASES = FIRST_PEERS = FIRST_ALIASES = 20
 
 _FACT = 18
 
@@ -40,10 +42,11 @@ def document_lines(document: Document, now: float, paper: Paper, *, problems_fir
     problems = problem_lines(document.problems, now, paper)
     tables = peer_table(document.peers, now, paper, most=FIRST_PEERS) + route_table(document.routes, paper)
     tables += alias_table(document.status["services"].get("aliases", {}).get("aliases", ()), paper)
+    tables += rip_lines(document.status["services"].get("rip", {}), now, paper)
     leases = lease_table(document.leases, now, paper, most=FIRST_LEASES, total=_total(document))
     dhcp = document.status["services"].get("dhcp", {})
     told = [line for text in routes_lines(dhcp.get("lans", ())) for line in wrap(f"  {text}", paper, "    ")]
-    leases[-1:] = [*told, ""]
+    leases[-1:] = [*told, "", *hosts_lines(document.status["services"].get("hosts", {}), paper)]
     parts = [*problems, *tables, *leases] if problems_first else [*tables, *leases, *problems]
     first, *rest = wrap(summary(document), paper, "  ")
     ready, style = ("not ready", "error") if document.failed else ("ready", "good")
@@ -126,15 +129,27 @@ def route_table(routes: Sequence[Row], paper: Paper) -> list[str]:
 
 
 def alias_table(aliases: Sequence[Row], paper: Paper) -> list[str]:
-    """The table of alias addresses; nothing where there is none."""
+    """The table of alias addresses; nothing where there is none. Of many those that do not work come first."""
     if not aliases:
         return []
+    left = max(0, len(aliases) - FIRST_ALIASES)
+    if left:
+        aliases = sorted(aliases, key=lambda row: row["state"] == "active")[:FIRST_ALIASES]
     head = columns("ADDRESS", "~PEER", "STATE", "~LAN", "~USED BY")
     rows = [
-        (row["address"], row["peer"], Cell(row["state"], _ALIAS_STATES.get(row["state"], "")), row["lan"], row["used_by"])
+        (
+            row["address"],
+            row["peer"],
+            Cell(row["state"], _ALIAS_STATES.get(row["state"], "")),
+            row["lan"],
+            row["used_by"],
+        )
         for row in aliases
     ]
-    return table("Alias addresses", head, rows, "none", paper)
+    lines = table("Alias addresses", head, rows, "none", paper)
+    if left:
+        lines[-1:] = [f"  … and {left} more (routerd status --json)", ""]
+    return lines
 
 
 def problem_lines(problems: Sequence[Row], now: float, paper: Paper) -> list[str]:

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from routerd.config.schema import Bad, Kind
+from routerd.config.schema import Bad, Kind, pattern
 from routerd.config.values import text_of
 
 LONGEST = float(1 << 31)
@@ -48,4 +48,4 @@ def duration(least: float, most: float, whole: bool = False) -> Kind:
             raise Bad("must be whole seconds", f'write "{format_duration(seconds // 1)}"')
         return seconds
 
-    return Kind(f"duration, {bounds}", parse)
+    return Kind(f"duration, {bounds}", parse, limits=pattern(f"(?=.){_DURATION.pattern}"))

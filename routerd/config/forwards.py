@@ -6,7 +6,7 @@ from typing import Any
 
 from routerd.config.fault import Faults
 from routerd.config.model import Address, Forward, Ports, Target
-from routerd.config.schema import INVALID, Bad, Kind
+from routerd.config.schema import INVALID, Bad, Kind, pattern
 from routerd.config.values import parse_address, parse_name, text_of
 
 LAST_PORT = 65535
@@ -80,5 +80,5 @@ def make_forward(values: dict[str, Any], path: str, faults: Faults) -> Any:
     return forward
 
 
-LISTEN_PORTS = Kind("PORT/tcp, PORT/udp or FIRST-LAST/tcp", parse_ports)
+LISTEN_PORTS = Kind("PORT/tcp, PORT/udp or FIRST-LAST/tcp", parse_ports, limits=pattern(_LISTEN.pattern))
 TARGET = Kind("PEER:PORT, ADDRESS:PORT or [IPV6]:PORT", parse_target)

@@ -42,7 +42,7 @@ def parse_code(value: Any) -> int:
     return code
 
 
-CODE = Kind("integer, 1 to 254", parse_code, "integer")
+CODE = Kind("integer, 1 to 254", parse_code, "integer", limits={"minimum": 1, "maximum": 254})
 
 
 def _any(value: Any) -> Any:

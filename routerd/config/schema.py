@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from routerd.config.fault import Faults, join
@@ -27,7 +27,8 @@ class Kind:
     """A kind of value. `parse` returns the parsed value or raises Bad; with `item` it is an array of that kind.
 
     `json` is the type in JSON's words. `blank` stands in for a required value that is missing, while the rest of
-    its section is judged; None means that the section cannot be judged without it.
+    its section is judged; None means that the section cannot be judged without it. `limits` are rules that hold for
+    every value which `parse` takes, in the words of JSON schema; most kinds have more rules than these.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Kind:
     item: "Kind | None" = None
     least_items: int = 0
     blank: Any = None
+    limits: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,11 @@ class Section:
     def header(self) -> str:
         """The line that begins this section in a file."""
         return f"[[{self.path}]]" if self.many else f"[{self.path}]"
+
+
+def pattern(expression: str) -> dict[str, str]:
+    """The limit of a kind whose values, as a whole, match the expression."""
+    return {"pattern": f"^(?:{expression})$"}
 
 
 def plain(make: Callable[..., Any]) -> Make:

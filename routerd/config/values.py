@@ -8,7 +8,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
 from typing import Any
 
 from routerd.config.model import Address, AddressRange
-from routerd.config.schema import Bad, Kind
+from routerd.config.schema import Bad, Kind, pattern
 
 LONGEST_POOL = 1 << 24
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -184,7 +184,7 @@ def integer(least: int, most: int) -> Kind:
             raise Bad(f"must be from {least} to {most}", "choose a value in this range")
         return value
 
-    return Kind(f"integer, {least} to {most}", parse, "integer")
+    return Kind(f"integer, {least} to {most}", parse, "integer", limits={"minimum": least, "maximum": most})
 
 
 def choice(values: Sequence[str]) -> Kind:
@@ -208,22 +208,25 @@ def field_text(size: int) -> Kind:
             raise Bad(f"must be at most {size} printable ASCII characters", "shorten it")
         return text
 
-    return Kind(f"text, at most {size} characters", parse)
+    return Kind(f"text, at most {size} characters", parse, limits={"minLength": 1, "maxLength": size})
 
 
-def _kind(name: str, parse: Callable[[Any], Any], json: str = "string", blank: Any = None) -> Kind:
-    return Kind(name, parse, json, blank=blank)
+def _kind(name: str, parse: Callable[[Any], Any], expression: str, blank: Any = None) -> Kind:
+    return Kind(name, parse, blank=blank, limits=pattern(expression))
 
 
-IPV4 = _kind("IPv4 address", parse_unicast)
-ADDRESS = _kind("IPv4 or IPv6 address", parse_address)
-ROUTER = _kind('IPv4 address or "none"', parse_router)
-NETWORK = _kind("IPv4 network", parse_network)
-POOL = _kind("IPv4 range FIRST-LAST", parse_pool)
-MAC = _kind("MAC address", parse_mac)
-CLIENT_ID = _kind("hex bytes", parse_client_id)
-HOSTNAME = _kind("host or domain name", parse_hostname)
-NAME = _kind("name", parse_name, blank="")
-INTERFACE = _kind("interface name", parse_interface, blank="")
-PUBLIC_KEY = _kind("WireGuard public key", parse_public_key)
-BOOL = _kind("boolean", parse_bool, "boolean")
+_V4 = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
+_ANY = r"[0-9A-Fa-f:.]{2,45}"
+
+IPV4 = _kind("IPv4 address", parse_unicast, _V4)
+ADDRESS = _kind("IPv4 or IPv6 address", parse_address, _ANY)
+ROUTER = _kind('IPv4 address or "none"', parse_router, f"none|{_V4}")
+NETWORK = _kind("IPv4 network", parse_network, f"{_V4}/[0-9]{{1,2}}")
+POOL = _kind("IPv4 range FIRST-LAST", parse_pool, rf"\s*{_V4}\s*-\s*{_V4}\s*")
+MAC = _kind("MAC address", parse_mac, _MAC.pattern)
+CLIENT_ID = _kind("hex bytes", parse_client_id, _HEX.pattern)
+HOSTNAME = _kind("host or domain name", parse_hostname, "[A-Za-z0-9.-]{1,253}")
+NAME = _kind("name", parse_name, "[^/]{1,63}", blank="")
+INTERFACE = _kind("interface name", parse_interface, "[^/: ]{1,15}", blank="")
+PUBLIC_KEY = _kind("WireGuard public key", parse_public_key, "[A-Za-z0-9+/]{43}=")
+BOOL = Kind("boolean", parse_bool, "boolean")

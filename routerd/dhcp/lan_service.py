@@ -29,7 +29,7 @@ _ETHERNET = 7
 Keep = Callable[[str, tuple[Row, ...], Reply | None], bool]
 """Takes rows of the leases with this key to be stored, and the reply that leaves when they are. True: it may leave."""
 Told = Callable[[str, int, bytes | None], None]
-"""Hears of every ACK with which a client of this LAN sets itself up (`Reply.news`): its address and its Ethernet one."""
+"""Hears of every ACK with which a client of a LAN sets itself up (`Reply.news`): its address and its Ethernet one."""
 
 
 class LanService:

@@ -95,7 +95,7 @@ class Pipeline(Generic[T]):
             return Fate.LEAVES
         self._number += 1
         if self._uncovered or self._owed or len(rows) != 1 or not rows[0].covered:
-            self._note(lan, rows)
+            rows = tuple([self._noted(lan, row) for row in rows])
         if self.stuck:
             self._owe(lan, rows)
             return Fate.REFUSED
@@ -169,7 +169,7 @@ class Pipeline(Generic[T]):
     def failed(self) -> Freed[T]:
         """The batch could not be stored; its rows come again with the next."""
         freed = self.hangs()
-        self._owed = self._trying | self._owed
+        self._owed = self._trying | {key: _instead(self._trying.get(key), row) for key, row in self._owed.items()}
         self._in_flight, self._trying, self._unwaited = [], {}, {}
         return freed
 
@@ -188,20 +188,25 @@ class Pipeline(Generic[T]):
                 freed.refused.append(item.waiter)
         return freed
 
-    def _note(self, lan: str, rows: tuple[Row, ...]) -> None:
-        for row in rows:
-            key = (lan, row.address)
-            if self._owed:
-                self._owed.pop(key, None)
-            known = self._uncovered.get(key)
-            if row.state != BOUND:
-                self._uncovered.pop(key, None)
-            elif known is not None:
-                # Also a renewal that waits behind it: a later one that did not wait would be older on disk.
-                self._uncovered[key] = (self._number, not row.renewal or known[1])
-            elif not row.covered:
-                self._uncovered[key] = (self._number, not row.renewal)
+    def _noted(self, lan: str, row: Row) -> Row:
+        key = (lan, row.address)
+        older = self._owed.pop(key, None)
+        known = self._uncovered.get(key)
+        if row.state != BOUND:
+            self._uncovered.pop(key, None)
+        elif known is not None:
+            # Also a renewal that waits behind it: a later one that did not wait would be older on disk.
+            self._uncovered[key] = (self._number, not row.renewal or known[1])
+        elif not row.covered:
+            self._uncovered[key] = (self._number, not row.renewal)
+        return _instead(older, row)
 
     def _owe(self, lan: str, rows: tuple[Row, ...]) -> None:
         for row in rows:
-            self._owed[lan, row.address] = row
+            key = (lan, row.address)
+            self._owed[key] = _instead(self._owed.get(key), row)
+
+
+def _instead(older: Row | None, row: Row) -> Row:
+    """The row in place of one that was never stored: a binding of which nobody has heard yet is no renewal."""
+    return row._replace(renewal=False) if older is not None and row.renewal and not older.renewal else row

@@ -19,14 +19,17 @@ from routerd.dhcp import store_rows as rows
 from routerd.dhcp.leases import DELETED, Row
 from routerd.dhcp.store_file import (
     DamagedError,
+    Identity,
     Mark,
     StoreError,
     UnwritableError,
+    identity,
     inspect,
     is_read_only,
     make_directories,
 )
 from routerd.dhcp.store_open import explained, open_database
+from routerd.system.files import RUNTIME
 
 __all__ = ["CLOCK_STEP", "DamagedError", "LeaseStore", "StoreError", "UnwritableError"]
 
@@ -40,16 +43,20 @@ class LeaseStore:
 
     After `load`: `clean` is whether the file was closed in order, `saved` the time, by the caller's clock, up to which
     everything was stored in it (-inf where that is not known), and `notes` what an administrator should know of it.
+    `left` are the lease files that all this was in before; `replace` stores it too.
     """
 
-    def __init__(self, path: str, *, wall: Callable[[], float] = time.time, boot: str | None = None) -> None:
+    def __init__(
+        self, path: str, *, wall: Callable[[], float] = time.time, boot: str | None = None, runtime: Path = RUNTIME
+    ) -> None:
         self.path = path
         self.clean, self.saved = False, -math.inf
         self.notes: list[str] = []
+        self.left: frozenset[str] = frozenset()
         self._wall, self._boot = wall, boot
-        self._mark = Mark(path)
+        self.mark = Mark(path, runtime)
         self._database: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
+        self._file: Identity = ()
         self._made: tuple[str, ...] = ()
         self._offset: float | None = None
         self._newest: float | None = None
@@ -71,7 +78,7 @@ class LeaseStore:
         except OSError as error:
             raise StoreError(f"{error.filename}: cannot be made ({error.strerror}); set another leases.store") from None
         self._database = open_database(self.path)
-        self._file = _identity(self.path)
+        self._file = identity(self.path)
         if self._boot is None:
             self._boot = _boot_id()
 
@@ -84,13 +91,13 @@ class LeaseStore:
         if clean:
             # Without the mark the next start takes it for a crash, which does no harm.
             with suppress(OSError):
-                self._mark.put(self._newest)
+                self.mark.put(self._newest)
 
     def discard(self) -> None:
         """Remove what `open` made and nobody uses: the closed file and directories that did not exist before."""
         with suppress(OSError):
             if self._made:
-                self._mark.remove()
+                self.mark.remove()
             for path in self._made:
                 os.rmdir(path) if os.path.isdir(path) else os.unlink(path)
 
@@ -104,7 +111,8 @@ class LeaseStore:
         try:
             known = self._written(offset)
             leases, broken = self._read(known)
-            self.clean = self._mark.take(self._newest)
+            self.left = frozenset(place for (place,) in self._connection.execute("SELECT place FROM left_behind"))
+            self.clean = self.mark.take(self._newest)
             if not self.clean:
                 self._check()
         except sqlite3.Error as error:
@@ -167,6 +175,8 @@ class LeaseStore:
         def write(base: float) -> None:
             self._connection.execute("DELETE FROM lease")
             self._write(changes, base)
+            self._connection.execute("DELETE FROM left_behind")
+            self._connection.executemany("INSERT INTO left_behind VALUES (?)", [(place,) for place in self.left])
 
         self._transact(offset, now, write)
 
@@ -194,13 +204,16 @@ class LeaseStore:
         except sqlite3.Error as error:
             self._newest, self._noted = noted
             raise self._undone(error) from None
+        # Whoever is told that it is stored must find it in the file that is there.
+        self.look()
 
     def _write(self, changes: Sequence[tuple[str, Row]], base: float) -> None:
-        final = {(lan, row.address): row for lan, row in changes}
-        gone = [key for key, row in final.items() if row.state == DELETED]
-        if gone:
+        if any(row.state == DELETED for _, row in changes):
+            final = {(lan, row.address): row for lan, row in changes}
+            gone = [key for key, row in final.items() if row.state == DELETED]
             self._connection.executemany("DELETE FROM lease WHERE lan = ? AND address = ?", gone)
-        keep = [rows.stored(lan, row, base) for (lan, _), row in final.items() if row.state != DELETED]
+            changes = [(lan, row) for (lan, _), row in final.items() if row.state != DELETED]
+        keep = [rows.stored(lan, row, base) for lan, row in changes]
         for start in range(0, len(keep), rows.ROWS_PER_STATEMENT):
             piece = keep[start : start + rows.ROWS_PER_STATEMENT]
             self._connection.execute(rows.upsert(len(piece)), list(chain.from_iterable(piece)))
@@ -269,14 +282,6 @@ class LeaseStore:
         if self._database is None:
             raise StoreError(f"{self.path}: is not open")
         return self._database
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _boot_id() -> str:

@@ -2,9 +2,11 @@
 
 import os
 import stat
+from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 
-from routerd.system.files import sync_directory, write_synced
+from routerd.system.files import runtime_directory, sync_directory, write_synced
 
 LARGEST = 1 << 30
 _SMALLEST = 512
@@ -73,6 +75,22 @@ def _size(path: str) -> int:
         return 0
 
 
+Identity = tuple[tuple[int, int] | None, ...]
+
+
+def identity(path: str) -> Identity:
+    """Which files the lease file and what is written ahead of it are now; None for one that is not there."""
+    return tuple(_inode(path + suffix) for suffix in ("", "-wal"))
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def make_directories(path: str) -> tuple[str, ...]:
     """Create the directories above the file; it and those that were missing come back, innermost first.
 
@@ -92,20 +110,45 @@ class Mark:
     """A small file beside the lease file that is there only while all that was promised is in the lease file.
 
     It holds what the lease file says of its newest change, so that it does not vouch for another file put in its place.
+    Where it cannot be removed, a note in `runtime`, the runtime directory, says that it vouches for nothing.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = Path(f"{path}-clean")
+    def __init__(self, path: str, runtime: Path) -> None:
+        self._path, self._runtime = Path(f"{path}-clean"), runtime
+        name = blake2b(os.path.realpath(path).encode(errors="surrogateescape"), digest_size=8).hexdigest()
+        self._doubt = runtime / f"leases-{name}.doubt"
+
+    @property
+    def is_doubted(self) -> bool:
+        """Does it vouch for nothing, although it may be there?"""
+        return self._doubt.exists()
+
+    def doubt(self) -> None:
+        """From now on nothing vouches for the file, which cannot be written now: promises are made beyond it.
+
+        On a file system that is read-only the note lasts until the machine stops; longer than that nothing can.
+        """
+        with suppress(OSError):
+            self.remove()
+            sync_directory(self._path.parent)
+            return
+        with suppress(OSError):
+            runtime_directory(self._runtime)
+            self._doubt.touch()
 
     def take(self, newest: float | None) -> bool:
         """Was the file closed in order? From now on nothing vouches for it, not even after a crash. Raises OSError."""
         try:
             said = self._path.read_bytes()
         except FileNotFoundError:
-            return False
-        self.remove()
-        sync_directory(self._path.parent)
-        return said == _said(newest)
+            said = b""
+        else:
+            self.remove()
+            sync_directory(self._path.parent)
+        doubted = self.is_doubted
+        with suppress(OSError):
+            self._doubt.unlink(missing_ok=True)
+        return said == _said(newest) and not doubted
 
     def put(self, newest: float | None) -> None:
         """The file is whole and closed. Raises OSError."""

@@ -64,6 +64,7 @@ def _prepare(path: str, database: sqlite3.Connection) -> None:
         for statement in rows.upgrade(version):
             database.execute(statement)
     database.execute(rows.CLOCK_TABLE)
+    database.execute(rows.LEFT_TABLE)
     database.execute("COMMIT")
     # A name that is no text, for whatever reason, must not cost the other leases.
     database.text_factory = _text

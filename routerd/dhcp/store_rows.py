@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS clock (
     one INTEGER PRIMARY KEY CHECK (one = 1), boot TEXT NOT NULL, offset REAL NOT NULL, newest REAL NOT NULL
 )
 """
+LEFT_TABLE = "CREATE TABLE IF NOT EXISTS left_behind (place TEXT PRIMARY KEY) WITHOUT ROWID"
+"""Where leases were kept before they moved here: what is in those files is older than all that is in this one."""
 _UPGRADES = {
     1: ("ALTER TABLE lease ADD COLUMN accepts_routes INTEGER", "ALTER TABLE lease ADD COLUMN routes INTEGER"),
     2: ("ALTER TABLE lease ADD COLUMN seconds REAL",),

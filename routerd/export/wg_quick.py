@@ -21,8 +21,8 @@ class PeerSide:
 
     `addresses` are the peer's own in the VPN, `gateways` those of the site's WireGuard, at most one IPv4 address each.
     `behind` are networks besides `addresses` that the site sends to this peer; `others` are those of the VPN that are
-    not the site's. `networks` are the site's: of its LANs, and behind relay agents. `unread` are LANs whose network is
-    not known now. `is_known`: the site's WireGuard has the peer.
+    not the site's. `networks` are the site's: of its LANs, and behind relay agents and routers. `unread` are LANs whose
+    network is not known now. `is_known`: the site's WireGuard has the peer.
     """
 
     name: str
@@ -46,10 +46,11 @@ def peer_side(
     target: ProbeTarget,
     device: WireGuardDevice | None,
     own_ipv6: Iterable[IPv6Interface] = (),
+    learned: Iterable[IPv4Network] = (),
 ) -> PeerSide:
     """What configuration, facts and the site's WireGuard device (None: it cannot be read) say about a peer.
 
-    `own_ipv6` are the IPv6 addresses of the site's WireGuard interface.
+    `own_ipv6` are the IPv6 addresses of the site's WireGuard interface, `learned` networks behind routers of the site.
     """
     vpn = next(vpn for vpn in config.vpns if vpn.name == target.vpn)
     addresses = _addresses(target)
@@ -58,7 +59,8 @@ def peer_side(
     lans = [lan for lan in config.lans if lan.vpns is None or vpn.name in lan.vpns]
     found = {lan.interface: _network(lan, facts.interfaces.get(lan.interface)) for lan in lans}
     relayed = [scope.subnet for lan in lans if lan.dhcp is not None for scope in lan.dhcp.subnets]
-    networks = tuple(dict.fromkeys(net for net in (*found.values(), *relayed) if net is not None))
+    inner = collapse_addresses(network for network in learned if network.prefixlen)
+    networks = tuple(dict.fromkeys(net for net in (*found.values(), *relayed, *inner) if net is not None))
     behind = tuple(net for net in target.allowed_ips if net.num_addresses > 1 or net.network_address not in addresses)
     known = [known.public_key for known in device.peers] if device is not None else [target.public_key]
     return PeerSide(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from routerd.model import Address
+from routerd.nat.shifts import by_rules
 from routerd.nat.spans import merged, pinned
 from routerd.nat.words import address_type, interface, named_set, span
 from routerd.nat_part import NatForward, NatPart, Strategy
@@ -90,6 +91,7 @@ def _forwards(part: NatPart, version: int) -> list[str]:
     here = sorted({at for forward in part.forwards for at in _addresses(forward, version)}, key=int)
     lines = named_set("map", f"forward_ports{version}", f"{key} : {of} . inet_service", ports)
     lines += named_set("map", f"forward_ranges{version}", f"{key} : {of}", ranges, flags="interval")
+    lines += named_set("map", f"forward_shifts{version}", f"{key} : verdict", shifted(part, version), flags="interval")
     lines += named_set("set", f"forward_addresses{version}", of, [str(address) for address in here])
     for protocol in PROTOCOLS:
         for name, found in (
@@ -101,7 +103,7 @@ def _forwards(part: NatPart, version: int) -> list[str]:
 
 
 def targets(part: NatPart, version: int) -> tuple[list[str], list[str]]:
-    """Elements by port, and those by range, which keep the port. nftables cannot shift a range: it goes by port."""
+    """Elements by port, and those by range, which keep the port."""
     ports: dict[tuple[str, int, int], str] = {}
     ranges: dict[tuple[str, int, int, int], str] = {}
     for forward in part.forwards:
@@ -110,11 +112,28 @@ def targets(part: NatPart, version: int) -> tuple[list[str], list[str]]:
                 key = (forward.protocol, int(address), forward.first, forward.last)
                 ranges.setdefault(key, f"{address} . {_port_key(forward)} : {forward.to}")
                 continue
+            if by_rules(forward):
+                break
             for offset in range(forward.last - forward.first + 1):
                 port, to = forward.first + offset, forward.to_first + offset
                 text = f"{address} . {forward.protocol} . {port} : {forward.to} . {to}"
                 ports.setdefault((forward.protocol, int(address), port), text)
     return list(ports.values()), list(ranges.values())
+
+
+def shifted(part: NatPart, version: int) -> list[str]:
+    """The ranges that rules shift, each with its chain."""
+    return [
+        f"{address} . {_port_key(forward)} : goto {name}"
+        for name, forward in shifted_chains(part)
+        for address in _addresses(forward, version)
+    ]
+
+
+def shifted_chains(part: NatPart) -> list[tuple[str, NatForward]]:
+    """The forwards that rules shift, each with the name of the chain that they are in."""
+    found = [forward for forward in part.forwards if by_rules(forward)]
+    return [(f"shifted{number}", forward) for number, forward in enumerate(found)]
 
 
 def _port_key(forward: NatForward) -> str:

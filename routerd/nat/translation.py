@@ -15,6 +15,8 @@ from routerd.nat.elements import (
     forward_behind,
     forward_kept,
     pins,
+    shifted,
+    shifted_chains,
     single_pins,
     source_addresses,
     strategies_hold,
@@ -24,8 +26,9 @@ from routerd.nat.elements import (
 )
 from routerd.nat.guard import gateway_lans
 from routerd.nat.proofs import SETS, strategies
+from routerd.nat.shifts import by_rules
 from routerd.nat.words import chain, interface, interfaces, ip, networks
-from routerd.nat_part import NatPart
+from routerd.nat_part import NatForward, NatPart
 
 
 def chains(part: NatPart) -> list[str]:
@@ -40,6 +43,8 @@ def chains(part: NatPart) -> list[str]:
         lines += chain("hidden", ['counter name "masqueraded"', "goto behind"])
         lines += chain("from_vpn", _from_vpn(part))
     lines += chain("turned", turned)
+    for name, forward in shifted_chains(part):
+        lines += chain(name, _shifted(forward))
     lines += chain("to_vpn", to_vpn)
     if to_vpn and inward:
         lines += chain(
@@ -112,6 +117,8 @@ def _to_vpn(part: NatPart) -> list[str]:
         found = [f"forward_ports{version}"] if ports else []
         found += [f"forward_ranges{version}"] if ranges else []
         rules += [f"meta l4proto {{ tcp, udp }} dnat {word} to {key} map @{name}" for name in found]
+        if shifted(part, version):
+            rules.append(f"meta l4proto {{ tcp, udp }} {key} vmap @forward_shifts{version}")
         if any(alias.address.version == version for alias in part.aliases):
             rules.append(f"dnat {word} to {word} daddr map @aliases{version}")
     for vpn in part.vpns:
@@ -119,6 +126,16 @@ def _to_vpn(part: NatPart) -> list[str]:
             real, shown = vpn.mapped
             word = ip(real.version)
             rules.append(f"{word} daddr {shown} dnat {word} prefix to {word} daddr map {{ {shown} : {real} }}")
+    return rules
+
+
+def _shifted(forward: NatForward) -> list[str]:
+    """One of the rules holds for each port of the range."""
+    port, to = f"{forward.protocol} dport", f"[{forward.to}]" if forward.to.version == 6 else str(forward.to)
+    rules = []
+    for step in by_rules(forward):
+        match = f"{port} & {step.mask:#06x} == {step.value:#06x} " if step.mask else ""
+        rules.append(f"{match}dnat {ip(forward.to.version)} to {to} : {port} ^ {step.flip:#06x}")
     return rules
 
 
@@ -131,7 +148,7 @@ def _turned(part: NatPart) -> list[str]:
             rules.append(f'{key} @alias_addresses{version} counter name "aliased"')
         if alias_behind(part, version):
             rules.append(f"{key} @alias_behind{version} goto behind")
-        if any(targets(part, version)):
+        if any(targets(part, version)) or shifted(part, version):
             rules.append(f'{key} @forward_addresses{version} counter name "forwarded"')
         rules += [
             f"meta l4proto {protocol} {key} . ct original proto-dst @forward_behind_{protocol}{version} goto behind"

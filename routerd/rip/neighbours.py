@@ -82,9 +82,11 @@ class Neighbours:
     def admit(self, number: int, now: float) -> bool:
         """Whether a packet of the machine with this address may cost anything now."""
         known = self._known.get(number)
+        if number in self.expected:
+            return known is None or known.bucket.take(now)
         if known is None or known.heard is None:
             return self._strangers.take(now) and self._all.take(now)
-        return known.bucket.take(now) and (number in self.expected or self._all.take(now))
+        return known.bucket.take(now) and self._all.take(now)
 
     def of(self, number: int, source: Address, now: float) -> Neighbour:
         """The machine with this address. Where it is new, and all that are known are fresh, it is not remembered."""

@@ -36,4 +36,6 @@ def _neighbour(each: RipNeighbour) -> dict[str, object]:
 
 
 def _time(unix: float | None) -> str | None:
-    return None if unix is None else datetime.fromtimestamp(int(unix), UTC).replace(tzinfo=None).isoformat() + "Z"
+    if unix is None:
+        return None
+    return datetime.fromtimestamp(unix, UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

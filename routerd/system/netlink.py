@@ -8,11 +8,13 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from ipaddress import IPv4Network
-from typing import Any
+from typing import Any, ClassVar
 
-from pyroute2.iproute.linux import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkError as _KernelError
-from pyroute2.netlink.nlsocket import NetlinkRequest
+from pyroute2.netlink.marshal import Marshal
+from pyroute2.netlink.nlsocket import AsyncNetlinkSocket, NetlinkRequest
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from routerd.model import DefaultGateway, Interface, KernelRoute
@@ -25,10 +27,25 @@ logging.getLogger("pyroute2").setLevel(logging.WARNING)
 _TIMEOUT = 5.0
 _ATTEMPTS = 3
 _SOL_NETLINK, _STRICT = 270, 12
-_GETLINK, _GETADDR = 18, 22
+_NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
+_NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
 _REQUEST, _ACK, _DUMP, _INTERRUPTED = 0x1, 0x4, 0x300, 0x10
 _EXCL, _CREATE = 0x200, 0x400
+
+
+class _Marshal(Marshal):  # type: ignore[misc]
+    """Reads links, addresses and routes, and nothing else: the library's own loads 2.5 MB of what is not used here."""
+
+    msg_map: ClassVar[dict[int, type]] = {
+        **dict.fromkeys((_NEWLINK, _DELLINK, _GETLINK), ifinfmsg),
+        **dict.fromkeys((_NEWADDR, _DELADDR, _GETADDR), ifaddrmsg),
+        **dict.fromkeys((_NEWROUTE, _DELROUTE, _GETROUTE), rtmsg),
+    }
+
+
+class _Socket(AsyncNetlinkSocket):  # type: ignore[misc]
+    marshal_class = _Marshal
 
 
 class Netlink:
@@ -200,7 +217,7 @@ class Netlink:
 
 
 def _open() -> Any:
-    opened = AsyncIPRoute(ext_ack=True, rcvsize=65536)
+    opened = _Socket(family=socket.NETLINK_ROUTE, ext_ack=True, rcvsize=65536)
     # Kernels before 4.20 do not know strict checks; they send more, and all answers are filtered here as well.
     with contextlib.suppress(OSError):
         opened.socket.setsockopt(_SOL_NETLINK, _STRICT, 1)

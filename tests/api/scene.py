@@ -12,12 +12,13 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from routerd.api.service import ApiService
-from routerd.api.sources import ConfigReport, ReloadResult, Sources
+from routerd.api.sources import Sources
 from routerd.config.model import Http
 from routerd.events import EventLog
 from routerd.model import Route, RouteState, WireGuardDevice
 from routerd.reports import (
     Check,
+    ConfigReport,
     HostLease,
     HostReport,
     LeaseReport,
@@ -25,6 +26,7 @@ from routerd.reports import (
     PeerState,
     ProblemReport,
     Released,
+    ReloadResult,
     ReturnPath,
 )
 

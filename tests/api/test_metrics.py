@@ -42,6 +42,8 @@ def _daemon() -> Daemon:
         problems=(ProblemReport("peer-down", "peer gone", "warning", "t", "m", AT),),
         services={
             "dhcp": {"counters": counters, "lans": [{"lan": "eth0", "routes": routes, "subnets": [subnet]}]},
+            "hosts": {"known": 6, "direct": 2, "via-router": 1, "lan-only": 0, "unknown": 3},
+            "nat": {"flows": {"masquerade": 4, "site-gateway": 9}, "spoofed_packets": 1},
             "process": {"resident_bytes": 50_000_000, "open_files": 20, "tasks": 12},
         },
     )
@@ -84,6 +86,13 @@ routerd_leases_asking_for_routes{{asking="unknown",lan="eth0"}} 1.0
 routerd_dhcp_addresses{{kind="total",lan="eth0",subnet="10.0.0.0/24"}} 100.0
 routerd_dhcp_addresses{{kind="assigned",lan="eth0",subnet="10.0.0.0/24"}} 44.0
 routerd_dhcp_addresses{{kind="declined",lan="eth0",subnet="10.0.0.0/24"}} 1.0
+routerd_hosts{{return_path="direct"}} 2.0
+routerd_hosts{{return_path="via-router"}} 1.0
+routerd_hosts{{return_path="lan-only"}} 0.0
+routerd_hosts{{return_path="unknown"}} 3.0
+routerd_flows_total{{strategy="masquerade"}} 4.0
+routerd_flows_total{{strategy="site-gateway"}} 9.0
+routerd_spoofed_packets_total 1.0
 process_start_time_seconds 1.7953416e+09
 process_resident_memory_bytes 5e+07
 process_open_fds 20.0

@@ -19,12 +19,12 @@ from routerd.api import openapi
 from routerd.api.commands import Commands
 from routerd.api.handlers import Readers
 from routerd.api.scrapes import Scrapes
-from routerd.api.sources import ConfigReport, ReloadResult
 from routerd.config.fault import ConfigFault
 from routerd.events import EventLog
 from routerd.model import Event
 from routerd.reports import (
     Check,
+    ConfigReport,
     Evidence,
     HostEvidence,
     HostReport,
@@ -32,6 +32,7 @@ from routerd.reports import (
     PeerState,
     ProblemReport,
     Released,
+    ReloadResult,
     ReturnPath,
 )
 from tests.api.scene import ANY, AT, KEY, Client, Daemon, peer, serving

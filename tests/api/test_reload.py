@@ -12,10 +12,9 @@ import pytest
 
 from routerd.api import commands
 from routerd.api.service import ApiService
-from routerd.api.sources import ConfigReport, ReloadResult
 from routerd.config.fault import ConfigFault
 from routerd.health import ProblemTracker
-from routerd.reports import Released
+from routerd.reports import ConfigReport, Released, ReloadResult
 from tests.api.scene import ANY, AT, Client, Daemon, serving, until
 
 TOKEN = "Zk3-secret-token-of-the-test"

@@ -6,11 +6,17 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import dhcp, http, peers, start
+from tests.bench import dhcp, http, nat, peers, start
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
-SECTIONS = {"start": start.measure, "dhcp": dhcp.measure, "http": http.measure, "peers": peers.measure}
+SECTIONS = {
+    "start": start.measure,
+    "dhcp": dhcp.measure,
+    "http": http.measure,
+    "peers": peers.measure,
+    "nat": nat.measure,
+}
 
 
 def machine() -> str:

@@ -78,13 +78,15 @@ def answers(
     problems: list[dict[str, Any]] | None = None,
     total: int | None = None,
     lans: list[dict[str, Any]] | None = None,
+    hosts: dict[str, int] | None = None,
 ) -> dict[str, tuple[int, Any]]:
     """The answers of a daemon that is well, by method and path."""
     peers, leases, problems = peers or [], leases or [], problems or []
     counts = {"peers": {}, "routes": {}, "problems": {}, "leases": {"bound": len(leases) if total is None else total}}
+    services = {"dhcp": {"lans": lans or []}, "hosts": hosts or {"known": 0}}
     status = {"version": "0.1.0", "started": "2026-11-22T07:00:00Z", "now": NOW, "uptime_s": 18000.5}
     return {
-        "GET /v1/status": (200, {**status, "counts": counts, "services": {"dhcp": {"lans": lans or []}}}),
+        "GET /v1/status": (200, {**status, "counts": counts, "services": services}),
         "GET /readyz": (200, "ok\n"),
         "GET /v1/peers": (200, {"peers": peers}),
         "GET /v1/routes": (200, {"routes": [ROUTE]}),

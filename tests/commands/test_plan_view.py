@@ -7,7 +7,7 @@ from routerd.commands.plan_view import Outlook, as_json, as_text, kernel_routes,
 from routerd.commands.table import Paper
 from routerd.config.model import AddressRange
 from routerd.model import KernelPart, KernelRoute, Plan, ProbeTarget, Route, RouteState, Sysctl
-from routerd.nat_part import NatForward, NatLan, NatPart, NatPin, NatPool, NatVpn, PoolPeer, Strategy
+from routerd.nat_part import NatAlias, NatForward, NatLan, NatPart, NatPin, NatPool, NatVpn, PoolPeer, Strategy
 from routerd.reports import ProblemReport
 
 VPN = IPv4Network("10.0.0.0/24")
@@ -117,6 +117,10 @@ NAT = NatPart(
         ),
         NatForward(*("lan0", "vpn", "udp", 53, 53, (IPv6Address("fd00::2"),), IPv6Address("fd00:2::1"), 53), False),
     ),
+    aliases=(
+        NatAlias("lan0", "vpn", IPv4Address("192.168.200.201"), IPv4Address("10.0.0.1")),
+        NatAlias("lan0", "vpn", IPv4Address("192.168.200.212"), IPv4Address("10.0.0.3")),
+    ),
 )
 ALIASES = AliasPart(
     aliases=(
@@ -157,6 +161,7 @@ Port forwards:
 Alias addresses:
   ADDRESS          PEER        ITS ADDRESS  LAN   VPN
   192.168.200.201  endpoint-a  10.0.0.1     lan0  vpn
+  192.168.200.212  endpoint-c  10.0.0.3     lan0  vpn
 
 Pools of aliases:
   ADDRESSES                        PEERS  LAN
@@ -186,6 +191,9 @@ def test_address_translation_as_json() -> None:
     assert said["forwards"][1]["to"] == "[fd00:2::1]:53"
     assert said["aliases"] == [
         {"lan": "lan0", "vpn": "vpn", "address": "192.168.200.201", "peer": "10.0.0.1", "name": "endpoint-a"}
+        | {"pool": False},
+        {"lan": "lan0", "vpn": "vpn", "address": "192.168.200.212", "peer": "10.0.0.3", "name": "endpoint-c"}
+        | {"pool": True},
     ]
     assert said["alias_pools"][0]["peers"] == [{"name": "endpoint-c", "vpn": "vpn", "address": "10.0.0.3"}]
     assert (said["keep"], said["log_flows"]) == (False, False)

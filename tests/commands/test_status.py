@@ -32,6 +32,8 @@ Leases:
   192.168.200.24  02:00:00:00:00:24  host-24    lan0  bound     never      not asked
   lan0: 1 of 2 leases have the current routes; 1 does not ask for routes (option 121)
 
+Hosts: 3 of 6 hosts with a way back to the VPN (1 through a router), 1 that answers the LAN only, 2 that have shown none
+
 Problems:
   error: vpn vpn: the interface is missing (for 2 d)
     Look at it.
@@ -55,7 +57,8 @@ def whole() -> dict[str, tuple[int, Any]]:
         problem("error", "vpn vpn", "vpn vpn: the interface is missing"),
         problem("warning", "peer gone", "peer gone: does not answer", "interface-missing (vpn vpn)"),
     ]
-    return answers([peer("endpoint-a"), down, idle], leases, problems, lans=[lan("lan0", 2, 1, 1)])
+    hosts = {"known": 6, "direct": 2, "via-router": 1, "lan-only": 1, "unknown": 2}
+    return answers([peer("endpoint-a"), down, idle], leases, problems, lans=[lan("lan0", 2, 1, 1)], hosts=hosts)
 
 
 Run = Callable[..., tuple[int, str, str]]

@@ -184,3 +184,34 @@ def test_a_failed_row_does_not_replace_a_newer_one() -> None:
     assert pipeline.start() == [("lan0", renewal(1, 6.0)[0])]
     pipeline.done()
     assert pipeline.start() == []
+
+
+def test_a_binding_that_was_never_stored_stays_new_however_often_its_client_asks_again() -> None:
+    """Whoever is told of what was stored hears of it as of a new one."""
+
+    def told(pipeline: Pipeline[str]) -> list[tuple[int, bool]]:
+        batch = pipeline.start()
+        assert [row.address for _, row in batch] == [3]
+        return [(row.address, row.renewal) for item in pipeline.done() for row in item.rows]
+
+    asked_while_it_fails: Pipeline[str] = Pipeline()
+    asked_while_it_fails.add("lan0", rows(3), "new")
+    asked_while_it_fails.start()
+    asked_while_it_fails.failed()
+    asked_while_it_fails.add("lan0", renewal(3), "again")
+    assert told(asked_while_it_fails) == [(3, False)]
+
+    asked_before: Pipeline[str] = Pipeline()
+    asked_before.add("lan0", rows(3), "new")
+    asked_before.start()
+    asked_before.add("lan0", renewal(3), "again")
+    asked_before.failed()
+    assert told(asked_before) == [(3, False)]
+
+    given_up: Pipeline[str] = Pipeline(most_waiting=0)
+    given_up.add("lan0", rows(3), "new")
+    given_up.add("lan0", renewal(3), "again")
+    given_up.overflow()
+    assert told(given_up) == [(3, False)]
+    given_up.add("lan0", renewal(3), None)
+    assert told(given_up) == [(3, True)]

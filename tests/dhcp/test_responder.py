@@ -110,6 +110,28 @@ def test_changed_routes_are_in_the_next_ack() -> None:
     assert decode_classless_routes(ack.options[121])[0] == (IPv4Network("10.9.0.0/16"), SERVER)
 
 
+def test_which_acks_make_a_client_set_itself_up() -> None:
+    """Those of a client that starts, and those with other routes: only then may a host have another way to the VPN."""
+    scene = Scene()
+    asks = (55, bytes((121,)))
+
+    def news(data: bytes) -> bool:
+        reply = scene.send(data)
+        assert reply is not None
+        return reply.news
+
+    assert not news(message(DISCOVER, asks)), "an offer"
+    assert news(message(REQUEST, (50, ip("192.168.200.50").to_bytes(4, "big")), (54, SERVER.packed), asks))
+    renewal = message(REQUEST, asks, ciaddr=POOL_50)
+    assert not news(renewal)
+    assert news(message(REQUEST, (50, ip("192.168.200.50").to_bytes(4, "big")), asks)), "it has started again"
+    scene.responder.configure(part(routes=()))
+    assert news(renewal)
+    assert not news(renewal)
+    scene.responder.configure(part())
+    assert news(renewal)
+
+
 def test_reservation_with_host_name() -> None:
     reserved = Reservation(IPv4Address("192.168.200.22"), mac=MAC_B, hostname="endpoint-b")
     scene = Scene(part(settings(reservations=(reserved,))))

@@ -1,14 +1,12 @@
-"""Plays mutated messages, remembers those that lead to something new, and keeps what breaks the server as a case."""
+"""Plays mutated messages, remembers those that lead to something new, and keeps what breaks a server as a case."""
 
 import time
 import traceback
 from pathlib import Path as File
 from random import Random
 
-from tests.fuzz.cases import DIRECTORY, Step, check, fails, play, shortened, write
-from tests.fuzz.corpus import corpus
-from tests.fuzz.mutate import mutated
-from tests.fuzz.path import Path
+from tests.fuzz.cases import fails, shortened, write
+from tests.fuzz.target import Step, Target
 
 _ROUND = 100
 _MOST_REMEMBERED = 5000
@@ -21,12 +19,13 @@ def _place(error: BaseException) -> str:
 
 
 class Fuzzer:
-    """One run from one seed: the same seed plays the same messages."""
+    """One run from one seed: the same seed plays the same messages. Cases go to `directory`, else to the target's."""
 
-    def __init__(self, seed: int, directory: File = DIRECTORY) -> None:
+    def __init__(self, target: Target, seed: int, directory: File | None = None) -> None:
+        self._target = target
         self._rng = Random(seed)
-        self._directory = directory
-        self._corpus = corpus()
+        self._directory = directory or target.directory
+        self._corpus = target.corpus()
         self._seen: set[object] = set()
         self._places: set[str] = set()
         self.played = 0
@@ -45,15 +44,16 @@ class Fuzzer:
             rounds -= 1
 
     def _round(self) -> None:
-        rng, path, steps = self._rng, Path(), []
+        rng, target, steps = self._rng, self._target, []
+        server = target.start()
         try:
             for _ in range(_ROUND):
-                data = mutated(rng.choice(self._corpus), rng, self._corpus)
-                step = Step(rng.choice((0.0, 0.0, 0.1, 1.0, 11.0, 3700.0)), rng.random() < 0.3, data)
+                data = target.mutated(rng.choice(self._corpus), rng, self._corpus)
+                step = Step(rng.choice(target.waits), rng.random() < 0.3, data)
                 steps.append(step)
                 self.played += 1
-                self._remember(play(path, step), data)
-            check(path)
+                self._remember(target.play(server, step), data)
+            target.check(server)
         except Exception as error:
             self._keep(steps, error)
 
@@ -68,8 +68,8 @@ class Fuzzer:
         if place in self._places:
             return
         self._places.add(place)
-        again = fails(steps)
+        again = fails(steps, self._target)
         if again is not None:
-            steps = shortened(steps)
-            error = fails(steps) or error  # type: ignore[assignment]
+            steps = shortened(steps, self._target)
+            error = fails(steps, self._target) or error  # type: ignore[assignment]
         self.found.append(write(steps, error, self._directory))

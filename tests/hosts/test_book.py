@@ -1,5 +1,6 @@
 """What is kept of hosts, and what nat/ is told."""
 
+from collections.abc import Callable
 from ipaddress import IPv4Address
 
 from hypothesis import given, settings
@@ -74,6 +75,41 @@ def test_a_pin_by_mac_is_told_at_once_and_again() -> None:
     assert taken(made) == [(Strategy.MASQUERADE, 90.0, False)]
 
 
+def test_a_pin_by_mac_holds_as_soon_as_the_mac_is_known() -> None:
+    """By the kernel's neighbours, by ARP, or by a lease, whichever comes first; also in place of a proof."""
+    ways: list[Callable[[Book], object]] = [
+        lambda made: made.know(key(30), 1.0, mac=OWN),
+        lambda made: made.resolved(key(30), OWN, 1.0),
+        lambda made: made.leased(key(30), OWN, 1.0),
+    ]
+    for way in ways:
+        made = Book()
+        made.configure({"lan0": (lambda host: (Strategy.NONE, True) if host.mac == OWN else auto(host), 1)}, 0.0)
+        made.know(key(30), 0.0)
+        assert taken(made) == []
+        way(made)
+        assert taken(made) == [(Strategy.NONE, 90.0, False)]
+        assert made.hosts[key(30)].pinned
+        made.resolved(key(30), OTHER, 2.0)
+        assert taken(made)[0] == (Strategy.MASQUERADE, 90.0, False)
+
+
+def test_a_new_lease_says_who_it_is_and_ends_lan_only() -> None:
+    made = book()
+    made.saw(key(), "tcp", OWN, 0, 1.0)
+    made.leased(key(), OWN, 2.0)
+    made.leased(key(), None, 2.0)
+    assert made.hosts[key()].path.state is ReturnPath.DIRECT, "what is proven goes on until it is measured"
+    made.leased(key(), OTHER, 3.0)
+    assert made.hosts[key()].path.state is ReturnPath.UNKNOWN, "another machine"
+    made.saw(key(), "tcp", OTHER, 0, 4.0)
+    made.sign(key(), Sign.UNANSWERED, 5.0)
+    assert made.hosts[key()].path.state is ReturnPath.LAN_ONLY
+    made.leased(key(), OTHER, 6.0)
+    made.saw(key(), "tcp", OTHER, 0, 7.0)
+    assert made.hosts[key()].path.state is ReturnPath.DIRECT
+
+
 def test_every_vpn_must_be_answered() -> None:
     made = book(sources=3)
     assert made.saw(key(), "tcp", OWN, 0, 1.0)
@@ -123,6 +159,16 @@ def test_a_full_book_takes_only_what_is_kept() -> None:
     assert made.know(key(33), 1.0, kept=True)
     assert len(made.hosts) == 3
     assert key(22) in made.hosts
+
+
+def test_a_book_that_is_full_of_kept_hosts_is_looked_through_once_a_second_only() -> None:
+    made = book(most=2)
+    assert made.know(key(30), 1.0, kept=True)
+    assert not made.know(key(31), 1.0, kept=True)
+    made.keep_only([key(22)])
+    assert not made.know(key(32), 1.1, kept=True), "although there is room again"
+    made.tick(2.0)
+    assert made.know(key(33), 2.1, kept=True)
 
 
 SIGNS = st.sampled_from(list(Sign))

@@ -66,6 +66,26 @@ def test_hosts_without_a_lease() -> None:
     assert found["192.168.200.40"].pinned
 
 
+def test_what_holds_for_hosts_that_are_not_measured() -> None:
+    """Where nothing can depend on it nothing is measured, and the strategy is shown all the same."""
+    pinned = {"02:00:00:00:00:17"}
+
+    def fixed(host: HostState) -> tuple[Strategy, bool]:
+        is_pinned = host.mac is not None and host.mac.hex(":") in pinned
+        return (Strategy.NONE if is_pinned else Strategy.MASQUERADE), is_pinned
+
+    leases = [
+        LeaseReport(IPv4Address(f"192.168.200.{n}"), f"02:00:00:00:00:{n:02x}", None, None, lan, "bound", 5.0, 9.0)
+        for n, lan in ((22, "lan0"), (23, "lan0"), (24, "lan1"))
+    ]
+    found = measured_hosts(known_hosts(leases, []), {}, WALL, {"lan0": fixed})
+    assert [(host.strategy, host.pinned) for host in found] == [
+        ("masquerade", False),
+        ("none", True),
+        ("site-gateway", False),
+    ]
+
+
 def test_behind_an_inner_router_it_has_no_link_layer_address_here() -> None:
     made = Book()
     made.configure({"lan0": (decide, 1)}, 0.0)

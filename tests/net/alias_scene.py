@@ -19,6 +19,15 @@ alias_pool = "{POOL[0]}-{POOL[-1]}"
   address = "{ALIAS}"
   peer = "endpoint-a"
 """
+_REST = """
+[[lan]]
+interface = "lan1"
+
+[return_path]
+interval = "1s"
+timeout = "300ms"
+
+[probe]"""
 _PROBE = """
 import socket, sys
 mac, target = bytes.fromhex("0200000000ee"), socket.inet_aton(sys.argv[1])
@@ -56,7 +65,7 @@ class Aliased(Own):
         for machine in (self.a, self.b, self.x):
             serve(lab, machine, [80])
         text = self.text.replace('interval = "1s"', 'interval = "300ms"').replace("500ms", "200ms")
-        self.plain = text.replace("\n[probe]", '\n[[lan]]\ninterface = "lan1"\n\n[probe]')
+        self.plain = text.replace("\n[probe]", _REST)
         self.text = self.plain.replace('interface = "lan0"\n', _LAN, 1)
         self.daemon: Daemon | None = None
 

@@ -33,6 +33,11 @@ class _Router:
         machine.run(["sh", "-ec", "for n in 4 6; do echo 1 > /proc/sys/net/ipv$n/conf/all/forwarding; done"])
         self._running: dict[str, subprocess.Popen[str]] = {}
 
+    @property
+    def is_running(self) -> bool:
+        """Does any of its daemons run?"""
+        return bool(self._running)
+
     def routes(self, version: int = 4) -> dict[str, str]:
         """What it has learned and put into its kernel: prefix to next hop."""
         shown = self.machine.run(["ip", "-j", f"-{version}", "route", "show", "proto", self.protocols[version]]).stdout
@@ -86,6 +91,10 @@ class Frr(_Router):
         if "zebra" in ended:
             (self.directory / "zserv.api").unlink(missing_ok=True)
 
+    def load(self, path: Path) -> None:
+        """Have it take over a file of configuration."""
+        self.machine.run(["vtysh", "--vty_socket", self.directory, "-f", path])
+
     def ask(self, *lines: str) -> str:
         """What its shell says to these commands."""
         words = [word for line in lines for word in ("-c", line)]
@@ -113,6 +122,12 @@ class Bird(_Router):
             ["bird", "-f", "-c", self._write(), "-s", self.control], name=f"bird-{self.directory.name}"
         )
         soon("bird serves", self.control.exists)
+
+    def forget(self) -> None:
+        """Have it begin anew, without all that it has learned."""
+        for protocol in ("rip4", "rip6"):
+            self.ask("restart", protocol)
+        soon("BIRD has forgotten", lambda: not self.routes() and not self.routes(6))
 
     def configure(self, text: str) -> None:
         """Have it take over another configuration."""

@@ -18,7 +18,7 @@ from tests.net.site import Site, soon
 VPN, VPN6 = "10.0.0.0/24", "fd00:10::/64"
 BETA, INNER = "192.168.200.2", "192.168.60.0/24"
 SECONDS = 1
-"""The update interval of all: the timeout is six times as long."""
+"""The update interval: the timeout is six times as long. FRR has 5 s at least."""
 
 _RIPD = "router rip\n network lan0\n timers basic {0} {1} {2}\n redistribute connected\n"
 _BIRD = """
@@ -27,6 +27,7 @@ protocol device {{ scan time 1; }}
 protocol kernel {{ ipv4 {{ export where source = RTS_RIP; }}; }}
 protocol kernel {{ ipv6 {{ export where source = RTS_RIP; }}; }}
 protocol static inner {{ ipv4; route 192.168.60.0/24 via "inner0"; route 172.16.5.0/24 via "inner0"; }}
+protocol static more {{ ipv4; route 192.168.61.0/24 via "inner0"; }}
 protocol rip rip4 {{
     ipv4 {{ import all; export where source = RTS_STATIC; }};
     interface "lan0" {{ {timers} {auth} }};
@@ -37,6 +38,7 @@ protocol rip ng rip6 {{ ipv6 {{ import all; }}; interface "lan0" {{ {timers} }};
 
 def ripd_text(seconds: int = SECONDS) -> str:
     """FRR's RIP with these timers; those of ripngd are written in the same way."""
+    seconds = max(seconds, 5)
     return _RIPD.format(seconds, 6 * seconds, 4 * seconds)
 
 

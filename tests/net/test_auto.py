@@ -189,7 +189,10 @@ def gain_and_lose(scene: Scene) -> None:
     """B gets the route by DHCP, loses it while a flow shows it, gets it, and loses it while nothing does."""
     assert scene.row(DHCP)["return_path"] == "unknown"
     gains(scene)
+    # An interval holds from the next measurement on; nothing but flows can tell of the loss then.
     scene.reload(scene.config().replace("1500ms", "30s"))
+    measured = scene.row(DHCP)["evidence"]["at"]
+    soon("B is measured once more", lambda: scene.row(DHCP)["evidence"]["at"] != measured)
     shows(scene, DHCP, loses(scene))
     by_dhcp(scene, "never")
     soon("B knows of no route", lambda: scene.client.routes() == {("default", "192.168.200.1")})

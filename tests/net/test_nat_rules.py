@@ -1,5 +1,6 @@
 """What the rules do to packets: the address that the far side sees, in both directions."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_network
@@ -121,6 +122,29 @@ def test_forwards_single_range_and_shifted_also_from_this_machine(scene: Scene) 
     scene.serve(scene.beta, [9104])
     assert scene.ask(scene.c, ("tcp", here, 9104)) == ["192.168.200.23 9104"]
     assert scene.ask(scene.a, ("tcp", here, 8080)) == ["ConnectionRefusedError"]
+
+
+_EVERY_PORT = """
+import socket
+made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for port in range(20000, 21000):
+    made.sendto(b"x", ("192.168.200.2", port))
+"""
+_TARGETS = """
+import asyncio
+from ipaddress import ip_network
+from routerd.system.conntrack import Conntrack
+for flow in asyncio.run(Conntrack().flows([ip_network("192.168.200.2/32")])):
+    print(flow.destination_port, flow.reply_source, flow.reply_source_port)
+"""
+
+
+@pytest.mark.parametrize("first", [30001, 1024, 12345])
+def test_every_port_of_a_shifted_range_keeps_its_distance(scene: Scene, first: int) -> None:
+    scene.load(replace(PLAIN, forwards=(forward(20000, first, last=20999, protocol="udp"),)))
+    scene.c.run([sys.executable, "-c", _EVERY_PORT])
+    found = scene.beta.run([sys.executable, "-c", _TARGETS]).stdout.splitlines()
+    assert set(found) == {f"{20000 + n} 10.0.0.1 {first + n}" for n in range(1000)}
 
 
 def test_an_alias_stands_for_a_peer_in_both_directions(scene: Scene) -> None:

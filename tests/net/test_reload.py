@@ -140,18 +140,28 @@ def _shows(problem: str) -> Look:
     return lambda s: problem in json.dumps(s.get("/v1/problems"))
 
 
-def _rip(*lines: str) -> tuple[dict[str, str], Look]:
-    return _lan_table("rip", *lines), _shows("rip-not-served")
+def _speaks(announced: int, *versions: str, key: int | None = None) -> Look:
+    """RIP is spoken in these versions, each announces so many routes, and its packets are signed with this key."""
+    wanted = [("lan0", version, True, announced, key) for version in versions or ("v2",)]
+
+    def look(scene: Scene) -> bool:
+        names = ("lan", "version", "speaking", "announced", "key")
+        rows = scene.get("/v1/status")["services"]["rip"]["speakers"]
+        return sorted(tuple(row[name] for name in names) for row in rows) == sorted(wanted)
+
+    return look
 
 
-def _lan_table(section: str, *lines: str) -> dict[str, str]:
-    return {"[probe]": "\n".join([f"[lan.{section}]", *lines, "[probe]"])}
+def _rip(*lines: str, look: Look = _speaks(1)) -> tuple[dict[str, str], Look]:  # noqa: B008
+    return {"[probe]": "\n".join(["[lan.rip]", *lines, "[probe]"])}, look
 
 
-def _rip_key(*lines: str) -> tuple[dict[str, str], Look]:
-    return _rip("[[lan.rip.key]]", "id = 1", 'algorithm = "md5"', 'secret_file = "{secret}"', *lines)
+def _rip_key(*lines: str, number: int = 1, algorithm: str = "md5") -> tuple[dict[str, str], Look]:
+    own = (f"id = {number}", f'algorithm = "{algorithm}"', 'secret_file = "{secret}"')
+    return _rip("[[lan.rip.key]]", *own, *lines, look=_speaks(1, key=number))
 
 
+_NG = 'versions = ["ng"]'
 _LEARN = ("learn = true", 'import = ["172.16.0.0/12"]')
 _HOST = 'strategy = "masquerade"'
 _AWAY = "192.168.207.9"
@@ -310,8 +320,8 @@ CASES: dict[str, tuple[dict[str, str], Look]] = {
         _option("code = 224", 'type = "hex"', 'value = "01"', "always = true"),
         lambda s: s.option(224) == "01",
     ),
-    "lan.rip.versions": _rip('versions = ["v2", "ng"]'),
-    "lan.rip.announce": _rip('announce = "peers"'),
+    "lan.rip.versions": _rip('versions = ["ng"]', look=_speaks(0, "ng")),
+    "lan.rip.announce": _rip('announce = "peers"', look=_speaks(2)),
     "lan.rip.mode": _rip('mode = "broadcast"'),
     "lan.rip.neighbors": _rip('neighbors = ["192.168.200.1"]'),
     "lan.rip.metric": _rip("metric = 3"),
@@ -321,10 +331,10 @@ CASES: dict[str, tuple[dict[str, str], Look]] = {
     "lan.rip.answer_unauthenticated": _rip("answer_unauthenticated = true"),
     "lan.rip.learn": _rip(*_LEARN),
     "lan.rip.import": _rip(*_LEARN),
-    "lan.rip.ng_prefixes": _rip('versions = ["ng"]', 'ng_prefixes = ["fd00:10::/64"]'),
-    "lan.rip.ng_gateway": _rip('versions = ["ng"]', 'ng_prefixes = ["fd00:10::/64"]', 'ng_gateway = "fe80::2"'),
-    "lan.rip.key.id": _rip_key(),
-    "lan.rip.key.algorithm": _rip_key(),
+    "lan.rip.ng_prefixes": _rip(_NG, 'ng_prefixes = ["fd00:10::/64"]', look=_speaks(1, "ng")),
+    "lan.rip.ng_gateway": _rip(_NG, 'ng_prefixes = ["fd00:10::/64"]', 'ng_gateway = "fe80::2"', look=_speaks(1, "ng")),
+    "lan.rip.key.id": _rip_key(number=7),
+    "lan.rip.key.algorithm": _rip_key(algorithm="hmac-sha-512"),
     "lan.rip.key.secret_file": _rip_key(),
     "lan.rip.key.send_from": _rip_key("send_from = 2020-01-01T00:00:00Z"),
     "lan.rip.key.send_to": _rip_key("send_to = 2090-01-01T00:00:00Z"),

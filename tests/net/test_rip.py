@@ -38,10 +38,14 @@ def test_routers_believe_what_is_announced_and_it_ends_at_once() -> None:
 def _shows(daemon: Daemon, scene: RipScene) -> None:
     (route,) = daemon.get("/v1/routes")[1]["routes"]
     assert route["channels"] == ["rip"]
-    for version, announcing in (("v2", 2), ("ng", 0)):
-        neighbours = scene.speaker(daemon, version)["neighbours"]
-        assert sum(row["last_update"] is not None for row in neighbours) == announcing
-        assert not any(row["last_error"] for row in neighbours)
+
+    def announcing() -> set[str]:
+        return {row["address"] for row in scene.speaker(daemon)["neighbours"] if row["last_update"] is not None}
+
+    soon("both have announced something", lambda: announcing() == {"192.168.200.1", "192.168.200.6"})
+    for version in ("v2", "ng"):
+        assert scene.speaker(daemon, version)["last_error"] is None
+    assert daemon.get("/v1/problems")[1] == {"problems": []}
     text = daemon.get("/metrics")[1]
     assert 'routerd_rip_routes{lan="lan0",state="learned",version="v2"} 1.0' in text
     assert 'routerd_rip_counters_total{kind="rip2GlobalRouteChanges",lan="lan0",version="v2"} 1.0' in text

@@ -1,6 +1,7 @@
 """Which routes a LAN is told of while peers come and go."""
 
 from ipaddress import IPv4Address
+from time import process_time
 
 import pytest
 
@@ -10,7 +11,7 @@ from routerd.rip.announced import Announced
 from routerd.rip.settings import routes_of
 from routerd.rip.words import Version
 from routerd.rip_part import RipLan, RipPeer
-from tests.rip.scene import LAN, OWN, route
+from tests.rip.scene import LAN, OWN, V2, Scene, route
 
 UP, STALE, DOWN, IDLE, NEVER, UNKNOWN = (
     PeerState(word) for word in ("up", "stale", "down", "idle", "never", "unknown")
@@ -134,6 +135,23 @@ def test_a_peer_that_is_gone_is_withdrawn() -> None:
     clock.after(0, UP)
     clock.announced.observe({}, clock.now)
     assert clock.shown() == OWN_ONLY
+
+
+def test_a_peer_of_a_thousand_changes_in_a_few_milliseconds() -> None:
+    peers = [RipPeer("vpn", str(n), (route(f"10.1.{n >> 8}.{n & 255}/32"),)) for n in range(1000)]
+    clock, states = Clock(lan(*peers)), {("vpn", str(n)): UP for n in range(1000)}
+    scene = Scene(V2)
+    costs = []
+    for step in range(5):
+        states["vpn", "7"] = DOWN if step % 2 else UP
+        start = process_time()
+        clock.announced.observe(states, clock.now)
+        scene.speaker.apply(clock.announced.routes(clock.now), scene.now)
+        costs.append(process_time() - start)
+        scene.due(10)
+        clock.now += 1000
+    assert min(costs[1:]) < 0.015
+    assert scene.speaker.report().announced == 1001
 
 
 def test_a_prefix_is_announced_once() -> None:

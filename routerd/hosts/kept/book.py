@@ -155,6 +155,10 @@ class KeptBook:
         parts = (self.schedule.next_deadline(), self._doubts.next_deadline(), *rounds)
         return min((at for at in parts if at is not None), default=None)
 
+    def next_doubt(self) -> float | None:
+        """When a flow has waited too long; a part of `next_deadline`."""
+        return self._doubts.next_deadline()
+
     def _doubt(self, row: _Row, doubt: Doubt, now: float) -> Iterable[Send]:
         asked = self._rounds.get((row.target.vpn, row.target.address))
         if not row.kept or (asked is not None and asked.doubt is not None):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from routerd.config.model import ReturnPathProbe
+from routerd.flows import Flow
 from routerd.hosts.flow_service import FlowFeed
 from routerd.hosts.frames import Answer
 from routerd.hosts.kept.book import KeptBook, Move
@@ -36,11 +37,12 @@ class KeptService:
         self._random = random.Random(random.SystemRandom().getrandbits(64))
         self._book = KeptBook(self._random)
         self._doors: dict[str, Door] = {}
-        self._feed = FlowFeed(lambda flow, what: self._book.flow(flow, what, _now()), tracker)
+        self._feed = FlowFeed(self._flow, tracker)
         self._ender = Ender(tracker)
         self._part = NatPart()
         self._applied: tuple[NatPart, ReturnPathProbe] | None = None
         self._wake = asyncio.Event()
+        self._next: float | None = None
         self._verified = 0.0
 
     def apply(self, part: NatPart, probe: ReturnPathProbe) -> None:
@@ -102,8 +104,8 @@ class KeptService:
         loop = asyncio.get_running_loop()
         while True:
             self._wake.clear()
-            at = self._step(_now())
-            timer = None if at is None else loop.call_at(at, self._wake.set)
+            self._next = self._step(_now())
+            timer = None if self._next is None else loop.call_at(self._next, self._wake.set)
             await self._wake.wait()
             if timer is not None:
                 timer.cancel()
@@ -127,6 +129,13 @@ class KeptService:
             door = self._doors.get(send.target[0])
             if door is not None:
                 door.send(send, now)
+
+    def _flow(self, flow: Flow, what: str) -> None:
+        self._book.flow(flow, what, _now())
+        at = self._book.next_doubt()
+        if at is not None and (self._next is None or at < self._next):
+            self._next = at
+            self._wake.set()
 
     def _heard(self, vpn: str, answer: Answer) -> None:
         now = _now()
