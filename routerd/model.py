@@ -73,8 +73,8 @@ class Facts:
     all_down: frozenset[str] = frozenset()
     """The vpns of which every peer is known to be unreachable."""
     kept: frozenset[tuple[str, Address]] = frozenset()
-    """The vpn and the address of what forwards and aliases lead to, where it was seen to answer addresses of all LANs of
-    the vpn: the peer's AllowedIPs hold their networks."""
+    """The vpn and the address of what forwards and aliases lead to, where it was seen to answer addresses of all LANs
+    of the vpn: the peer's AllowedIPs hold their networks."""
     link_layer: tuple[tuple[Address, bytes], ...] = ()
     """The link-layer addresses of gateways, where they are known, in order."""
     claimed: frozenset[Claimed] = frozenset()

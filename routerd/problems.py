@@ -367,6 +367,13 @@ _DECLARED = (
         "are renewed from memory, and new ones are not promised.",
     ),
     Declared(
+        "lease-store-absent",
+        ERROR,
+        "{subject}: {path} is not there and cannot be made: {reason}",
+        "Free space, mend or remount the file system, or set another leases.store and reload. DHCP is not served until "
+        "then: nothing is known of the leases that clients have, and no new one can be kept.",
+    ),
+    Declared(
         "lease-store-damaged",
         WARNING,
         "{subject}: {damage}; it is set aside as {aside}, and a new file has {kept}",

@@ -150,7 +150,8 @@ class Book:
 
     def hear(self, lan: str, heard: Heard, now: float, wall: float) -> tuple[IPv4Address, Verdict] | None:
         """What a packet on a LAN means for which address; None if it means nothing."""
-        if heard.mac in self._part.own_macs or heard.mac == self._lans[lan].mac:
+        here = self._lans.get(lan)
+        if here is None or heard.mac == here.mac or heard.mac in self._part.own_macs:
             return None
         if heard.sender is not None and (lan, heard.sender) in self.entries:
             key = lan, heard.sender

@@ -44,8 +44,7 @@ class Memory:
 
     def move(self, path: Path) -> None:
         """Use another file from now on; what is remembered goes there."""
-        if path != self.path:
-            self.path, self._loaded, self._error, self._retry_at = path, Loaded(), None, 0.0
+        self.path, self._loaded, self._error, self._retry_at = path, Loaded(), None, 0.0
 
     def keep(self, choices: Choices, now: float) -> None:
         """Write the choices where they have changed; one at a time, and later again where that fails."""

@@ -59,8 +59,9 @@ class AliasService:
 
     def configure(self, path: Path) -> None:
         """Remember the choices in this file from now on."""
-        self._memory.move(path)
-        self._book.choices.changed = True
+        if path != self._memory.path:
+            self._memory.move(path)
+            self._book.choices.changed = True
 
     async def take(self, part: AliasPart) -> None:
         """Go on with this part. What it does not have any more is not answered for when this returns.

@@ -30,8 +30,8 @@ Row = tuple[Sequence[str], float]
 class Snapshot:
     """What one scrape is made from: values that later changes do not touch.
 
-    `devices` are by vpn. `lans` are the LANs where DHCP is served, `rip` the speakers of RIP, as `/v1/status` shows
-    them.
+    `devices` are by vpn. `lans` are the LANs where DHCP is served, `rip` the speakers of RIP, `hosts` and `nat` the
+    reports of those services, as `/v1/status` shows them.
     """
 
     version: str

@@ -4,25 +4,22 @@ A disk that fails, or does not answer, stops no renewal of a lease that it holds
 """
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from routerd.dhcp.intake_service import clock
+from routerd.dhcp.lease_file_service import LeaseFile
 from routerd.dhcp.leases import Row
 from routerd.dhcp.pipeline import Fate, Freed, Item, Pipeline
 from routerd.dhcp.reply import Reply
-from routerd.dhcp.store import CLOCK_STEP, LeaseStore
+from routerd.dhcp.store import LeaseStore
 from routerd.dhcp.store_damaged import Aside
-from routerd.dhcp.store_file import DamagedError, StoreError
-from routerd.dhcp.store_health import StoreHealth
-from routerd.dhcp.store_thread import Rows, StoreThread, wall_offset
+from routerd.dhcp.store_file import StoreError
+from routerd.dhcp.store_thread import Rows, Taken
 from routerd.dhcp.turns_service import Pause, Turns
 from routerd.model import Problem
 from routerd.reports import Check
-
-log = logging.getLogger("routerd.dhcp")
 
 PATIENCE = 5.0
 """Seconds after which a disk that does not answer counts as one that fails."""
@@ -33,13 +30,14 @@ CROWD = 3
 """Seconds between the beginnings of two commits, from so many rows at once on: under load many leases share a commit,
 which costs less and delays nobody noticeably. Clients that come one by one wait for nothing but the disk."""
 _MOST_OWED = 4096
-_RENEW_EVERY = 60.0
-"""Seconds between two files that are set aside, on a disk that breaks every one."""
-_LOOK_EVERY = 5.0
+_CROWDED = 4096
+"""Rows on their way to the disk, so many that who makes more of them by itself waits."""
 _FINISH_SECONDS = 8.0
 _STORED_WITHIN = 10.0
 
 Waiter = Reply | asyncio.Future[bool]
+Adopt = Callable[[dict[str, list[Row]]], None]
+"""Takes over leases by LAN, as far as their addresses and clients have none here."""
 
 
 class CommitService:
@@ -56,31 +54,34 @@ class CommitService:
         known: Callable[[], Rows],
         counters: Counter[str],
     ) -> None:
-        self._disk = StoreThread(store)
+        self._file = LeaseFile(store, known)
         self._send, self._announce, self._known, self._counters = send, announce, known, counters
         self._pipeline: Pipeline[Waiter] = Pipeline()
         self._commit: asyncio.Future[None] | asyncio.Future[Aside] | None = None
-        self._began, self._renewed, self._looked = 0.0, -_RENEW_EVERY, 0.0
+        self._began = 0.0
         self._pause = Pause(self.pump)
         self._stored: Turns[Item[Waiter]] = Turns(self._let_go)
         self._owed_since: float | None = None
-        self._left: set[str] = set()
-        self._held = self._torn = self._closed = False
-        self._health = StoreHealth(store.path)
-        self._offset = wall_offset()
+        self._held = False
 
     # ------------------------------------------------------------ life
 
-    async def open(self) -> dict[str, list[Row]]:
+    @property
+    def absent(self) -> bool:
+        """Is there no lease file yet, so that nothing is known and nothing can be promised?"""
+        return self._file.absent
+
+    async def open(self, adopt: Adopt = lambda leases: None) -> dict[str, list[Row]]:
         """Open the lease file, or a new one in its place if it is damaged: the leases by LAN. Raises `StoreError`.
 
-        One that can be read but not written is read; known leases are renewed as with any disk that fails.
+        One that can be read but not written is read; known leases are renewed as with any disk that fails. Where there
+        is none and its disk takes none (`absent`), that is tried again, and `adopt` takes over what is found then.
         """
-        taken = await self._disk.take_over()
-        self._health.taken(taken)
-        if taken.unwritable:
-            self._closed = self._pipeline.stuck = True
-            self._health.failed(taken.unwritable, 0)
+        return self._took(await self._file.open(lambda taken: adopt(self._took(taken))))
+
+    def _took(self, taken: Taken) -> dict[str, list[Row]]:
+        if taken.unwritable and not taken.absent:
+            self._pipeline.stuck = True
             # All of them, so that it is tried again although nothing changes.
             self._owe([(lan, row) for lan, rows in taken.leases.items() for row in rows])
         elif taken.longer:
@@ -96,47 +97,42 @@ class CommitService:
             self._pipeline.lazy = False
             self._begin()
 
-    async def move(self, store: LeaseStore, adopt: Callable[[dict[str, list[Row]]], None]) -> None:
+    async def move(self, store: LeaseStore, adopt: Adopt) -> None:
         """Keep leases in another file from now on, with all that are known and those that it holds already.
 
-        `adopt` takes the latter over, unless the file was left before: what is known is newer than all of it. Under
-        another name of the same file nothing moves. What is known wins. Raises `StoreError`; then nothing moved. Until
-        it is done nothing is stored, so that all that was acknowledged is in the one file or in the other.
+        `adopt` takes the latter over, unless the file was left before, be it by an earlier routerd: what is known is
+        newer than all of it. What is known wins. Under another name of the same file nothing moves. Raises
+        `StoreError`; then nothing moved. Until it is done nothing is stored, so that all that was acknowledged is in
+        the one file or in the other.
         """
-        disk, self._held = StoreThread(store), True
+        file, self._held = LeaseFile(store, self._known), True
+        adopted: list[int] = []
+
+        def take_over(taken: Taken) -> None:
+            adopt(taken.leases)
+            adopted.append(len(taken.leases))
+
         try:
-            place, now_at = await disk.places(self._disk.path)
-            if place == now_at:
-                await disk.close(0.0)
-                return
             await self._wait(PATIENCE)
-            taken = await disk.open()
-            if place not in self._left:
-                adopt(taken.leases)
-            try:
-                await disk.replace(self._known(), clock())
-            except StoreError:
-                self._owe(self._known())
-                raise
+            moved = await file.take_from(self._file, take_over)
         except StoreError:
-            await disk.close(0.0)
+            await file.close(0.0)
+            if adopted:
+                self._owe(self._known())
             raise
         else:
-            await self._leave(disk)
-            self._left = {*self._left, now_at} - {place}
-            self._health.taken(taken)
+            await (self._leave(file) if moved else file.close(0.0))
         finally:
             self._held = False
             self._begin()
 
-    async def _leave(self, disk: StoreThread) -> None:
-        """All is on another disk now; nobody waits for the old one any more."""
+    async def _leave(self, file: LeaseFile) -> None:
+        """All is in another file now; nobody waits for the old one any more."""
         if self._commit is not None:
             self._commit = None
             self._give_up("its disk has not answered", self._pipeline.failed())
-        old, self._disk = self._disk, disk
-        self._health = StoreHealth(disk.path)
-        self._torn = self._closed = self._pipeline.stuck = False
+        old, self._file = self._file, file
+        self._pipeline.stuck = False
         # For it may be wanted again at once; not for long, for its disk may be the reason to leave.
         await old.close(1.0)
 
@@ -146,18 +142,18 @@ class CommitService:
         self._begin()
         while self._commit is not None and clock() < end:
             await self._wait(end - clock())
-            if self._health.error is None:
+            if self._file.health.error is None:
                 self._begin()
         self._pause.cancel()
         self._stored.flush()
         lost = self._pipeline.unstored
         if lost:
-            self._health.lost(lost)
-        await self._disk.close(max(0.1, end - clock()), clean=not lost)
+            self._file.health.lost(lost)
+        await self._file.close(max(0.1, end - clock()), clean=not lost)
 
     def discard(self) -> None:
         """Remove a lease file that was made for nothing; after `finish`."""
-        self._disk.discard()
+        self._file.discard()
 
     # ------------------------------------------------------------ rows and replies
 
@@ -196,8 +192,10 @@ class CommitService:
     def tick(self) -> None:
         """Once a second: try again what failed, write what is owed, and wait no longer for a disk that hangs."""
         now = clock()
-        self._watch_clock()
-        if self._commit is not None:
+        self._file.watch_clock()
+        if self._file.absent:
+            self._file.try_again()
+        elif self._commit is not None:
             if now - self._began > PATIENCE and not self._pipeline.stuck:
                 self._give_up(f"its disk has not answered for {PATIENCE:g} s", self._pipeline.hangs())
         elif self._pipeline.stuck or self._pipeline.urgent:
@@ -206,16 +204,14 @@ class CommitService:
             self._owed_since = now
         elif self._owed_since is not None and now - self._owed_since >= LAZY_SECONDS:
             self._begin()
-        elif now - self._looked >= _LOOK_EVERY:
-            self._looked = now
-            self._disk.look().add_done_callback(self._saw)
+        else:
+            self._file.look(now, self._saw)
 
     def _saw(self, future: "asyncio.Future[None]") -> None:
         """A file that was removed under the open database keeps nothing: all leases go into a new one."""
         error = None if future.cancelled() else future.exception()
-        if isinstance(error, DamagedError) and not self._torn and not self._held:
-            self._health.failed(str(error).removeprefix(f"{self._disk.path}: "), 0)
-            self._torn = True
+        if error is not None and not self._held and self._file.is_torn_by(error):
+            self._file.health.failed(self._file.reason(error), 0)
             self._owe(self._known())
             self._begin()
 
@@ -234,19 +230,13 @@ class CommitService:
 
     def _begin(self) -> None:
         """Begin to store the next batch, unless there is none, or another one is under way."""
-        if self._held or self._commit is not None or (self._torn and clock() - self._renewed < _RENEW_EVERY):
+        if self._held or self._commit is not None or not self._file.can_store(clock()):
             return
         if not (batch := self._pipeline.start()):
             return
         self._owed_since, self._began = None, clock()
         self._pause.begin(self._began, GAP if len(batch) >= CROWD else 0.0)
-        if self._torn:
-            self._renewed = self._began
-            self._commit = self._disk.renew(self._known(), self._began)
-        elif self._closed:
-            self._commit = self._disk.reopen(self._known(), self._began)
-        else:
-            self._commit = self._disk.commit(batch, self._began)
+        self._commit = self._file.store(batch, self._began)
         self._commit.add_done_callback(self._committed)
 
     async def _wait(self, seconds: float) -> None:
@@ -263,16 +253,13 @@ class CommitService:
             self._succeeded(future.result())
             return
         self._counters["lease-store-failed"] += 1
-        self._give_up(str(error).removeprefix(f"{self._disk.path}: "), self._pipeline.failed())
-        if isinstance(error, DamagedError) and not self._torn:
-            self._torn = True
+        self._give_up(self._file.reason(error), self._pipeline.failed())
+        if self._file.is_torn_by(error):
             self._begin()
 
     def _succeeded(self, renewed: Aside | None) -> None:
-        if renewed is not None:
-            self._health.renewed(renewed.path, renewed.kept)
-        self._health.works()
-        recovered, self._torn, self._closed = self._pipeline.stuck, False, False
+        self._file.stored(renewed)
+        recovered = self._pipeline.stuck
         stored = self._pipeline.done()
         # The disk first: it works on while the replies leave.
         if recovered:
@@ -293,17 +280,17 @@ class CommitService:
             self._free(lan, waiter)
         for waiter in freed.refused:
             _refuse(waiter)
-        self._health.failed(reason, len(freed.refused))
-
-    def _watch_clock(self) -> None:
-        """After a step of the wall clock the stored ends of all leases are wrong: no lease must come first."""
-        offset = wall_offset()
-        if abs(offset - self._offset) > CLOCK_STEP:
-            log.warning("leases: the clock was stepped by %+.0f s; their stored times follow", offset - self._offset)
-            self._offset = offset
-            self._disk.follow_clock()
+        self._file.health.failed(reason, len(freed.refused))
 
     # ------------------------------------------------------------ what is shown
+
+    def promising(self) -> bool:
+        """Does the disk take what clients are promised, as far as is known?"""
+        return not self._pipeline.stuck
+
+    def crowded(self) -> bool:
+        """Is so much to be stored that whoever makes more of it by itself should wait? Not while the disk fails."""
+        return not self._pipeline.stuck and self._pipeline.unstored > _CROWDED
 
     def pending(self) -> set[tuple[str, int]]:
         """LAN and address of every new binding that is not on disk yet, so that nobody was promised it."""
@@ -312,16 +299,16 @@ class CommitService:
     def status(self) -> dict[str, object]:
         """The file, what is wrong with it, and how many changes it lacks."""
         sync = "bindings" if self._pipeline.lazy else "always"
-        error, unwritten = self._health.error, self._pipeline.unstored
-        return {"path": self._disk.path, "error": error, "sync": sync, "unwritten": unwritten}
+        error, unwritten = self._file.health.error, self._pipeline.unstored
+        return {"path": self._file.path, "error": error, "sync": sync, "unwritten": unwritten}
 
     def check(self) -> Check:
         """Can leases be stored?"""
-        return self._health.check()
+        return self._file.health.check()
 
     def problems(self) -> list[Problem]:
         """What is wrong with the lease file."""
-        return self._health.problems()
+        return self._file.health.problems()
 
 
 def _refuse(waiter: Waiter) -> None:

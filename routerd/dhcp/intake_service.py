@@ -46,6 +46,7 @@ class Reader:
         self._sockets: DhcpSockets | None = None
         self._dropped = 0
         self._turn: asyncio.Handle | None = None
+        self._held = False
         self._reads = 0
         self._waiting_since: int | None = None
         """How many reads there were when something waited the last time that `hears` looked."""
@@ -79,11 +80,23 @@ class Reader:
             self._turn = None
         self.intake.clear()
 
+    def hold(self, held: bool) -> None:
+        """Let messages wait instead of being handled, as long as this is so."""
+        self._held = held
+        if held and self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+        self._take_turn_soon()
+
+    def _take_turn_soon(self) -> None:
+        if len(self.intake) and self._turn is None and not self._held:
+            self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
+
     def _readable(self, descriptor: int) -> None:
         """Answer what came. Where more than a turn's worth waits, read on, so that the oldest can be given up."""
         now, intake, handle = clock(), self.intake, self._handle
         self._reads += 1
-        read, queued = 0, len(intake) > 0
+        read, queued = 0, self._held or len(intake) > 0
         while read < _MOST_A_WAKE_UP and (datagram := self._receive(descriptor)) is not None:
             read += 1
             payload, destination, source = datagram
@@ -96,8 +109,7 @@ class Reader:
         self._counters["pkt4-received"] += read
         if read > _MESSAGES_A_TURN:
             self._count_dropped()
-        if len(intake) and self._turn is None:
-            self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
+        self._take_turn_soon()
         self._tell(now)
         self._pump()
 
@@ -106,8 +118,7 @@ class Reader:
         self._turn = None
         for payload, destination, source in intake.turn(_MESSAGES_A_TURN, now):
             self._handle(payload, destination, source, now)
-        if len(intake):
-            self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
+        self._take_turn_soon()
         self._pump()
 
     def _receive(self, descriptor: int) -> Datagram | None:

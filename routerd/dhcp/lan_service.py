@@ -52,6 +52,7 @@ class LanService:
         self._address, self._source = part.address.packed, str(part.address)
         self._counters, self._keep, self._pump = counters, keep, pump
         self._sockets: DhcpSockets | None = None
+        self._held = False
         self._reader = Reader(part.interface, counters, self._handle, self._after_turn, self._failed)
         self._conflicts = ConflictWatch(part, table(part.own.key), own.macs, counters, keep, pump)
         # Where leases of ours run, this is the server that the LAN has had all along: a restart neither makes clients
@@ -117,6 +118,19 @@ class LanService:
         self._watch.close()
         self._close_sockets()
 
+    def hold(self, held: bool) -> None:
+        """Answer nobody, and learn of no address, as long as this is so: what comes in waits."""
+        if self._held != held:
+            self._held = held
+            self._reader.hold(held)
+            self._heed_conflicts()
+
+    def _heed_conflicts(self) -> None:
+        if self._held:
+            self._conflicts.close()
+        elif self.serving:
+            self._conflicts.open()
+
     def deafen(self) -> None:
         """Take no more messages; replies can still be sent."""
         self._watch.close()
@@ -126,7 +140,7 @@ class LanService:
     def _listen(self) -> None:
         if self._sockets is not None and not self.serving:
             self._reader.start(self._sockets)
-            self._conflicts.open()
+            self._heed_conflicts()
             log.info("lan %s: serving DHCP from %s", self.part.interface, self.part.address)
 
     def _failed(self, error: OSError) -> None:

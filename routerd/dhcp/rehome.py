@@ -20,16 +20,22 @@ class Moved(NamedTuple):
     gone: Row
 
 
-def rehome(tables: Mapping[str, LeaseTable], networks: Mapping[str, IPv4Network], now: float) -> Iterator[Moved]:
+LOOK = 200
+"""Addresses that cost about as much to look at as one lease to move."""
+
+
+def rehome(tables: Mapping[str, LeaseTable], networks: Mapping[str, IPv4Network], now: float) -> Iterator[Moved | None]:
     """Move every lease to the table of the network, of those that are served, that its address lies in.
 
-    A lease whose own network is served, or that no network covers, stays where it is. `tables` has one for every key
-    of `networks`.
+    A lease whose own network is served, or that no network covers, stays where it is; None comes now and then while
+    nothing is to be moved. `tables` has one for every key of `networks`. Between two moves leases may come and go.
     """
     ranges = {key: (int(net.network_address), int(net.broadcast_address)) for key, net in networks.items()}
     for source, table in tables.items():
         first, last = ranges.get(source, (1, 0))
-        for address in table.addresses():
+        for count, address in enumerate(table.addresses(), 1):
+            if not count % LOOK:
+                yield None
             if first <= address <= last:
                 continue
             target = next((key for key, (low, high) in ranges.items() if low <= address <= high), None)

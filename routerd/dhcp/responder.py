@@ -67,6 +67,8 @@ class Responder:
     def __init__(self, part: DhcpPart, table: Callable[[str], LeaseTable], counters: Counter[str]) -> None:
         self.counters = counters
         self.exhausted_at: float | None = None
+        self.promising: Callable[[], bool] = lambda: True
+        """Would an ACK of a new binding leave now? Rapid commit is for when it does."""
         self._table = table
         self._scopes: dict[str, Scope] = {}
         self.configure(part)
@@ -181,7 +183,7 @@ class Responder:
         if address is None:
             self.counters["v4-allocation-fail"] += 1
             return None
-        if scope.settings.rapid_commit and opt.RAPID_COMMIT in message.options:
+        if scope.settings.rapid_commit and opt.RAPID_COMMIT in message.options and self.promising():
             reply = self._acknowledge(asked, address, rapid=True)
             if reply is not None:
                 return reply

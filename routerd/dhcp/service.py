@@ -12,7 +12,7 @@ from routerd.dhcp.counters import zeros
 from routerd.dhcp.intake_service import clock
 from routerd.dhcp.lan_service import LanService, Told
 from routerd.dhcp.leases import DELETED, EXPIRED, OFFERED, LeaseTable, Row
-from routerd.dhcp.rehome import rehome
+from routerd.dhcp.rehome_service import Rehoming
 from routerd.dhcp.reply import Reply
 from routerd.dhcp.report import lan_of, lease_event, lease_report, routes_status, subnet_status
 from routerd.dhcp.rivals import Own
@@ -48,12 +48,16 @@ class DhcpService:
         """The networks that are served, by the keys of their leases."""
         self.counters: Counter[str] = zeros()
         self._commits = CommitService(store, self._send, self._announce, self._rows, self.counters)
+        self._rehoming = Rehoming(self._commits, self._hold)
 
     # ------------------------------------------------------------ life
 
     async def open(self) -> None:
-        """Open the lease file and take over what is in it. Raises `StoreError`."""
-        for lan, rows in (await self._commits.open()).items():
+        """Open the lease file and take over what is in it. Raises `StoreError`.
+
+        Where there is none and its disk takes none now, nothing is served until it does.
+        """
+        for lan, rows in (await self._commits.open(self._adopt)).items():
             self._table(lan).load(rows)
 
     async def move(self, store: LeaseStore) -> None:
@@ -94,33 +98,23 @@ class DhcpService:
                 keep, pump = self._commits.keep, self._commits.pump
                 lan = LanService(part, own, self._table, self.counters, keep, pump, self._told)
                 self._lans[name] = lan
+                lan.responder.promising = self._commits.promising
+                lan.hold(self._rehoming.busy)
             else:
                 lan.configure(part, own)
-            lan.open(first=first)
+            if not self._commits.absent:
+                lan.open(first=first)
 
     def _rehome(self) -> None:
-        """Every lease goes to the table of the network that its address lies in: nobody else gets it there.
-
-        What no network covers stays where it is: kept, shown and not given. On disk the row in its new place comes
-        first, so that no end of the process loses one.
-        """
         tables = {key: self._table(key) for key in self._networks} | self._tables
-        pending, moved = self._commits.pending(), 0
-        for source, target, kept, gone in rehome(tables, self._networks, clock()):
-            if kept is not None:
-                # The row in the old place bounds what was promised as well as the one in the new place will.
-                covered = (source, kept.address) not in pending
-                self._commits.keep(target, (kept._replace(renewal=True, covered=covered),), None)
-            self._commits.keep(source, (gone,), None)
-            moved += 1
         for key, table in tables.items():
             if key not in self._networks:
                 table.pools.configure((), (), {})
-        if moved:
-            log.info(
-                "leases: %d of networks that are not served any more go on in those that have their addresses", moved
-            )
-            self._commits.pump()
+        self._rehoming.begin(tables, self._networks)
+
+    def _hold(self, held: bool) -> None:
+        for lan in self._lans.values():
+            lan.hold(held)
 
     async def run(self) -> None:
         """End leases in time, retry what failed, until cancelled; then store what waits and close everything."""
@@ -129,6 +123,7 @@ class DhcpService:
                 await asyncio.sleep(self._nap())
                 self._tick()
         finally:
+            self._rehoming.stop()
             for lan in self._lans.values():
                 lan.deafen()
             await self._commits.finish()
@@ -137,6 +132,7 @@ class DhcpService:
 
     async def abandon(self) -> None:
         """Give everything back without having run; a lease file that was made for this start goes again."""
+        self._rehoming.stop()
         for lan in self._lans.values():
             lan.close()
         await self._commits.finish()
@@ -154,8 +150,9 @@ class DhcpService:
             self.counters["reclaimed-leases"] += sum(row.state == EXPIRED for row in ended)
             self.counters["reclaimed-declined-addresses"] += sum(row.state == DELETED for row in ended)
             self._announce(name, ended)
-        for lan in self._lans.values():
-            lan.open()
+        if not self._commits.absent:
+            for lan in self._lans.values():
+                lan.open()
         self._commits.tick()
 
     # ------------------------------------------------------------ leases
@@ -238,7 +235,8 @@ class DhcpService:
 
         A LAN that cannot be served now, for want of an interface for example, is no failure that a new start mends.
         """
-        return all([lan.hears() for lan in self._lans.values()])
+        deaf = [lan for lan in self._lans.values() if not lan.hears()]
+        return not deaf
 
     def problems(self) -> tuple[Problem, ...]:
         """What keeps clients from being served."""

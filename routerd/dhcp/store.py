@@ -27,6 +27,7 @@ from routerd.dhcp.store_file import (
     inspect,
     is_read_only,
     make_directories,
+    unmakable,
 )
 from routerd.dhcp.store_open import explained, open_database
 from routerd.system.files import RUNTIME
@@ -76,7 +77,8 @@ class LeaseStore:
         try:
             self._made = make_directories(self.path)
         except OSError as error:
-            raise StoreError(f"{error.filename}: cannot be made ({error.strerror}); set another leases.store") from None
+            text = f"{error.filename}: cannot be made ({error.strerror}); set another leases.store"
+            raise unmakable(self.path, text) from None
         self._database = open_database(self.path)
         self._file = identity(self.path)
         if self._boot is None:
@@ -111,7 +113,7 @@ class LeaseStore:
         try:
             known = self._written(offset)
             leases, broken = self._read(known)
-            self.left = frozenset(place for (place,) in self._connection.execute("SELECT place FROM left_behind"))
+            self.left = self._left_behind()
             self.clean = self.mark.take(self._newest)
             if not self.clean:
                 self._check()
@@ -141,6 +143,11 @@ class LeaseStore:
                 leases.setdefault(lan, []).append(row)
         return leases, broken
 
+    def _left_behind(self) -> frozenset[str]:
+        if not self._connection.execute(rows.LEFT_THERE).fetchone()[0]:
+            return frozenset()
+        return frozenset(place for (place,) in self._connection.execute("SELECT place FROM left_behind"))
+
     def _drop(self, broken: dict[tuple[object, object], str]) -> None:
         if not broken:
             return
@@ -157,7 +164,7 @@ class LeaseStore:
 
     def look(self) -> None:
         """Raises `DamagedError` where the file is not at its path any more: what is stored would be lost."""
-        if self._database is not None and _identity(self.path) != self._file:
+        if self._database is not None and identity(self.path) != self._file:
             raise DamagedError(f"{self.path}: was removed or replaced while it was in use")
 
     # ------------------------------------------------------------ changes
@@ -175,8 +182,10 @@ class LeaseStore:
         def write(base: float) -> None:
             self._connection.execute("DELETE FROM lease")
             self._write(changes, base)
-            self._connection.execute("DELETE FROM left_behind")
-            self._connection.executemany("INSERT INTO left_behind VALUES (?)", [(place,) for place in self.left])
+            if self.left or self._left_behind():
+                self._connection.execute(rows.LEFT_TABLE)
+                self._connection.execute("DELETE FROM left_behind")
+                self._connection.executemany("INSERT INTO left_behind VALUES (?)", [(place,) for place in self.left])
 
         self._transact(offset, now, write)
 

@@ -11,6 +11,8 @@ from routerd.system.files import runtime_directory, sync_directory, write_synced
 LARGEST = 1 << 30
 _SMALLEST = 512
 _HINT = "or set another leases.store"
+READ_ONLY = f"its file system is read-only; mend or remount it, {_HINT}"
+NO_SPACE = f"no space is left on its disk; free some, {_HINT}"
 
 
 class StoreError(Exception):
@@ -53,17 +55,39 @@ def inspect(path: str) -> bool:
     return True
 
 
+def is_there(path: str) -> bool:
+    """Is there anything in a lease file at this path?"""
+    return bool(_size(path) or _size(f"{path}-wal"))
+
+
 def is_read_only(path: str) -> bool:
     """Is the file system of the path read-only now?"""
+    return _refuses(path) == READ_ONLY
+
+
+def unmakable(path: str, otherwise: str) -> StoreError:
+    """Why a lease file cannot be made: its disk takes none now, or `otherwise`."""
+    upper = os.path.realpath(path)
+    while not os.path.exists(upper):
+        upper = os.path.dirname(upper)
+    reason = _refuses(upper)
+    return UnwritableError(f"{path}: {reason}") if reason else StoreError(otherwise)
+
+
+def _refuses(path: str) -> str:
+    """Why the file system of the path takes no new file now; "" if it does."""
     try:
-        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+        found = os.statvfs(path)
     except OSError:
-        return False
+        return ""
+    if found.f_flag & os.ST_RDONLY:
+        return READ_ONLY
+    return NO_SPACE if not found.f_bavail or (found.f_files and not found.f_favail) else ""
 
 
 def _refusal(path: str, info: os.stat_result) -> str:
     if is_read_only(path):
-        return f"its file system is read-only; mend or remount it, {_HINT} (sqlite:/run/routerd/leases.db until then)"
+        return f"{READ_ONLY} (sqlite:/run/routerd/leases.db until then)"
     who = f"user {os.geteuid()}"
     return f"{who} may not read and write it (owner {info.st_uid}, mode {info.st_mode & 0o777:04o}); chown it, {_HINT}"
 

@@ -17,9 +17,20 @@ class StoreHealth:
         self.path = path
         self.error: str | None = None
         self._damage: tuple[str, str, str] | None = None
+        self._absent = False
+
+    def absent(self, reason: str) -> None:
+        """There is no file, and none can be made."""
+        if self.error != reason:
+            text = "leases: %s is not there and cannot be made: %s; DHCP is not served until it can be"
+            log.error(text, self.path, reason)
+        self._absent, self.error = True, reason
 
     def taken(self, taken: Taken) -> None:
         """The file was opened and read."""
+        if self._absent:
+            log.info("leases: %s can be used now", self.path)
+        self._absent, self.error = False, None
         for note in taken.notes:
             log.warning("leases: %s", note)
         if taken.aside is not None:
@@ -61,7 +72,8 @@ class StoreHealth:
         """What is wrong now. A file that was set aside is shown until somebody removes it."""
         found = []
         if self.error is not None:
-            found.append(Problem("lease-store", "leases", (("path", self.path), ("reason", self.error))))
+            code = "lease-store-absent" if self._absent else "lease-store"
+            found.append(Problem(code, "leases", (("path", self.path), ("reason", self.error))))
         if self._damage is not None and os.path.lexists(self._damage[1]):
             values = tuple(zip(("damage", "aside", "kept"), self._damage, strict=True))
             found.append(Problem("lease-store-damaged", "leases", values))

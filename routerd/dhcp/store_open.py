@@ -3,7 +3,7 @@
 import sqlite3
 
 from routerd.dhcp import store_rows as rows
-from routerd.dhcp.store_file import DamagedError, StoreError, UnwritableError
+from routerd.dhcp.store_file import NO_SPACE, READ_ONLY, DamagedError, StoreError, UnwritableError, unmakable
 
 _UNREADABLE = {
     *(sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB),
@@ -16,7 +16,8 @@ def open_database(path: str) -> sqlite3.Connection:
     try:
         database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
-        raise StoreError(f"{path}: cannot be opened ({error}); create its directory or set leases.store") from None
+        text = f"{path}: cannot be opened ({error}); create its directory or set leases.store"
+        raise unmakable(path, text) from None
     try:
         _prepare(path, database)
     except sqlite3.Error as error:
@@ -36,10 +37,9 @@ def explained(path: str, error: sqlite3.Error) -> StoreError:
     if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         text = "another routerd uses this lease file; stop it, or set another leases.store"
     elif code & 0xFF == sqlite3.SQLITE_FULL:
-        text = "no space is left on its disk; free some, or set another leases.store"
-        return UnwritableError(f"{path}: {text}")
+        return UnwritableError(f"{path}: {NO_SPACE}")
     elif code & 0xFF == sqlite3.SQLITE_READONLY:
-        return UnwritableError(f"{path}: its file system is read-only; mend or remount it, or set another leases.store")
+        return UnwritableError(f"{path}: {READ_ONLY}")
     else:
         text = f"cannot be used ({error}); mend its disk, or set another leases.store"
     return StoreError(f"{path}: {text}")
@@ -64,7 +64,6 @@ def _prepare(path: str, database: sqlite3.Connection) -> None:
         for statement in rows.upgrade(version):
             database.execute(statement)
     database.execute(rows.CLOCK_TABLE)
-    database.execute(rows.LEFT_TABLE)
     database.execute("COMMIT")
     # A name that is no text, for whatever reason, must not cost the other leases.
     database.text_factory = _text

@@ -34,7 +34,9 @@ CREATE TABLE IF NOT EXISTS clock (
 )
 """
 LEFT_TABLE = "CREATE TABLE IF NOT EXISTS left_behind (place TEXT PRIMARY KEY) WITHOUT ROWID"
-"""Where leases were kept before they moved here: what is in those files is older than all that is in this one."""
+"""Where leases were kept before they moved here: what is in those files is older than all that is in this one. Most
+lease files have none."""
+LEFT_THERE = "SELECT count(*) FROM sqlite_master WHERE name = 'left_behind'"
 _UPGRADES = {
     1: ("ALTER TABLE lease ADD COLUMN accepts_routes INTEGER", "ALTER TABLE lease ADD COLUMN routes INTEGER"),
     2: ("ALTER TABLE lease ADD COLUMN seconds REAL",),

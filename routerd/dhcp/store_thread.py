@@ -12,7 +12,7 @@ from routerd.dhcp.leases import Row
 from routerd.dhcp.promises import after_crash
 from routerd.dhcp.store import LeaseStore
 from routerd.dhcp.store_damaged import Aside, begin_anew, copied
-from routerd.dhcp.store_file import DamagedError, StoreError, UnwritableError
+from routerd.dhcp.store_file import DamagedError, StoreError, UnwritableError, is_there
 from routerd.system.worker import Worker, forget
 
 T = TypeVar("T")
@@ -25,14 +25,17 @@ _LONGEST = 60.0
 class Taken(NamedTuple):
     """What a lease file held: all leases by LAN, those that last longer than it says, and what was wrong with it.
 
-    `unwritable`: why its disk takes no changes; then the file is not open.
+    `left` are the files that all this was in before. `unwritable`: why its disk takes no changes; then the file is not
+    open. `absent`: nor is there one.
     """
 
     leases: dict[str, list[Row]]
     longer: Rows
+    left: frozenset[str] = frozenset()
     notes: Sequence[str] = ()
     damage: str = ""
     unwritable: str = ""
+    absent: bool = False
     aside: Aside | None = None
 
 
@@ -58,9 +61,12 @@ class StoreThread:
         """Open the file. Raises `StoreError`, also where it is damaged."""
         return await self._soon(self._worker.run(_open, self._store, wall_offset()))
 
-    async def replace(self, rows: Rows, now: float) -> None:
-        """Store these leases, as they were at `now`, instead of all others. Raises `StoreError`."""
-        await self._soon(self._worker.run(self._store.replace, rows, wall_offset(), now))
+    async def replace(self, rows: Rows, left: frozenset[str]) -> None:
+        """Store these leases, as they are now, instead of all others, and where they were kept before.
+
+        Raises `StoreError`.
+        """
+        await self._soon(self._worker.run(_replace, self._store, rows, wall_offset(), clock(), left))
 
     def commit(self, rows: Rows, now: float) -> "asyncio.Future[None]":
         """Store a batch; all that was promised before `now` is in it, or was stored before."""
@@ -124,18 +130,30 @@ def _take_over(store: LeaseStore, offset: float) -> Taken:
 def _read_only(store: LeaseStore, offset: float, error: UnwritableError) -> Taken:
     """The leases of a file that cannot be written, from a copy, where there is space for one."""
     store.close()
+    path, reason = os.path.realpath(store.path), str(error).removeprefix(f"{store.path}: ")
+    if not is_there(path):
+        return Taken({}, [], unwritable=reason, absent=True)
+    doubted = store.mark.is_doubted
     try:
-        taken = copied(os.path.realpath(store.path), lambda path: _of_copy(LeaseStore(path), offset))
+        taken = copied(path, lambda path: _of_copy(LeaseStore(path), offset, doubted=doubted))
     except (OSError, StoreError):
         raise error from None
-    return taken._replace(unwritable=str(error).removeprefix(f"{store.path}: "))
+    # What is promised from now on is in memory only.
+    store.mark.doubt()
+    return taken._replace(unwritable=reason)
 
 
-def _of_copy(copy: LeaseStore, offset: float) -> Taken:
+def _of_copy(copy: LeaseStore, offset: float, *, doubted: bool) -> Taken:
     try:
-        return _open(copy, offset)
+        copy.open()
+        return _loaded(copy, offset, doubted=doubted)
     finally:
         copy.close()
+
+
+def _replace(store: LeaseStore, rows: Rows, offset: float, now: float, left: frozenset[str]) -> None:
+    store.left = left
+    store.replace(rows, offset, now)
 
 
 def _reopen(store: LeaseStore, rows: Rows, offset: float, now: float) -> None:
@@ -149,13 +167,13 @@ def _open(store: LeaseStore, offset: float) -> Taken:
     return _loaded(store, offset)
 
 
-def _loaded(store: LeaseStore, offset: float) -> Taken:
+def _loaded(store: LeaseStore, offset: float, *, doubted: bool = False) -> Taken:
     leases, longer = store.load(offset), []
-    if not store.clean:
+    if doubted or not store.clean:
         for lan, rows in leases.items():
             leases[lan], changed = after_crash(rows, store.saved, time.time() - offset)
             longer += [(lan, row) for row in changed]
-    return Taken(leases, longer, tuple(store.notes))
+    return Taken(leases, longer, store.left, tuple(store.notes))
 
 
 def _renew(store: LeaseStore, rows: Rows, offset: float, now: float) -> Aside:

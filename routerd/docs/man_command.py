@@ -36,8 +36,9 @@ def _common(program: Command) -> list[Option]:
 
 
 def _command(command: Command, common: list[Option]) -> list[str]:
-    lines = [*roff.subsection(" ".join(command.path)), *roff.sentences(_capitalized(command.description or command.help))]
-    more = COMMANDS.get(" ".join(command.path))
+    lines = roff.subsection(" ".join(command.path))
+    lines += roff.sentences(_capitalized(command.description or command.help))
+    more = COMMANDS.get(" ".join(command.path), "").strip("\n").splitlines()
     lines += [".PP", *roff.prose(more)] if more else []
     for operand in command.operands:
         lines += roff.entry(roff.italic(operand.metavar), roff.sentences(_capitalized(operand.help)))

@@ -66,9 +66,9 @@ def section(title: str) -> list[str]:
     return [f".SH {title.upper()}"]
 
 
-def parts(texts: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+def parts(texts: Iterable[tuple[str, str]]) -> list[str]:
     """Sections with their texts."""
-    return [line for title, text in texts for line in (*section(title), *prose(text))]
+    return [line for title, text in texts for line in (*section(title), *prose(text.strip("\n").splitlines()))]
 
 
 def see_also(pages: Iterable[str]) -> list[str]:
@@ -119,7 +119,7 @@ def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
     kind, parts = "", list[str]()
     for line in [*lines, ""]:
         item = _ITEM.fullmatch(line)
-        goes_on = kind == "text" and item is None or kind == "item" and line.startswith("   ")
+        goes_on = line.startswith("   ") if kind == "item" else item is None
         if parts and (not line or not goes_on):
             yield kind, " ".join(parts).replace("\0 ", "\0")
             parts = []

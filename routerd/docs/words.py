@@ -1,150 +1,149 @@
 """What the manual pages say besides the tables. Pure.
 
-A text is a tuple of lines, as in the comments of the reference: a blank line begins a paragraph, a line that begins with
-two blanks is an item, and its term ends at two more.
+A text is written like the comments of the reference: a blank line begins a paragraph, a line that begins with two
+blanks is an item, its term ends at two more, and what goes on with it is further in.
 """
 
-Text = tuple[str, ...]
-
-CONFIG_START: tuple[tuple[str, Text], ...] = (
+CONFIG_START: tuple[tuple[str, str], ...] = (
     (
         "Description",
-        (
-            "The file is written in TOML. `routerd check` reads it and tells every fault at once: the key, its value, the "
-            "rule, and how to mend it. A key that is not known is a fault.",
-            "",
-            "A running routerd takes over a changed file at SIGHUP (`systemctl reload routerd`), with every key, and "
-            "without losing a lease or a socket that stays. A file with faults is refused as a whole, and the running "
-            "configuration goes on.",
-            "",
-            "Only `interface` (or `gateways`) of a vpn and `interface` of a LAN are necessary.",
-            "",
-            "A duration is a string of whole numbers with units: \"200ms\", \"30s\", \"5m\", \"12h\", \"52m30s\". An array "
-            "holds no value twice. Sections in two pairs of brackets may come more than once; what is set below them "
-            "belongs to the last one.",
-            "",
-            "Editors that know JSON schema can complete and check the file: `routerd check --schema` prints the schema.",
-        ),
+        """
+The file is written in TOML. `routerd check` reads it and tells every fault at once: the key, its value, the rule,
+and how to mend it. A key that is not known is a fault.
+
+A running routerd takes over a changed file at SIGHUP (`systemctl reload routerd`), with every key, and without
+losing a lease or a socket that stays. A file with faults is refused as a whole, and the running configuration goes
+on.
+
+Only `interface` (or `gateways`) of a vpn and `interface` of a LAN are necessary.
+
+A duration is a string of whole numbers with units: "200ms", "30s", "5m", "12h", "52m30s". An array holds no value
+twice. Sections in two pairs of brackets may come more than once; what is set below them belongs to the last one.
+
+Editors that know JSON schema can complete and check the file: `routerd check --schema` prints the schema.
+""",
     ),
 )
 
-CONFIG_END: tuple[tuple[str, Text], ...] = (
+CONFIG_END: tuple[tuple[str, str], ...] = (
     (
         "Files",
-        (
-            "  /etc/routerd/routerd.toml  the configuration, unless `--config` names another file",
-            "  /usr/share/doc/routerd/examples  whole files for kinds of sites, and reference.toml, which has every key",
-            "  /usr/share/routerd/routerd.schema.json  the JSON schema; many editors use it if the first line of the "
-            "file names it after `#:schema`",
-        ),
+        """
+  /etc/routerd/routerd.toml  the configuration, unless `--config` names another file
+  /usr/share/doc/routerd/examples  whole files for kinds of sites, and reference.toml, which has every key
+  /usr/share/routerd/routerd.schema.json  the JSON schema; many editors use it if the first line of the file names it
+      after `#:schema`
+""",
     ),
 )
 
-COMMAND_START: tuple[tuple[str, Text], ...] = (
+COMMAND_START: tuple[tuple[str, str], ...] = (
     (
         "Description",
-        (
-            "WireGuard joins single machines to a site whose hosts know nothing of WireGuard. routerd runs on the site's "
-            "router, or on its WireGuard host, and makes both sides reach each other with no address changed and no host "
-            "touched: it serves DHCP and tells every host the way to the VPN (option 121), keeps the kernel's routes and "
-            "forwarding right, measures which peers are reachable, and says so over HTTP. Where a host has not proven "
-            "that it has the route, connections of that host alone are translated.",
-            "",
-            "`routerd run` is the daemon. The other commands look at the configuration, ask the running daemon, or clean "
-            "up after it.",
-        ),
+        """
+WireGuard joins single machines to a site whose hosts know nothing of WireGuard. routerd runs on the site's router,
+or on its WireGuard host, and makes both sides reach each other with no address changed and no host touched: it
+serves DHCP and tells every host the way to the VPN (option 121), keeps the kernel's routes and forwarding right,
+measures which peers are reachable, and says so over HTTP. Where a host has not proven that it has the route,
+connections of that host alone are translated.
+
+`routerd run` is the daemon. The other commands look at the configuration, ask the running daemon, or clean up after
+it.
+""",
     ),
 )
 
-COMMANDS: dict[str, Text] = {
-    "run": (
-        "The daemon stays in the foreground and logs to standard error. One daemon serves all LANs and vpns of a network "
-        "namespace; a second one ends at once, with exit status 1, and changes nothing.",
-        "",
-        "Before it serves a LAN for the first time it asks for other DHCP servers there (0.45 s). While one answers, it "
-        "does not serve, and says which one.",
-    ),
-    "check": ("Nothing is changed, and no daemon is asked.",),
-    "plan": ("It shows what differs from how this machine is now: routes, settings, rules, and what DHCP would hand out.",),
-    "clean": (
-        "It removes routes of protocol 121 and the nftables table `inet routerd`, and sets kernel settings back to what "
-        "they were. It is for what a daemon that was killed has left; while one runs, it refuses.",
-    ),
-    "lab": (
-        "It needs root, and changes nothing of this machine: everything is in network namespaces of its own, which "
-        "`down` removes.",
-    ),
+COMMANDS = {
+    "run": """
+The daemon stays in the foreground and logs to standard error. One daemon serves all LANs and vpns of a network
+namespace; a second one ends at once, with exit status 1, and changes nothing.
+
+Before it serves a LAN for the first time it asks for other DHCP servers there (0.45 s). While one answers, it does
+not serve, and says which one.
+""",
+    "check": """
+Nothing is changed, and no daemon is asked.
+""",
+    "plan": """
+It shows what differs from how this machine is now: routes, settings, rules, and what DHCP would hand out.
+""",
+    "clean": """
+It removes routes of protocol 121 and the nftables table `inet routerd`, and sets kernel settings back to what they
+were. It is for what a daemon that was killed has left; while one runs, it refuses.
+""",
+    "lab": """
+It needs root, and changes nothing of this machine: everything is in network namespaces of its own, which `down`
+removes.
+""",
 }
 """What there is to say of commands besides their help."""
 
-COMMAND_END: tuple[tuple[str, Text], ...] = (
+COMMAND_END: tuple[tuple[str, str], ...] = (
     (
         "Signals",
-        (
-            "  SIGHUP  read the configuration again. With faults it is refused as a whole, and the running one goes on",
-            "  SIGTERM, SIGINT  stop: what routerd changed is taken back, and leases are stored",
-            "  SIGKILL  end at once, as a crash does: routes, rules, settings and leases stay as they are, and the next "
-            "start adopts them",
-        ),
+        """
+  SIGHUP  read the configuration again. With faults it is refused as a whole, and the running one goes on
+  SIGTERM, SIGINT  stop: what routerd changed is taken back, and leases are stored
+  SIGKILL  end at once, as a crash does: routes, rules, settings and leases stay as they are, and the next start
+      adopts them
+""",
     ),
     (
         "Exit status",
-        (
-            "  0  fine",
-            "  1  anything that is not listed here; also a peer that was asked for and is not reachable",
-            "  2  bad arguments, or a configuration with faults",
-            "  130  interrupted from the keyboard",
-        ),
+        """
+  0  fine
+  1  anything that is not listed here; also a peer that was asked for and is not reachable
+  2  bad arguments, or a configuration with faults
+  130  interrupted from the keyboard
+""",
     ),
     (
         "Environment",
-        (
-            "  NOTIFY_SOCKET, WATCHDOG_USEC  set by systemd: it is told when routerd is ready, reloads and stops, and how "
-            "it is; its watchdog gets a sign of life as long as DHCP messages are read",
-            "  JOURNAL_STREAM  set by systemd: lines for the journal begin with their priority instead of a time",
-        ),
+        """
+  NOTIFY_SOCKET, WATCHDOG_USEC  set by systemd: it is told when routerd is ready, reloads and stops, and how it is;
+      its watchdog gets a sign of life as long as DHCP messages are read
+  JOURNAL_STREAM  set by systemd: lines for the journal begin with their priority instead of a time
+""",
     ),
     (
         "Files",
-        (
-            "  /etc/routerd/routerd.toml  the configuration, see routerd.toml(5)",
-            "  /var/lib/routerd/leases.db  the leases (`leases.store`). It must survive a restart of the machine",
-            "  /run/routerd  the kernel's settings as they were before routerd changed them, and a lock. It must survive "
-            "a crash of the daemon, or `routerd clean` cannot set them back",
-            "  /run/routerd/routerd.sock  HTTP for the commands (`http.listen`); whoever can open it can release leases",
-            "  /usr/lib/systemd/system/routerd.service  the unit",
-            "  /usr/lib/systemd/networkd.conf.d/50-routerd.conf  keeps systemd-networkd from removing routerd's routes",
-        ),
+        """
+  /etc/routerd/routerd.toml  the configuration, see routerd.toml(5)
+  /var/lib/routerd/leases.db  the leases (`leases.store`). It must survive a restart of the machine
+  /run/routerd  the kernel's settings as they were before routerd changed them, and a lock. It must survive a crash of
+      the daemon, or `routerd clean` cannot set them back
+  /run/routerd/routerd.sock  HTTP for the commands (`http.listen`); whoever can open it can release leases
+  /usr/lib/systemd/system/routerd.service  the unit
+  /usr/lib/systemd/networkd.conf.d/50-routerd.conf  keeps systemd-networkd from removing routerd's routes
+""",
     ),
     (
         "Privileges",
-        (
-            "routerd needs three capabilities: CAP_NET_ADMIN for routes, forwarding, rules and WireGuard, CAP_NET_RAW for "
-            "clients that have no address yet and for probes, CAP_NET_BIND_SERVICE for port 67. The unit gives just "
-            "these to the user routerd. Started as root, it gives up all others, and with `--user` it gives up being "
-            "root as well.",
-            "",
-            "The unit lets it write below /var/lib/routerd, /run/routerd and /proc/sys/net only. For files elsewhere "
-            "(`leases.store`, `http.listen`) extend it: `systemctl edit routerd`, and in the section [Service] "
-            "ReadWritePaths=. Files that it reads, such as keys and tokens, must be readable for the group routerd.",
-            "",
-            "Sockets of userspace WireGuard are root's. Have systemd make the socket for the group routerd (SocketMode=0660, "
-            "SocketGroup=routerd), as the problem `wireguard-unreadable` says.",
-        ),
+        """
+routerd needs three capabilities: CAP_NET_ADMIN for routes, forwarding, rules and WireGuard, CAP_NET_RAW for clients
+that have no address yet and for probes, CAP_NET_BIND_SERVICE for port 67. The unit gives just these to the user
+routerd. Started as root, it gives up all others, and with `--user` it gives up being root as well.
+
+The unit lets it write below /var/lib/routerd, /run/routerd and /proc/sys/net only. For files elsewhere
+(`leases.store`, `http.listen`) extend it: `systemctl edit routerd`, and in the section [Service] ReadWritePaths=.
+Files that it reads, such as keys and tokens, must be readable for the group routerd.
+
+Sockets of userspace WireGuard are root's. Have systemd make the socket for the group routerd (SocketMode=0660,
+SocketGroup=routerd), as the problem `wireguard-unreadable` says.
+""",
     ),
     (
         "Examples",
-        (
-            "  routerd check && systemctl reload routerd  take over a changed configuration, if it has no faults",
-            "  routerd plan  what would change on this machine",
-            "  routerd status --watch  peers, routes and problems, drawn anew every two seconds",
-            "  routerd status --peer endpoint-a  in scripts: exit status 0 if the peer is reachable, else 1",
-            "  routerd leases --lan eth0 --state bound --json  the leases of one LAN, for programs",
-            "  routerd leases show 192.168.200.22  does this host ask for routes, and has it the current ones?",
-            "  routerd export wg-quick endpoint-a  the configuration that the peer's side needs, keys left blank",
-            "  curl --unix-socket /run/routerd/routerd.sock http://localhost/readyz?verbose  routerd's own duties, "
-            "one by one",
-        ),
+        """
+  routerd check && systemctl reload routerd  take over a changed configuration, if it has no faults
+  routerd plan  what would change on this machine
+  routerd status --watch  peers, routes and problems, drawn anew every two seconds
+  routerd status --peer endpoint-a  in scripts: exit status 0 if the peer is reachable, else 1
+  routerd leases --lan eth0 --state bound --json  the leases of one LAN, for programs
+  routerd leases show 192.168.200.22  does this host ask for routes, and has it the current ones?
+  routerd export wg-quick endpoint-a  the configuration that the peer's side needs, keys left blank
+  curl --unix-socket /run/routerd/routerd.sock http://localhost/readyz?verbose  routerd's own duties, one by one
+""",
     ),
 )
 

@@ -61,7 +61,7 @@ class NatService:
         self._open_monitor = monitor
         self._monitor: Monitor | None = None
         self._part: NatPart | None = None
-        self._swept = NatPart()
+        self._swept = self._there = NatPart()
         self._proofs = Proofs()
         self._table = Table(self._nft, self._proofs)
         self._pending: set[Host] = set()
@@ -114,8 +114,7 @@ class NatService:
 
     def ruled(self) -> frozenset[tuple[str, Address]]:
         """The LAN and the address of the aliases whose rules are there."""
-        part = self._part if self._installed and self._part is not None else NatPart()
-        return frozenset((alias.lan, alias.address) for alias in part.aliases)
+        return frozenset((alias.lan, alias.address) for alias in self._there.aliases)
 
     def problems(self) -> tuple[Problem, ...]:
         """What keeps the rules from being there or from working."""
@@ -234,7 +233,7 @@ class NatService:
         except NftError as error:
             self._fail(error.reason, error.hint)
         else:
-            self._problem, self._installed = None, True
+            self._problem, self._installed, self._there = None, True, part
             self._took = _now() - self._looked
             if changed:
                 self._tell(part, expected)
@@ -252,7 +251,7 @@ class NatService:
         problem = Problem("nat-rules", "nat", (("reason", reason), ("hint", hint)))
         if problem != self._problem:
             log.warning("nat: the rules cannot be installed: %s; trying again", reason)
-        self._problem, self._installed = problem, False
+        self._problem, self._installed, self._there = problem, False, NatPart()
 
     async def _leave(self) -> None:
         if self._monitor is not None:

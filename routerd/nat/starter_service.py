@@ -29,7 +29,7 @@ class NatStarter:
 
     async def apply(self, part: NatPart) -> None:
         """Make the table as `part` says; where none was ever needed, only what an earlier routerd left is removed."""
-        wanted = part if _needs_table(part) else NatPart()
+        wanted = part if needs_table(part) else NatPart()
         if self._service is None and wanted != NatPart():
             module = await asyncio.to_thread(importlib.import_module, "routerd.nat.service")
             self._service = module.NatService()
@@ -79,7 +79,7 @@ class NatStarter:
         return self._service.status()
 
 
-def _needs_table(part: NatPart) -> bool:
+def needs_table(part: NatPart) -> bool:
     """Does anything between a vpn and the site concern routerd? With strategy none for all nothing does."""
     if part.forwards or part.aliases or any(vpn.mapped for vpn in part.vpns):
         return True

@@ -22,7 +22,7 @@ from routerd.system.sockets_rip import RipSocket, RipSocketError
 
 log = logging.getLogger("routerd.rip")
 
-_READS = 64
+_READS = 16
 _VERIFY = 5.0
 _FIRST_RETRY, _LAST_RETRY = 0.25, 5.0
 _AFTER_FAULT = 1.0
@@ -48,6 +48,7 @@ class Door:
         self._socket: RipSocket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._own: IPv6Address | None = None
+        self._is_leaving = False
         self._verify_at = self._retry_at = 0.0
         self._retry = _FIRST_RETRY
 
@@ -61,6 +62,7 @@ class Door:
     def apply(self, lan: RipLan, keys: Sequence[Key], routes: Sequence[RipRoute]) -> None:
         """Speak by this from now on. The socket survives where interface and address stay."""
         before, self._lan, self._keys = self._lan, lan, keys
+        was_leaving, self._is_leaving = self._is_leaving, False
         moved = before.index != lan.index or (self.version is Version.V2 and before.address != lan.address)
         if moved and self._socket is not None:
             self.close()
@@ -72,6 +74,9 @@ class Door:
             now = _now()
             self._speaker.configure(self._settings(), now)
             self._speaker.apply(self._routes, now)
+            if was_leaving:
+                self._speaker.resume(now)
+                asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
             self._learned()
             self._arm()
 
@@ -97,7 +102,7 @@ class Door:
 
     def open(self) -> None:
         """Open the socket if it is closed; what keeps it from being opened is in `error`."""
-        if self._socket is not None:
+        if self._socket is not None or self._is_leaving:
             return
         now, lan = _now(), self._lan
         try:
@@ -179,7 +184,7 @@ class Door:
         """Take a bounded number of datagrams: others wait as well."""
         now, unix_now = _now(), time.time()
         for _ in range(_READS):
-            if self._socket is None or self._speaker is None:
+            if self._socket is None or self._speaker is None or self._is_leaving:
                 return
             try:
                 got = self._socket.receive()
@@ -207,7 +212,7 @@ class Door:
     def _arm(self) -> None:
         self._disarm()
         deadline = None if self._speaker is None else self._speaker.next_deadline()
-        if deadline is not None and self._socket is not None:
+        if deadline is not None and self._socket is not None and not self._is_leaving:
             self._timer = asyncio.get_running_loop().call_at(deadline, self._on_time)
 
     def _disarm(self) -> None:
@@ -225,16 +230,16 @@ class Door:
             self._fault("nothing is sent")
             self._timer = asyncio.get_running_loop().call_later(_AFTER_FAULT, self._on_time)
             return
-        self.leave(packets)
+        self.send(packets)
         self._learned()
         self._arm()
 
-    def leave(self, packets: Sequence[Packet]) -> None:
+    def send(self, packets: Sequence[Packet]) -> None:
         """Send packets, as soon as their sequence numbers are on disk."""
         if packets:
-            self._store.when_stored(lambda: self._send(packets))
+            self._store.when_stored(lambda: self._send_now(packets))
 
-    def _send(self, packets: Sequence[Packet]) -> None:
+    def _send_now(self, packets: Sequence[Packet]) -> None:
         for packet in packets:
             if self._socket is None:
                 return
@@ -246,10 +251,13 @@ class Door:
                 log.debug("lan %s: a packet to %s could not be sent: %s", self._lan.interface, packet.address, error)
 
     def farewell(self) -> Sequence[Packet]:
-        """What says that nothing is announced any more, to be given to `leave`. Nothing else is sent from now on."""
+        """What says that nothing is announced any more, to be given to `send`. Nothing else is sent until `apply`."""
         self._disarm()
         if self._speaker is None or self._socket is None:
             return ()
+        if not self._is_leaving:
+            self._is_leaving = True
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
         return self._speaker.farewell(_now(), time.time())
 
     # ------------------------------------------------------------ what is shown

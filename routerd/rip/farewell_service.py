@@ -23,4 +23,4 @@ async def say_farewell(doors: Sequence[Door]) -> None:
             if start:
                 await asyncio.sleep(_PAUSE)
             for door, each in packets:
-                door.leave(each[start : start + _BURST])
+                door.send(each[start : start + _BURST])

@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Hashable, Mapping
+from itertools import islice
 
 from routerd.model import Event, Network, Problem
 from routerd.rip_part import RipLearned
@@ -17,6 +18,8 @@ _WINDOW = 0.02
 _RESYNC = 60.0
 _FIRST_RETRY, _LAST_RETRY = 1.0, 30.0
 _NEVER = float("inf")
+_PIECE = 500
+"""So many routes are worked on at once: others wait as well."""
 _ONE_BY_ONE = 20
 """So many changes at once are told of one by one; more are summed up."""
 
@@ -94,8 +97,10 @@ class KernelRoutes:
         try:
             if now >= self._look_at:
                 await self._look()
-            if self._dirty:
-                await self._change()
+            news: list[Network] = []
+            while self._dirty:
+                news += await self._change()
+            self._tell(news)
         except NetlinkError as error:
             if self._error != str(error):
                 log.warning("rip: learned routes cannot be kept: %s; trying again", error)
@@ -111,16 +116,15 @@ class KernelRoutes:
 
     async def _look(self) -> None:
         """Read what is there. What failed is tried again by the way."""
-        found: dict[Network, Routes] = {}
-        for route in await asyncio.to_thread(read):
-            found.setdefault(route.prefix, set()).add(route)
+        self._kernel = found = await asyncio.to_thread(_by_prefix)
         if self._drop_at < _NEVER:
             strange = (route for prefix, routes in found.items() if prefix not in self._known for route in routes)
             self._adopted = {route for route in strange if self._may_stay(route)}
-        self._kernel = found
-        self._dirty |= {
-            each for each in found.keys() | self._known.keys() if found.get(each, set()) != self._wanted(each)
-        }
+        for at, prefix in enumerate([*found, *(each for each in self._known if each not in found)]):
+            if found.get(prefix, set()) != self._wanted(prefix):
+                self._dirty.add(prefix)
+            if at % _PIECE == _PIECE - 1:
+                await asyncio.sleep(0)
 
     def _wanted(self, prefix: Network) -> Routes:
         """At most one, but for those that are adopted."""
@@ -131,8 +135,10 @@ class KernelRoutes:
         rows = self._known.get(prefix, {}).values()
         return min(rows, key=lambda row: (row[0].metric, row[0].link), default=None)
 
-    async def _change(self) -> None:
-        dirty, self._dirty = self._dirty, set()
+    async def _change(self) -> list[Network]:
+        """Bring some of what differs in line; the prefixes that have come or gone by that."""
+        dirty = set(islice(self._dirty, _PIECE))
+        self._dirty -= dirty
         wanted = {prefix: self._wanted(prefix) for prefix in dirty}
         before = {prefix: self._kernel.get(prefix, set()) for prefix in dirty}
         add = [route for prefix, routes in wanted.items() for route in routes - before[prefix]]
@@ -155,19 +161,20 @@ class KernelRoutes:
             if self._failed.get(prefix) != reason:
                 log.warning("route %s: cannot be kept: %s; trying again", prefix, reason)
         self._failed |= reasons
-        self._tell([prefix for prefix in dirty - reasons.keys() if bool(before[prefix]) != bool(wanted[prefix])])
+        return [prefix for prefix in dirty - reasons.keys() if bool(before[prefix]) != bool(wanted[prefix])]
 
     def _tell(self, prefixes: list[Network]) -> None:
         """Events for routes that have come or gone; another way to the same prefix is none."""
-        at, rows = time.time(), {prefix: self._best(prefix) for prefix in prefixes}
-        if len(rows) > _ONE_BY_ONE:
-            count = sum(best is not None for best in rows.values())
-            log.info("rip: %d routes were learned, %d were lost", count, len(rows) - count)
-            for what, number in (("learned", count), ("lost", len(rows) - count)):
+        at = time.time()
+        if len(prefixes) > _ONE_BY_ONE:
+            count = sum(prefix in self._known for prefix in prefixes)
+            log.info("rip: %d routes were learned, %d were lost", count, len(prefixes) - count)
+            for what, number in (("learned", count), ("lost", len(prefixes) - count)):
                 if number:
                     self._emit(Event("route", f"{number} prefixes", what, at, {"count": number}))
             return
-        for prefix, best in rows.items():
+        for prefix in prefixes:
+            best = self._best(prefix)
             if best is None:
                 log.info("route %s: no router announces it any more; deleted", prefix)
                 self._emit(Event("route", str(prefix), "lost", at))
@@ -194,3 +201,10 @@ class KernelRoutes:
     def status(self) -> dict[str, object]:
         """How many routes are kept, and how many cannot be."""
         return {"kept": sum(map(len, self._kernel.values())), "failed": len(self._failed)}
+
+
+def _by_prefix() -> dict[Network, Routes]:
+    found: dict[Network, Routes] = {}
+    for route in read():
+        found.setdefault(route.prefix, set()).add(route)
+    return found

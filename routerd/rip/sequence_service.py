@@ -116,7 +116,10 @@ class SequenceStore:
 def _read(path: Path) -> int:
     try:
         with path.open("rb") as file:
-            return int(file.read(_LONGEST))
+            number = int(file.read(_LONGEST))
+        if not 0 <= number <= LAST:
+            raise ValueError
+        return number
     except FileNotFoundError:
         return 0
     except (OSError, ValueError) as error:

@@ -17,9 +17,11 @@ PORTS = {4: 520, 6: 521}
 _GROUP, _GROUP6 = IPv4Address("224.0.0.9").packed, IPv6Address("ff02::9").packed
 _NAMES = {4: "RIPv2", 6: "RIPng"}
 _SO_BINDTODEVICE = getattr(socket, "SO_BINDTODEVICE", 25)
+_SO_SNDBUFFORCE = getattr(socket, "SO_SNDBUFFORCE", 32)
 _SO_RCVBUFFORCE = getattr(socket, "SO_RCVBUFFORCE", 33)
 _IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
 _RECEIVE_BUFFER = 1024 * 1024
+_SEND_BUFFER = 4 * 1024 * 1024
 _LARGEST = 9216
 _INTERNETWORK_CONTROL = 0xC0
 _INT = struct.Struct("=i")
@@ -229,11 +231,17 @@ def _name(holders: list[Holder]) -> str | None:
 
 
 def _make_room(udp: socket.socket) -> None:
-    """A queue for the whole table of a neighbour, which comes as a burst."""
-    try:
-        udp.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
-    except PermissionError:
-        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    """For the whole table of a neighbour, which comes as a burst; and for answers to machines that are not there: they
+    wait some seconds for ARP, and updates must not wait behind them.
+    """
+    for force, ask, size in (
+        (_SO_RCVBUFFORCE, socket.SO_RCVBUF, _RECEIVE_BUFFER),
+        (_SO_SNDBUFFORCE, socket.SO_SNDBUF, _SEND_BUFFER),
+    ):
+        try:
+            udp.setsockopt(socket.SOL_SOCKET, force, size)
+        except PermissionError:
+            udp.setsockopt(socket.SOL_SOCKET, ask, size)
 
 
 def _explain(error: OSError, interface: str, version: int) -> RipSocketError:

@@ -148,6 +148,8 @@ def test_own_packets_that_come_back_mean_nothing() -> None:
     assert story.hear(Heard(M, A, A, True)) is None
     assert story.hear(Heard(OWN, A, A, True)) is None
     assert story.book.entries[KEY].claim.state is State.ASKING
+    story.apply(AliasPart())
+    assert story.hear(Heard(bytes.fromhex("020000000098"), A, A, True)) is None
 
 
 def test_questions_are_answered_only_for_what_stands_for_a_peer() -> None:

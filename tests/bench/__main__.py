@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import dhcp, http, nat, peers, start
+from tests.bench import dhcp, http, nat, peers, rip, start
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -16,6 +16,7 @@ SECTIONS = {
     "http": http.measure,
     "peers": peers.measure,
     "nat": nat.measure,
+    "rip": rip.measure,
 }
 
 

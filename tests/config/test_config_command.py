@@ -34,7 +34,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def run(path: Path | str, as_json: bool = False) -> int:
-    return check.run(argparse.Namespace(config=str(path), json=as_json))
+    return check.run(argparse.Namespace(config=str(path), json=as_json, schema=False))
 
 
 def test_fine(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,7 +44,7 @@ def test_fine(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert err == ""
 
 
-@pytest.mark.parametrize("name", ["minimal.toml", "reference.toml"])
+@pytest.mark.parametrize("name", ["minimal.toml", "reference.toml", "masquerade-and-forwards.toml"])
 def test_the_files_fit_the_example_network(name: str) -> None:
     assert run(CONFIGS / name) == 0
 
@@ -156,10 +156,10 @@ def test_encodings(file: Path) -> None:
         read_config(file)
 
 
-def test_no_arguments_of_its_own() -> None:
+def test_its_only_argument_asks_for_the_schema() -> None:
     parser = argparse.ArgumentParser()
     check.add_arguments(parser)
-    assert parser.parse_args([]) == argparse.Namespace()
+    assert parser.parse_args([]) == argparse.Namespace(schema=False)
     assert check.HELP
 
 

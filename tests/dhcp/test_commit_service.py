@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from routerd.dhcp import commit_service
+from routerd.dhcp import commit_service, lease_file_service
 from routerd.dhcp.commit_service import LAZY_SECONDS, CommitService
 from routerd.dhcp.leases import BOUND, RELEASED, Row
 from routerd.dhcp.reply import Reply
@@ -117,7 +117,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[
     def run(story: Callable[[Scene], Awaitable[None]]) -> Scene:
         scene = Scene(tmp_path / "leases.db")
         monkeypatch.setattr(commit_service, "clock", scene.clock)
-        monkeypatch.setattr(commit_service, "wall_offset", lambda: 0.0)
+        monkeypatch.setattr(lease_file_service, "wall_offset", lambda: 0.0)
         monkeypatch.setattr(commit_service, "GAP", 0.0)
 
         async def whole() -> None:
@@ -433,7 +433,9 @@ def test_a_file_that_is_removed_is_made_anew_with_all_leases(play: Play, caplog:
             path.unlink()
         scene.pass_by(6.0)
         with pytest.raises(DamagedError):
-            await scene.service._disk.look()  # Answered after the one before, which has begun the new file by then.
+            await (
+                scene.service._file._disk.look()
+            )  # Answered after the one before, which has begun the new file by then.
         await scene.settle()
         assert set(await scene.stored()) == set(KNOWN)
         assert scene.problem() is None
@@ -466,5 +468,28 @@ def test_the_same_file_under_another_name_is_no_other_file(play: Play, tmp_path:
         assert not scene.ask(77)
         await scene.settle()
         assert scene.sent == [77]
+
+    play(story)
+
+
+@pytest.mark.parametrize("gone", ["leases.db*", "leases.db-wal"])
+def test_a_reply_never_rests_on_a_file_that_was_removed(play: Play, gone: str) -> None:
+    async def story(scene: Scene) -> None:
+        for path in scene.path.parent.glob(gone):
+            path.unlink()
+        # The look that is taken every few seconds comes later.
+        assert not scene.ask(77)
+        assert not scene.ask(1, renews=True, expires=2e9)
+        await scene.settle()
+        await scene.settle()
+        # The known client is covered by what all lease files had; the new one asks again.
+        assert scene.sent == [1]
+        found = await scene.stored()
+        assert set(found) == {*KNOWN, 77}
+        assert found[1] == 2e9
+        assert scene.problem() is None
+        assert not scene.ask(77, renews=True)
+        await scene.settle()
+        assert scene.sent == [1, 77]
 
     play(story)

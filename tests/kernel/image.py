@@ -24,6 +24,8 @@ _MODULES = (
     *("virtio_pci", "virtio_blk"),
     *("nft_chain_nat", "nft_nat", "nft_masq", "nft_redir", "nft_ct", "nft_fib_inet", "nft_reject_inet", "nft_log"),
 )
+_BUILT_IN_LATER = ("nft_objref",)
+"""Modules of older kernels only."""
 _PROGRAMS = ("sh", "ip", "nft", "wg", "ping", "busybox")
 _DISTRIBUTIONS = ("routerd", "pytest")
 _APPLETS = "applets"
@@ -86,8 +88,10 @@ def _add_base(tree: Tree, init: str) -> None:
 def _add_modules(tree: Tree) -> None:
     source = CACHE / "lib/modules" / release()
     target = f"{tree.follow('/lib')}/modules/{release()}"[1:]
+    dependencies = (source / "modules.dep").read_text()
+    older = [name for name in _BUILT_IN_LATER if f"/{name}.ko" in dependencies]
     try:
-        files = needed((source / "modules.dep").read_text(), _MODULES)
+        files = needed(dependencies, (*_MODULES, *older))
     except KeyError as error:
         raise ImageError(f"the kernel {release()} has no module {error}") from None
     for name in [*files, "modules.dep", "modules.alias", "modules.symbols", "modules.builtin", "modules.order"]:
@@ -140,5 +144,7 @@ def _add_checkout(tree: Tree) -> None:
         # An emulated processor takes long to compile.
         compileall.compile_dir(CHECKOUT / name, quiet=2)
         tree.copy_all(CHECKOUT / name)
-    tree.copy(CHECKOUT / "tests/__init__.py")
+    tree.copy_all(CHECKOUT / "packaging")
+    for name in ("__init__", "nat/__init__", "nat/parts", "net/__init__", "net/nat_scene", "net/site"):
+        tree.copy(CHECKOUT / f"tests/{name}.py")
     tree.copy(CHECKOUT / "pyproject.toml")

@@ -20,18 +20,24 @@ def host(lab: Lab) -> Iterator[Managed]:
         yield made
 
 
+def _ends_and_comes_back(host: Managed, kind: signal.Signals) -> None:
+    before, main = host.show("NRestarts"), host.pid()
+    os.kill(main, kind)
+    soon("it was started anew", lambda: host.show("NRestarts") != before, 10)
+    soon("it is active again", lambda: host.show("ActiveState") == "active")
+
+
 def test_it_comes_back_after_a_crash_and_a_hang_and_nothing_is_lost_meanwhile(host: Managed) -> None:
     host.write(f"{UNITS}/routerd.service.d/watchdog.conf", "[Service]\nWatchdogSec=1s\nRestartSec=100ms\n")
     host.systemctl("daemon-reload")
-    host.systemctl("start", "routerd")
+    host.start()
     routes = ["ip", "-4", "route", "show", "proto", "121"]
     soon("the route is there", lambda: "unreachable" in host.run(*routes).stdout)
     settings = host.run("ls", "/run/routerd").stdout
     monitor = host.beta.popen(["ip", "monitor", "route"], name="monitor")
-    for number, kind in enumerate((signal.SIGKILL, signal.SIGSTOP), 1):
-        os.kill(host.pid(), kind)
-        soon("it was started anew", lambda number=number: host.show("NRestarts") == str(number), 10)
-        soon("it is active again", lambda: host.show("ActiveState") == "active")
+    for kind in (signal.SIGKILL, signal.SIGSTOP):
+        _ends_and_comes_back(host, kind)
+    assert host.show("NRestarts") == "2"
     assert "Watchdog timeout" in host.log()
     assert host.logged("Fatal Python error: Aborted")
     assert host.run("ls", "/run/routerd").stdout == settings

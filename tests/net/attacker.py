@@ -1,7 +1,8 @@
 """Floods a LAN with DHCP clients that do not exist, on a raw socket; run in the namespace of a machine of the LAN.
 
 python -m tests.net.attacker INTERFACE MODE RATE SECONDS: MODE `discover` only asks, `take` takes every offer, `one` is
-a single client that asks all the time. Prints how many DISCOVERs were sent when it is over.
+a single client that asks all the time. With `burst`, RATE DISCOVERs are sent as fast as that goes. Prints how many
+DISCOVERs were sent when it is over.
 """
 
 import random
@@ -65,5 +66,18 @@ def attack(interface: str, mode: str, rate: float, seconds: float) -> int:
     return sent
 
 
+def burst(interface: str, count: int) -> int:
+    """Send so many DISCOVERs of as many clients, at once."""
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    wire.bind((interface, 0))
+    for number in range(count):
+        mac = b"\2\7" + number.to_bytes(4, "big")
+        wire.send(frame(message(DISCOVER, mac=mac, xid=number), mac))
+    return count
+
+
 if __name__ == "__main__":
+    if sys.argv[2] == "burst":
+        print(burst(sys.argv[1], int(sys.argv[3])))
+        sys.exit()
     print(attack(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4])), flush=True)

@@ -104,6 +104,11 @@ class Managed:
         """What `systemctl` says."""
         return self.run("systemctl", "--no-pager", *words, check=check).stdout
 
+    def start(self) -> None:
+        """Start the unit; it has said that it is ready when this returns."""
+        done = self.run("systemctl", "start", "routerd", check=False)
+        assert done.returncode == 0, self.log()
+
     def show(self, name: str) -> str:
         """One property of the unit."""
         return self.systemctl("show", "--value", "-p", name, "routerd").strip()
@@ -164,7 +169,7 @@ def managed(site: Site) -> Iterator[Managed]:
         script = _BOOT
         for name, value in {"CHECKOUT": CHECKOUT, "SOCKETS": SOCKETS, "UNITS": UNITS, "SYSTEMD": SYSTEMD}.items():
             script = script.replace(f"@{name}@", shlex.quote(str(value)))
-        argv = ["unshare", "--mount", "sh", "-ec", script, "sh", site.lab.directory, group.name]
+        argv = ["unshare", "--mount", "sh", "-ec", script, "sh", str(site.lab.directory), group.name]
         host = Managed(site, site.example.beta.popen(argv, name="systemd"))
         (group / "cgroup.procs").write_text(str(host.number))
         try:

@@ -16,7 +16,7 @@ from tests.net.rip_routers import Bird, Frr
 from tests.net.site import Site, soon
 
 VPN, VPN6 = "10.0.0.0/24", "fd00:10::/64"
-BETA, INNER = "192.168.200.2", "192.168.60.0/24"
+BETA, INNER, MORE = "192.168.200.2", "192.168.60.0/24", "192.168.61.0/24"
 SECONDS = 1
 """The update interval: the timeout is six times as long. FRR has 5 s at least."""
 
@@ -27,7 +27,7 @@ protocol device {{ scan time 1; }}
 protocol kernel {{ ipv4 {{ export where source = RTS_RIP; }}; }}
 protocol kernel {{ ipv6 {{ export where source = RTS_RIP; }}; }}
 protocol static inner {{ ipv4; route 192.168.60.0/24 via "inner0"; route 172.16.5.0/24 via "inner0"; }}
-protocol static more {{ ipv4; route 192.168.61.0/24 via "inner0"; }}
+protocol static more {{ disabled; ipv4; route 192.168.61.0/24 via "inner0"; }}
 protocol rip rip4 {{
     ipv4 {{ import all; export where source = RTS_STATIC; }};
     interface "lan0" {{ {timers} {auth} }};

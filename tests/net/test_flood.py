@@ -1,5 +1,6 @@
 """A LAN under attack: who is known is served, who is new too as long as there is an address, and it is shown."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -141,3 +142,26 @@ def test_one_mad_client_is_held_back_and_named_once(site: Site) -> None:
     lines = [line for line in site.log().splitlines() if "messages a second" in line]
     assert len(lines) == 1
     assert "lan lan0: client 02:07:00:00:00:00 sends more than 20 messages a second" in lines[0]
+
+
+def test_what_a_burst_costs_is_counted_to_the_last_message(site: Site) -> None:
+    """A burst that no queue holds: every message is answered, or counted as given up."""
+    daemon = site.start(site.config.replace("192.168.200.199", "192.168.200.69"))
+    sent = 15_000
+    daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        with attacked(site, "burst", sent) as burst:
+            assert burst.wait(20) == 0
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
+
+    def counted() -> bool:
+        said = counters(daemon)
+        return said["pkt4-discover-received"] + said["pkt4-queue-full"] >= sent
+
+    soon("all are counted", counted)
+    said = counters(daemon)
+    assert said["pkt4-discover-received"] + said["pkt4-queue-full"] == sent
+    assert said["pkt4-queue-full"] == said["pkt4-receive-drop"] > 0
+    assert said["pkt4-received"] < sent
+    assert lease(host(site), NEW)

@@ -124,6 +124,24 @@ def test_forwards_single_range_and_shifted_also_from_this_machine(scene: Scene) 
     assert scene.ask(scene.a, ("tcp", here, 8080)) == ["ConnectionRefusedError"]
 
 
+def test_who_comes_from_beyond_the_lans_is_hidden_where_only_those_were_measured(scene: Scene) -> None:
+    scene.serve(scene.a, [80, 81])
+    scene.b.ip("address add 172.16.0.9/32 dev lan0")
+    scene.beta.ip("route add 172.16.0.9/32 via 192.168.200.22")
+    scene.a.ip("route add 172.16.0.9/32 via 10.0.0.2")
+    kept = [replace(forward(port, 80, protocol=kind), masquerade=False, measured=True)
+            for port, kind in ((8080, "tcp"), (8080, "udp"))]  # fmt: skip
+    told = replace(forward(8081, 81), masquerade=False)
+    scene.load(replace(PLAIN, forwards=(*kept, told), aliases=(ALIAS,)))
+    scene.beta.ip("route add 192.168.200.201/32 dev wg0", "neighbour add proxy 192.168.200.201 dev lan0")
+    scene.beta.sysctl(conf__lan0__proxy_arp=1)
+    here, alias = "192.168.200.2", "192.168.200.201"
+    asked = [("tcp", here, 8080), ("udp", here, 8080), ("tcp", alias, 80), ("tcp", here, 8081)]
+    assert scene.ask(scene.b, *asked) == ["192.168.200.22 80"] * 3 + ["192.168.200.22 81"]
+    # What was set by hand (source_nat = "never") is so for everybody.
+    assert scene.ask(scene.b, *asked, source="172.16.0.9") == ["10.0.0.2 80"] * 3 + ["172.16.0.9 81"]
+
+
 _EVERY_PORT = """
 import socket
 made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -26,7 +26,7 @@ def test_it_starts_reloads_and_stops(host: Managed) -> None:
     own = Own(host.site)
     before = own.state()
     _refuses_faults(host)
-    host.systemctl("start", "routerd")
+    host.start()
     assert (host.show("ActiveState"), host.show("Type")) == ("active", "notify")
     _is_confined(host)
     soon("it is ready, as its status line says", lambda: host.show("StatusText").startswith("Ready; "))
@@ -73,9 +73,9 @@ def _is_confined(host: Managed) -> None:
     done = [host.inside("sh", "-c", 'echo 1 > "$1"', "sh", path).returncode == 0 for path in tried]
     assert done == [True, True, False, False, False]
     assert host.inside("rm", "/var/lib/routerd/x").returncode == 0
-    forwarding = "/proc/sys/net/ipv4/conf/{}/forwarding"
-    for name in ("lan0", host.site.example.tunnel_beta.interface):
-        soon(f"{name} forwards", lambda name=name: host.run("cat", forwarding.format(name)).stdout == "1\n")
+    names = ("lan0", host.site.example.tunnel_beta.interface)
+    forwarding = [f"/proc/sys/net/ipv4/conf/{name}/forwarding" for name in names]
+    soon("both interfaces forward", lambda: host.run("cat", *forwarding).stdout == "1\n1\n")
     # What it cannot do is said: the socket of a userspace WireGuard is visible, and root's.
     soon("the closed socket is logged", lambda: host.logged("EACCES") or "kernel" in host.logged("WireGuard"))
 

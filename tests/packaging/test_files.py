@@ -82,7 +82,7 @@ def _verify(root: Path) -> str:
 
 @needs_systemd
 def test_the_unit_is_confined() -> None:
-    argv = ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={MOST * 10:.0f}", UNIT]
+    argv = ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={MOST * 10:.0f}", str(UNIT)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
     level = re.search(r"Overall exposure level for routerd.service: ([0-9.]+)", done.stdout)
     assert level is not None, done.stderr

@@ -1,9 +1,12 @@
 """nftables of this kernel: a table of routerd's own, loaded, listed, replaced and removed."""
 
 import json
+from dataclasses import replace
 
 from routerd.lab.lab import Lab
 from routerd.lab.namespace import Namespace
+from tests.nat.parts import PLAIN, forward
+from tests.net.nat_scene import Scene
 
 _TABLE = """
 table inet routerd
@@ -42,6 +45,17 @@ def test_a_table_is_loaded_replaced_and_removed(lab: Lab) -> None:
         assert f'"right": {port}' in json.dumps(listed["rule"])
     beta.nft("delete table inet routerd\n")
     assert beta.run(["nft", "list", "ruleset"]).stdout == ""
+
+
+def test_a_range_is_shifted_by_rules_and_sources_are_kept(lab: Lab) -> None:
+    """This kernel may be the oldest that the rules meet."""
+    scene = Scene(lab)
+    scene.serve(scene.a, [30001, 30778, 31000])
+    shifted = forward(20000, 30001, last=20999, protocol="udp")
+    scene.load(replace(PLAIN, forwards=(replace(shifted, masquerade=False, measured=True),)))
+    assert "udp dport ^" in scene.beta.run(["nft", "list", "table", "inet", "routerd"]).stdout
+    asked = [("udp", "192.168.200.2", port) for port in (20000, 20777, 20999)]
+    assert scene.ask(scene.c, *asked) == [f"192.168.200.23 {port}" for port in (30001, 30778, 31000)]
 
 
 def objects(machine: Namespace) -> dict[str, list[dict[str, object]]]:
