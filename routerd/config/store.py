@@ -33,7 +33,8 @@ def _secret_faults(config: Config) -> list[ConfigFault]:
     for number, lan in enumerate(config.lans):
         for index, key in enumerate(lan.rip.keys if lan.rip is not None else ()):
             try:
-                read_secret(key.secret_file, 1, LONGEST_SECRET[key.algorithm])
+                # Root may be asking for the daemon, which runs as a user of its own.
+                read_secret(key.secret_file, 1, LONGEST_SECRET[key.algorithm], for_another=os.geteuid() == 0)
             except SecretError as error:
                 where = f"lan[{number}].rip.key[{index}].secret_file"
                 mend = error.hint[:1].lower() + error.hint[1:].removesuffix(".")

@@ -60,12 +60,13 @@ class Rehoming:
         if self._commits.crowded():
             self._go_on(_WHILE_CROWDED)
             return
-        looked = 0
+        looked, moved = 0, self._moved
         for move in islice(self._moves, AT_ONCE):
             looked += 1
             if move is not None:
                 self._move(move)
-        self._commits.pump()
+        if self._moved > moved:
+            self._commits.pump()
         if looked == AT_ONCE:
             self._go_on(0.0)
             return

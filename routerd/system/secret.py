@@ -15,11 +15,11 @@ class SecretError(Exception):
         self.hint = hint
 
 
-def read_secret(path: str, least: int, most: int = _LARGEST) -> bytes:
+def read_secret(path: str, least: int, most: int = _LARGEST, *, for_another: bool = False) -> bytes:
     """The one line of a file, without its end: `least` to `most` visible ASCII characters. Raises SecretError.
 
     The file belongs to root or to this process's user; only they may write it, and at most a group that this process
-    is in may read it.
+    is in may read it. `for_another`: this process only looks at it, and whoever uses it may be another user.
     """
     try:
         # Not blocking: a FIFO put in the file's place must not hold the caller.
@@ -28,7 +28,10 @@ def read_secret(path: str, least: int, most: int = _LARGEST) -> bytes:
         hint = f"Create it, readable for routerd: {_make(path, most)}"
         raise SecretError(os.strerror(error.errno or 0), hint) from None
     try:
-        _check(path, os.fstat(handle), most)
+        found = os.fstat(handle)
+        _check_mode(path, found, most)
+        if not for_another:
+            _check_owner(path, found)
         data = os.read(handle, _LARGEST + 1)
     except OSError as error:
         raise SecretError(os.strerror(error.errno or 0), "Look at the file system.") from None
@@ -45,13 +48,16 @@ def read_secret(path: str, least: int, most: int = _LARGEST) -> bytes:
     return secret
 
 
-def _check(path: str, found: os.stat_result, most: int) -> None:
+def _check_mode(path: str, found: os.stat_result, most: int) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise SecretError("it is no regular file", f"Replace it: {_make(path, most)}")
-    if found.st_uid not in (0, os.geteuid()):
-        raise SecretError("it belongs to another user", f"Run: chown root {path}.")
     if found.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
         raise SecretError("other users can read or change it", f"Run: chmod 600 {path}, and make a new one.")
+
+
+def _check_owner(path: str, found: os.stat_result) -> None:
+    if found.st_uid not in (0, os.geteuid()):
+        raise SecretError("it belongs to another user", f"Run: chown root {path}.")
     if found.st_mode & stat.S_IRGRP and found.st_gid not in (os.getegid(), *os.getgroups()):
         raise SecretError("a group that routerd is not in can read it", f"Run: chmod 600 {path}.")
 

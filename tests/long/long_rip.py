@@ -20,6 +20,9 @@ from tests.net.rip_routers import MISSING
 from tests.net.rip_scene import INNER, MORE, VPN, RipScene, Watch, bird_text
 from tests.net.site import soon
 from tests.net.test_rip_keys import ALGORITHMS, LEARN
+from tests.net.test_rip_places import Place, place, take_over
+
+__all__ = ["place"]
 
 pytestmark = [pytest.mark.net, pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}")]
 
@@ -258,3 +261,10 @@ def test_a_flood_neither_delays_updates_nor_dhcp() -> None:
         assert made.all_have()
         assert daemon.get("/readyz")[0] == 200
         assert not counters.get("faults")
+
+
+# ---------------------------------------------------------------- another daemon in its place
+
+
+def test_frr_does_what_is_exported_for_it(place: Place) -> None:
+    take_over(place, "frr")

@@ -38,8 +38,10 @@ class Disk:
         """The directory as the running routerd sees it."""
         return Path(f"/proc/{self._pid}/root{self._point}")
 
-    def start(self, text: str | None = None, *, read_only: bool = False) -> Daemon:
-        """Start routerd with the disk mounted, and wait until it is ready; `read_only`: until it answers."""
+    def start(self, text: str | None = None, *, read_only: bool = False, trouble: bool = False) -> Daemon:
+        """Start routerd with the disk mounted, and wait until it is ready; with `read_only` or other `trouble` with
+        the disk, until it answers.
+        """
         site, directory = self._site, self._site.lab.directory
         config = site.write(self.config if text is None else text)
         mount = f"mount -o loop,errors=remount-ro {self._image} {self._point}"
@@ -50,7 +52,7 @@ class Disk:
         process = site.example.beta.popen(argv, name="routerd")
         self._pid = process.pid
         site.daemon = Daemon(site.example.beta, config, directory / "routerd.sock", process)
-        if read_only:
+        if read_only or trouble:
             soon("routerd answers", lambda: site.daemon is not None and site.daemon.get("/livez")[0] == 200)
         else:
             site.daemon.wait_ready()

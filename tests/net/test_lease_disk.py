@@ -131,14 +131,14 @@ class Scene:
         assert self.clients.leased(newer) == {NEWER}
         self.leases |= newer
 
-    def restart(self, *, stop: bool) -> None:
+    def restart(self, *, stop: bool, trouble: bool = False) -> None:
         """Kill or stop routerd and start it again; every lease is there."""
         if stop:
             assert self.daemon.stop() == 0
         else:
             self.daemon.process.kill()
             self.daemon.process.wait()
-        self.daemon = self.disk.start()
+        self.daemon = self.disk.start(trouble=trouble)
         rows = self.daemon.get("/v1/leases")[1]["leases"]
         held = {bytes.fromhex(row["mac"].replace(":", "")): row["address"] for row in rows if row["state"] == "bound"}
         for mac, address in self.leases.items():
@@ -158,11 +158,11 @@ def test_a_full_disk(site: Site, disk: Disk) -> None:
 def test_a_disk_that_is_full_at_the_start(site: Site, disk: Disk) -> None:
     scene = Scene(site, disk, disk.config.replace("[leases]", '[leases]\nsync = "bindings"'))
     disk.fill()
-    scene.restart(stop=True)
+    scene.restart(stop=True, trouble=True)
     scene.expect_trouble("database or disk is full")
     # Nor does a crash end what was promised meanwhile.
     del scene.leases[NEW]
-    scene.restart(stop=False)
+    scene.restart(stop=False, trouble=True)
     scene.expect_trouble("database or disk is full")
     disk.make_room()
     scene.expect_all_well()

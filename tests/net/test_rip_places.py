@@ -1,8 +1,8 @@
 """RIP on a gateway whose WireGuard host is another machine: next hops, other RIP daemons, links that come and go."""
 
+import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -29,7 +29,10 @@ prefixes = ["{vpn}"]
 [[lan]]
 interface = "lan0"
 {lan}
+"""
+_RIP = """
 [lan.rip]
+{rip}
 versions = ["v2", "ng"]
 update_interval = "1s"
 ng_prefixes = ["{vpn6}"]
@@ -61,13 +64,17 @@ class Place:
         made.ip("link set inner0 up", "link set inner1 up")
         return made
 
+    def config(self, machine: Namespace, lan: str = "", rip: str | None = "") -> str:
+        """The configuration of routerd there, with lines of the LAN and of its RIP; None: without RIP."""
+        words = {"beta": BETA, "vpn": VPN, "vpn6": VPN6, "beta6": BETA6, "directory": self.lab.directory / machine.role}
+        return (_CONFIG + ("" if rip is None else _RIP) + _HTTP).format(lan=lan, rip=rip, **words)
+
     def start(self, machine: Namespace, lan: str = "") -> Daemon:
         """Start routerd there."""
         directory = self.lab.directory / machine.role
         directory.mkdir(exist_ok=True)
-        config = Path(directory / "routerd.toml")
-        words = {"beta": BETA, "vpn": VPN, "vpn6": VPN6, "beta6": BETA6, "lan": lan, "directory": directory}
-        config.write_text((_CONFIG + _HTTP).format(**words))
+        config = directory / "routerd.toml"
+        config.write_text(self.config(machine, lan))
         return start_daemon(machine, config, directory / "routerd.sock")
 
     def learned(self) -> bool:
@@ -180,15 +187,17 @@ def test_only_the_holder_of_a_shared_address_speaks(place: Place) -> None:
     assert "192.168.200.2 " not in sources
 
 
-@pytest.mark.parametrize("system", ["frr", "bird"])
-def test_another_daemon_does_what_is_exported_for_it(place: Place, system: str) -> None:
+def test_another_daemon_does_what_is_exported_for_it(place: Place) -> None:
+    take_over(place, "bird")
+
+
+def take_over(place: Place, system: str) -> None:
+    """Have another daemon speak RIP on routerd's machine, by what `routerd export` says, while routerd does not."""
     daemon = place.start(place.gw)
     soon("routerd's kernel route is there", lambda: "proto 121" in place.gw.run(["ip", "route"]).stdout)
     argv = [sys.executable, "-m", "routerd", "export", system, "--config", str(daemon.config)]
     text = place.gw.run(argv).stdout
-    daemon.config.write_text(
-        daemon.config.read_text().partition("[lan.rip]")[0] + _HTTP.format(directory=daemon.socket.parent)
-    )
+    daemon.config.write_text(place.config(place.gw, rip=None))
     daemon.process.send_signal(1)
     soon("RIP is not spoken any more", lambda: not place.bird.routes())
     if system == "frr":
@@ -200,3 +209,18 @@ def test_another_daemon_does_what_is_exported_for_it(place: Place, system: str) 
     else:
         Bird(place.lab, place.gw, f"router id 192.168.200.1;\n{text}", name="bird-gw").start()
     soon("routers learn the same", place.learned)
+
+
+def test_updates_also_go_by_broadcast_and_to_single_routers(place: Place) -> None:
+    daemon = place.start(place.gw)
+    soon("routers learn", place.learned)
+    (six,) = json.loads(place.bird.machine.run(["ip", "-j", "-6", "address", "show", "dev", "lan0"]).stdout)
+    own = next(row["local"] for row in six["addr_info"] if row["scope"] == "link")
+    modes = ('mode = "broadcast"', f'mode = "unicast"\nneighbors = ["192.168.200.6", "{own}"]')
+    for metric, lines in enumerate(modes, start=4):
+        daemon.config.write_text(place.config(place.gw, rip=f"{lines}\nmetric = {metric}"))
+        daemon.process.send_signal(1)
+        # BIRD asks for nothing now, so another metric must have come by an update.
+        shown = f"(120/{metric + 1})"
+        soon("the update has come", lambda shown=shown: place.bird.ask("show", "route").count(shown) == 2)  # type: ignore[misc]
+        assert problems(daemon) == {}
