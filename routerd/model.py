@@ -61,6 +61,18 @@ class VpnFacts:
     here: tuple[tuple[IPv4Address, str], ...] = ()
 
 
+class Forwarding6(StrEnum):
+    """Whether the machine forwards IPv6: everywhere, nowhere, or nowhere yet but one interface at a time can.
+
+    The latter is Linux 6.17's force_forwarding. Before, it is all interfaces or none, and those that have their own
+    address from router advertisements lose it then.
+    """
+
+    ON = "on"
+    BY_INTERFACE = "by-interface"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that the plan is made from, besides the configuration. A change of any field makes a new plan."""
@@ -79,6 +91,7 @@ class Facts:
     """The link-layer addresses of gateways, where they are known, in order."""
     claimed: frozenset[Claimed] = frozenset()
     """The aliases that nobody else of their LAN has."""
+    forwarding6: Forwarding6 = Forwarding6.ON
 
 
 # ---------------------------------------------------------------- the plan and its parts
@@ -180,9 +193,13 @@ class KernelRoute:
     mtu: int | None = None
 
 
+FORWARDING6 = "force_forwarding"
+"""The setting below net.ipv6.conf that lets one interface forward IPv6 (Linux 6.17); there is none for IPv4."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sysctl:
-    """A setting below net.ipv4.conf: `interface`, `name`, and the least value that is wanted.
+    """A setting below net.ipv4.conf, `FORWARDING6` below net.ipv6.conf: `interface`, `name`, and the value wanted.
 
     `at_least` True: a greater value that is there already is left alone.
     """

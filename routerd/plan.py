@@ -20,6 +20,7 @@ from routerd.model import (
 )
 from routerd.plan_aliases import alias_routes
 from routerd.plan_dhcp import default_router, dhcp_part
+from routerd.plan_ipv6 import ipv6_sysctls
 from routerd.plan_kernel import kernel_routes, unreachable, vpn_sysctls
 from routerd.plan_links import Link, gateway_of, interface_of, link_of
 from routerd.plan_map import Shown, shown_of
@@ -57,6 +58,7 @@ def plan(config: Config, facts: Facts) -> Plan:
     nat, aliases = nat_part(config, facts, behind, mapped, problems)
     ways = tuple(alias_routes(nat.aliases, nat.vpns, facts))
     kernel += ways
+    sysctls |= dict.fromkeys(ipv6_sysctls(nat, facts, links, problems))
     behind6 = {vpn.name: [net for net in vpn.prefixes if isinstance(net, IPv6Network)] for vpn in nat.vpns}
     rip = rip_part(config, facts, links, shown, behind6, reasons)
     return Plan(

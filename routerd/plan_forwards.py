@@ -45,10 +45,12 @@ def _made(
     lan: Lan, forward: Forward, vpn: NatVpn, to: Address, addresses: tuple[Address, ...], facts: Facts
 ) -> NatForward:
     listen = forward.listen
-    measured = forward.source_nat == "auto" and vpn.interface is not None
+    # Whether a peer answers IPv6 addresses of the site is not measured: it sees this machine's.
+    auto = forward.source_nat == "auto"
+    measured = auto and vpn.interface is not None and to.version == 4
     # Answers to a host's own address would come back past this machine where WireGuard runs on another one.
     always = forward.source_nat == "always" or vpn.interface is None
-    masquerade = always or (measured and (vpn.name, to) not in facts.kept)
+    masquerade = always or (auto and not (measured and (vpn.name, to) in facts.kept))
     at = (listen.protocol, listen.first, listen.last)
     return NatForward(lan.interface, vpn.name, *at, addresses, to, forward.to.port, masquerade, measured)
 

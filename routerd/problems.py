@@ -25,6 +25,11 @@ class Declared:
     counts: str = ""
 
 
+_FORWARD_IPV6 = (
+    "Run: sysctl -w net.ipv6.conf.all.forwarding=1. Before that, set net.ipv6.conf.INTERFACE.accept_ra=2 for every "
+    "interface that gets its own address from router advertisements: it would lose it. From Linux 6.17 on routerd "
+    "does without, for its own interfaces alone."
+)
 _DECLARED = (
     Declared(
         "config-invalid",
@@ -399,6 +404,22 @@ _DECLARED = (
         "{subject}: forwarding is off and cannot be switched on: {reason}",
         "Run: sysctl -w net.ipv4.conf.{interface}.forwarding=1",
         depends_on=("interface-missing",),
+    ),
+    Declared(
+        "ipv6-forwarding-off",
+        WARNING,
+        "{subject}: {what}, because this machine does not forward IPv6",
+        _FORWARD_IPV6,
+        depends_on=("interface-missing", "interface-down"),
+        patience=2.0,
+    ),
+    Declared(
+        "ipv6-not-forwarded",
+        INFO,
+        "{subject}: its peers and the site do not reach each other by IPv6, because this machine does not forward it",
+        _FORWARD_IPV6,
+        depends_on=("interface-missing", "interface-down"),
+        patience=2.0,
     ),
     Declared(
         "sysctl",

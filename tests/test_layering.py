@@ -29,7 +29,7 @@ _OUTSIDE_PATHS = {
     )
 }
 _OUTSIDE_PATHS |= {Path("dhcp/store_thread.py")}
-_OUTSIDE_PATHS |= {Path(f"dhcp/store_{part}.py") for part in ("damaged", "file", "health", "open")}
+_OUTSIDE_PATHS |= {Path(f"dhcp/store_{part}.py") for part in ("clock", "damaged", "file", "health", "open")}
 _OUTSIDE_MODULES = {
     *("aiohttp", "asyncio", "concurrent", "ctypes", "fcntl", "getpass", "glob", "http.client", "http.server", "io"),
     *("locale", "logging", "multiprocessing", "os", "pathlib", "platform", "pyroute2", "resource", "scapy", "secrets"),

@@ -261,11 +261,11 @@ class CommitService:
         self._file.stored(renewed)
         recovered = self._pipeline.stuck
         stored = self._pipeline.done()
-        # The disk first: it works on while the replies leave.
+        # First some replies: those who get them ask again in time for the batch after the next, which is larger then.
+        self._stored.extend(stored)
         if recovered:
             self._begin()
         self.pump()
-        self._stored.extend(stored)
 
     def _let_go(self, item: Item[Waiter]) -> None:
         lan, rows, waiter, _ = item

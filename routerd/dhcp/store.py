@@ -17,6 +17,7 @@ from typing import Any
 
 from routerd.dhcp import store_rows as rows
 from routerd.dhcp.leases import DELETED, Row
+from routerd.dhcp.store_clock import CLOCK_STEP, StoredClock
 from routerd.dhcp.store_file import (
     DamagedError,
     Identity,
@@ -34,8 +35,6 @@ from routerd.system.files import RUNTIME
 
 __all__ = ["CLOCK_STEP", "DamagedError", "LeaseStore", "StoreError", "UnwritableError"]
 
-CLOCK_STEP = 2.0
-_NEWEST_EVERY = 60.0
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -59,9 +58,7 @@ class LeaseStore:
         self._database: sqlite3.Connection | None = None
         self._file: Identity = ()
         self._made: tuple[str, ...] = ()
-        self._offset: float | None = None
-        self._newest: float | None = None
-        self._noted = 0.0
+        self._clock = StoredClock(wall, boot or "")
 
     # ------------------------------------------------------------ life
 
@@ -70,7 +67,7 @@ class LeaseStore:
 
         `anew`: the one that was there was set aside just now.
         """
-        self._offset, self._newest, self._noted = None, None, 0.0
+        self._clock = StoredClock(self._wall, _boot_id() if self._boot is None else self._boot)
         self.notes = []
         if not anew and inspect(self.path) and not os.path.getsize(self.path):
             self.notes.append(f"{self.path} is empty: leases start empty")
@@ -81,8 +78,6 @@ class LeaseStore:
             raise unmakable(self.path, text) from None
         self._database = open_database(self.path)
         self._file = identity(self.path)
-        if self._boot is None:
-            self._boot = _boot_id()
 
     def close(self, *, clean: bool = False) -> None:
         """Close the file; what was committed is on disk already. `clean`: so is all that was promised to anyone."""
@@ -93,7 +88,7 @@ class LeaseStore:
         if clean:
             # Without the mark the next start takes it for a crash, which does no harm.
             with suppress(OSError):
-                self.mark.put(self._newest)
+                self.mark.put(self._clock.newest)
 
     def discard(self) -> None:
         """Remove what `open` made and nobody uses: the closed file and directories that did not exist before."""
@@ -111,21 +106,21 @@ class LeaseStore:
         Rows that no routerd wrote are dropped, and `notes` say so. Raises `DamagedError` where the file is torn.
         """
         try:
-            known = self._written(offset)
+            known = self._clock.read(self._connection, offset)
             leases, broken = self._read(known)
             self.left = self._left_behind()
-            self.clean = self.mark.take(self._newest)
+            self.clean = self.mark.take(self._clock.newest)
             if not self.clean:
                 self._check()
         except sqlite3.Error as error:
             raise explained(self.path, error) from None
         except OSError as error:
             raise UnwritableError(f"{error.filename}: cannot be removed ({error.strerror}); mend its disk") from None
-        self._offset = known
-        self.saved = -math.inf if self._newest is None else self._newest - known
+        newest = self._clock.newest
+        self.saved = -math.inf if newest is None else newest - known
         self._drop(broken)
         with suppress(StoreError):  # The next commit tries again.
-            self._settle(offset)
+            self._settled(offset)
         return leases
 
     def _read(self, offset: float) -> tuple[dict[str, list[Row]], dict[tuple[object, object], str]]:
@@ -174,7 +169,8 @@ class LeaseStore:
 
         `now`: everything that was promised before, by the caller's clock, is stored with it; default: the present.
         """
-        self._transact(offset, now, lambda base: self._write(changes, base))
+        single = len(changes) <= rows.ROWS_PER_STATEMENT and all(row.state != DELETED for _, row in changes)
+        self._transact(offset, now, lambda base: self._write(changes, base), single=single)
 
     def replace(self, changes: Sequence[tuple[str, Row]], offset: float, now: float | None = None) -> None:
         """As `commit`, but instead of all leases that are in the file. Raises `StoreError`."""
@@ -202,17 +198,26 @@ class LeaseStore:
         except sqlite3.Error as error:
             raise self._undone(error) from None
 
-    def _transact(self, offset: float, now: float | None, write: Callable[[float], None]) -> None:
-        base = self._settle(offset)
-        noted = self._newest, self._noted
+    def _transact(
+        self, offset: float, now: float | None, write: Callable[[float], None], *, single: bool = False
+    ) -> None:
+        base = self._settled(offset)
+        newest = (self._wall() - offset if now is None else now) + base
+        due = self._clock.is_due(newest)
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            write(base)
-            self._note_time(base, self._wall() - offset if now is None else now)
-            self._connection.execute("COMMIT")
+            if single and not due:
+                # One statement is a transaction of its own: it waits once for the interpreter, not three times.
+                write(base)
+            else:
+                self._connection.execute("BEGIN IMMEDIATE")
+                write(base)
+                if due:
+                    self._clock.note(self._connection, base, newest)
+                self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            self._newest, self._noted = noted
             raise self._undone(error) from None
+        if due:
+            self._clock.noted(newest)
         # Whoever is told that it is stored must find it in the file that is there.
         self.look()
 
@@ -224,7 +229,7 @@ class LeaseStore:
             changes = [(lan, row) for (lan, _), row in final.items() if row.state != DELETED]
         keep = [rows.stored(lan, row, base) for lan, row in changes]
         for start in range(0, len(keep), rows.ROWS_PER_STATEMENT):
-            piece = keep[start : start + rows.ROWS_PER_STATEMENT]
+            piece = rows.padded(keep[start : start + rows.ROWS_PER_STATEMENT])
             self._connection.execute(rows.upsert(len(piece)), list(chain.from_iterable(piece)))
 
     def _undone(self, error: sqlite3.Error) -> StoreError:
@@ -240,51 +245,13 @@ class LeaseStore:
 
     def follow(self, offset: float) -> None:
         """Rewrite all rows if the wall clock was stepped. Raises `StoreError`; then the next change does it."""
-        self._settle(offset)
+        self._settled(offset)
 
-    def _settle(self, offset: float) -> float:
-        """The wall clock less the caller's clock as all rows have it, after they were rewritten if that was stepped."""
-        known = self._offset
-        if known is not None and abs(offset - known) <= CLOCK_STEP:
-            return known
+    def _settled(self, offset: float) -> float:
         try:
-            if known is None:
-                known = self._written(offset)
-            if abs(offset - known) > CLOCK_STEP:
-                self._step(known, offset)
-                known = offset
+            return self._clock.settle(self._connection, offset)
         except sqlite3.Error as error:
             raise self._undone(error) from None
-        self._offset = known
-        return known
-
-    def _step(self, known: float, offset: float) -> None:
-        step = offset - known
-        newest = (self._wall() - step if self._newest is None else self._newest) + step
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.execute("UPDATE lease SET starts = starts + ?, expires = expires + ?", (step, step))
-        self._connection.execute("REPLACE INTO clock VALUES (1, ?, ?, ?)", (self._boot, offset, newest))
-        self._connection.execute("COMMIT")
-        self._newest, self._noted = newest, 0.0
-
-    def _written(self, offset: float) -> float:
-        """With which offset the rows in the file were written."""
-        row = self._connection.execute("SELECT boot, offset, newest FROM clock").fetchone()
-        if row is None or not all(isinstance(value, float) and math.isfinite(value) for value in row[1:]):
-            return offset
-        boot, written, newest = row
-        self._newest = newest
-        if boot == self._boot:
-            return float(written)
-        # The caller's clock began anew. Where the wall clock is behind the last commit (no battery, and no time server
-        # has answered yet) it says nothing: no time has passed then, as far as anyone knows.
-        return offset + max(0.0, float(newest) - self._wall())
-
-    def _note_time(self, base: float, now: float) -> None:
-        newest = now + base
-        if not 0.0 <= newest - self._noted < _NEWEST_EVERY:
-            self._connection.execute("REPLACE INTO clock VALUES (1, ?, ?, ?)", (self._boot, base, newest))
-            self._newest = self._noted = newest
 
     @property
     def _connection(self) -> sqlite3.Connection:

@@ -14,6 +14,7 @@ from routerd.dhcp.lease import BOUND, DECLINED, DELETED, Row
 APPLICATION_ID = 0x72746C64
 SCHEMA_VERSION = 3
 ROWS_PER_STATEMENT = 256
+_PAD = 32
 _LONGEST_NAME = 255
 
 LEASE_TABLE = """
@@ -49,6 +50,15 @@ def upgrade(version: int) -> Iterable[str]:
     for old in range(version, SCHEMA_VERSION):
         yield from _UPGRADES[old]
     yield f"PRAGMA user_version = {SCHEMA_VERSION}"
+
+
+def padded(values: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    """These values, the last ones several times, so that few statements are needed for any number of leases: to
+    prepare one for hundreds costs as much as to store twenty.
+    """
+    count = len(values)
+    wanted = 1 << (count - 1).bit_length() if count <= _PAD else -(-count // _PAD) * _PAD
+    return values + values[-1:] * (wanted - count)
 
 
 @lru_cache(maxsize=ROWS_PER_STATEMENT)

@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
-from routerd.model import DefaultGateway, Facts, Interface, Problem, VpnFacts, WireGuardDevice
+from routerd.model import DefaultGateway, Facts, Forwarding6, Interface, Problem, VpnFacts, WireGuardDevice
 from routerd.observe.facts import assemble, links_of, networks_behind, vpn_facts
 from routerd.observe.gateway_service import GatewayWatch
 from routerd.observe.kernel import Kernel, Watch
+from routerd.system import sysctl
 from routerd.system.monitor import Monitor
 from routerd.system.netlink import Netlink
 from routerd.system.netlink_error import NetlinkError
@@ -49,12 +50,14 @@ class ObserveService:
         kernel: Kernel | None = None,
         read: Callable[[str], Awaitable[WireGuardDevice]] | None = None,
         monitor: Callable[[Callable[[], None]], Watch] = Monitor,
+        forwarding6: Callable[[], Forwarding6] = sysctl.forwarding6,
     ) -> None:
         self._on_facts, self._on_devices, self._poll = on_facts, on_devices, poll
         self._on_change = on_change
         self._kernel: Kernel = Netlink() if kernel is None else kernel
         self._read = read or (lambda interface: read_device(interface, netlink=self._kernel))
         self._open_monitor = monitor
+        self._read_forwarding6, self._forwarding6 = forwarding6, Forwarding6.ON
         self._monitor: Watch | None = None
         self._wanted: frozenset[str] = frozenset()
         self._vpns: dict[str, str] = {}
@@ -202,6 +205,7 @@ class ObserveService:
                 self._monitor = self._open_monitor(self._changed.set)
             self._interfaces = await self._kernel.interfaces(self._wanted)
             self._gateways = await self._kernel.default_gateways()
+            self._forwarding6 = self._read_forwarding6()
         except OSError as error:
             self._failed(NetlinkError("watch for changes", error.errno or errno.EIO))
             return
@@ -279,7 +283,7 @@ class ObserveService:
 
     def _assemble(self) -> Facts:
         facts = assemble(self._interfaces, self._gateways, self._wanted, self._vpns, self._known)
-        facts = replace(facts, link_layer=self._watch.known)
+        facts = replace(facts, link_layer=self._watch.known, forwarding6=self._forwarding6)
         return facts if self._was_read else replace(facts, read=False)
 
     def _publish(self) -> bool:

@@ -37,6 +37,7 @@ class KernelRoutes:
         self._known: dict[Network, dict[Hashable, tuple[LearnedRoute, RipLearned]]] = {}
         self._kernel: dict[Network, Routes] = {}
         self._dirty: set[Network] = set()
+        self._told: set[Network] = set()
         self._adopted: Routes = set()
         self._may_stay: Callable[[LearnedRoute], bool] = lambda route: False
         self._failed: dict[Network, str] = {}
@@ -97,10 +98,10 @@ class KernelRoutes:
         try:
             if now >= self._look_at:
                 await self._look()
-            news: list[Network] = []
+            done: set[Network] = set()
             while self._dirty:
-                news += await self._change()
-            self._tell(news)
+                done |= await self._change()
+            self._tell(done)
         except NetlinkError as error:
             if self._error != str(error):
                 log.warning("rip: learned routes cannot be kept: %s; trying again", error)
@@ -135,8 +136,8 @@ class KernelRoutes:
         rows = self._known.get(prefix, {}).values()
         return min(rows, key=lambda row: (row[0].metric, row[0].link), default=None)
 
-    async def _change(self) -> list[Network]:
-        """Bring some of what differs in line; the prefixes that have come or gone by that."""
+    async def _change(self) -> set[Network]:
+        """Bring some of what differs in line; the prefixes for which that was done."""
         dirty = set(islice(self._dirty, _PIECE))
         self._dirty -= dirty
         wanted = {prefix: self._wanted(prefix) for prefix in dirty}
@@ -161,11 +162,12 @@ class KernelRoutes:
             if self._failed.get(prefix) != reason:
                 log.warning("route %s: cannot be kept: %s; trying again", prefix, reason)
         self._failed |= reasons
-        return [prefix for prefix in dirty - reasons.keys() if bool(before[prefix]) != bool(wanted[prefix])]
+        return dirty - reasons.keys()
 
-    def _tell(self, prefixes: list[Network]) -> None:
-        """Events for routes that have come or gone; another way to the same prefix is none."""
-        at = time.time()
+    def _tell(self, done: set[Network]) -> None:
+        """Events for routes that have come or gone; another way to the same prefix, or one put back, is none."""
+        at, prefixes = time.time(), [prefix for prefix in done if (prefix in self._known) != (prefix in self._told)]
+        self._told ^= set(prefixes)
         if len(prefixes) > _ONE_BY_ONE:
             count = sum(prefix in self._known for prefix in prefixes)
             log.info("rip: %d routes were learned, %d were lost", count, len(prefixes) - count)

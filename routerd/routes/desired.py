@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 from routerd.model import KernelPart, KernelRoute, Sysctl
 
 Key = tuple[str, str]
-"""Interface (or "all") and name of a setting below net.ipv4.conf."""
+"""Interface (or "all") and name of a setting below net.ipv4.conf, FORWARDING6 below net.ipv6.conf."""
 
 
 def on_link_prefixes(part: KernelPart) -> set[IPv4Network]:

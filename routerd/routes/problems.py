@@ -3,7 +3,7 @@
 import errno
 from ipaddress import IPv4Network
 
-from routerd.model import KernelRoute, Problem
+from routerd.model import FORWARDING6, KernelRoute, Problem
 from routerd.routes.contest import Contest
 
 _WHY_NOT = {
@@ -67,7 +67,7 @@ def cause(problem: Problem) -> str:
 
 def setting_name(interface: str, name: str) -> str:
     """The setting as `sysctl` takes it: dots in an interface's name are slashes there."""
-    return f"net.ipv4.conf.{interface.replace('.', '/')}.{name}"
+    return f"net.ipv{6 if name == FORWARDING6 else 4}.conf.{interface.replace('.', '/')}.{name}"
 
 
 def route_text(route: KernelRoute) -> str:

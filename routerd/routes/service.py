@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from routerd.model import KernelPart, KernelRoute, Problem, Sysctl
+from routerd.model import FORWARDING6, KernelPart, KernelRoute, Problem, Sysctl
 from routerd.reports import Check
 from routerd.routes.contest import Contests
 from routerd.routes.desired import diff, on_link_prefixes, released, restores, sysctl_changes, sysctl_keys
@@ -39,7 +39,7 @@ _SettingKey = tuple[str, str, int]
 
 
 class RoutesService:
-    """Routes with protocol 121 and settings below net.ipv4.conf.
+    """Routes with protocol 121 and settings below net.ipv4.conf and net.ipv6.conf.
 
     Failures are retried by `run` and shown by `problems`; `apply` and `resync` never raise because of them. What
     other programs take away is put back: at once the first time, then with a growing delay.
@@ -146,8 +146,8 @@ class RoutesService:
         """Whether forwarding is on and the routes are there; forwarding is read when this is called."""
         if self._part is None:
             return (Check("forwarding", False, "not set up yet"), Check("kernel-routes", False, "not set up yet"))
-        wishes = [wish for wish in self._part.sysctls if wish.name == "forwarding" and wish.value]
-        off = [wish.interface for wish in wishes if not _read(wish.interface, wish.name)]
+        wishes = [wish for wish in self._part.sysctls if wish.name in ("forwarding", FORWARDING6) and wish.value]
+        off = list(dict.fromkeys(wish.interface for wish in wishes if not _read(wish.interface, wish.name)))
         lost = [dict(p.values).get("route", p.subject) for p in self._problems if p.code == "kernel-route"]
         lost += map(route_text, self._held)
         return (

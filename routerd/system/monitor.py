@@ -13,7 +13,7 @@ from routerd.system.route_message import OWN_PROTOCOL
 from routerd.system.route_removal import Removal, is_own, removals, requester
 
 _GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_LINK, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE
-_GROUPS |= 1 << 23  # RTNLGRP_IPV4_NETCONF: forwarding, rp_filter
+_GROUPS |= 1 << 23 | 1 << 24  # RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF: forwarding, rp_filter
 _ROUTES = (24, 25)  # RTM_NEWROUTE, RTM_DELROUTE
 _HEADER = struct.Struct("=IHHII")
 _RECEIVE_BUFFER = 4 << 20

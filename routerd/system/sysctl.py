@@ -1,4 +1,4 @@
-"""Settings below net.ipv4.conf, and a file that remembers what they were before routerd changed them."""
+"""Settings below net.ipv4.conf and net.ipv6.conf, and a file that remembers what they were before routerd changed them."""
 
 import json
 import socket
@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from routerd.model import FORWARDING6, Forwarding6
 from routerd.system.files import namespace_inode, sync_directory, write_synced
 
 CONF = Path("/proc/sys/net/ipv4/conf")
+CONF6 = Path("/proc/sys/net/ipv6/conf")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _SO_NETNS_COOKIE = 71
 
@@ -19,8 +21,8 @@ Key = tuple[str, str]
 def _path(interface: str, name: str) -> Path:
     for part in (interface, name):
         if part in ("", ".", "..") or "/" in part:
-            raise FileNotFoundError(f"no such setting: net.ipv4.conf.{interface}.{name}")
-    return CONF / interface / name
+            raise FileNotFoundError(f"no such setting: conf.{interface}.{name}")
+    return (CONF6 if name == FORWARDING6 else CONF) / interface / name
 
 
 def read(interface: str, name: str) -> int | None:
@@ -43,6 +45,16 @@ def forwarding_interfaces() -> frozenset[str]:
     except OSError:
         return frozenset()
     return frozenset(name for name in names if read(name, "forwarding") == 1)
+
+
+def forwarding6() -> Forwarding6:
+    """Whether IPv6 is forwarded now. Never raises: what cannot be read is off."""
+    try:
+        if (CONF6 / "all" / "forwarding").read_text().strip() not in ("", "0"):
+            return Forwarding6.ON
+    except OSError:
+        return Forwarding6.OFF
+    return Forwarding6.BY_INTERFACE if (CONF6 / "all" / FORWARDING6).exists() else Forwarding6.OFF
 
 
 def _namespace_cookie() -> int | None:

@@ -47,6 +47,8 @@ class Worker:
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
             call()
+            # What it brought may be large, and the next call may be long in coming.
+            del call
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *arguments: Any) -> None:

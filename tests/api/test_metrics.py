@@ -23,6 +23,15 @@ UNPACKED = Path(__file__).parents[2] / ".cache/prometheus/usr/bin/promtool"
 OWN_KEY = "O" * 42 + "A="
 
 
+def _speaker(version: str) -> dict[str, object]:
+    own: dict[str, object] = {"lan": "eth0", "version": version, "speaking": True}
+    row = {"address": "fe80::6" if version == "ng" else "192.168.200.6", "last_update": "2026-11-22T12:00:00.500Z"}
+    row |= {"routes": 2, "RcvBadPackets": 3, "RcvBadRoutes": 4, "authentication-failure": 1}  # type: ignore[dict-item]
+    silent = {**row, "address": f"{row['address']}1", "last_update": None}
+    counters = {"rip2GlobalRouteChanges": 7, "RcvBadPackets": 3}
+    return {**own, "announced": 1, "withdrawn": 0, "learned": 2, "counters": counters, "neighbours": [row, silent]}
+
+
 def _daemon() -> Daemon:
     up = PeerReport(
         'a "b"', KEY, "vpn", ("10.0.0.1",), "203.0.113.1:51821", PeerState.UP, AT, AT - 60, 7, 8, "icmp", 0.025, AT, 0
@@ -47,6 +56,12 @@ def _daemon() -> Daemon:
             "process": {"resident_bytes": 50_000_000, "open_files": 20, "tasks": 12},
         },
     )
+
+
+def _with_rip() -> Daemon:
+    daemon = _daemon()
+    daemon.services = {**daemon.services, "rip": {"speakers": [_speaker("v2"), _speaker("ng")]}}
+    return daemon
 
 
 _INFO = (
@@ -139,7 +154,7 @@ def test_promtool_has_no_complaint() -> None:
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
-    with_client(test, _daemon())
+    with_client(test, _with_rip())
 
 
 def test_every_series_is_there_once() -> None:
@@ -217,3 +232,22 @@ def test_families_are_made_one_by_one() -> None:
     snapshot = metrics.Snapshot("0.1.0", AT, True)
     pieces = list(metrics.texts(snapshot))
     assert all(piece.startswith(b"# HELP ") and piece.count(b"# HELP ") == 1 for piece in pieces)
+
+
+def test_rip_is_counted_by_speaker_and_neighbour() -> None:
+    lines = """
+routerd_rip_speaking{lan="eth0",version="v2"} 1.0
+routerd_rip_routes{lan="eth0",state="learned",version="v2"} 2.0
+routerd_rip_counters_total{kind="rip2GlobalRouteChanges",lan="eth0",version="v2"} 7.0
+routerd_rip_neighbour_last_update_seconds{lan="eth0",neighbour="192.168.200.6",version="v2"} 1.7953488005e+09
+routerd_rip_neighbour_routes{lan="eth0",neighbour="192.168.200.61",version="v2"} 2.0
+routerd_rip_neighbour_counters_total{kind="RcvBadRoutes",lan="eth0",neighbour="fe80::6",version="ng"} 4.0
+"""
+
+    async def test(client: Client) -> None:
+        said = (await client.ask("/metrics")).body.decode().splitlines()
+        assert [line for line in lines.strip().splitlines() if line not in said] == []
+        known = [line for line in said if line.startswith("routerd_rip_neighbour_last_update_seconds{")]
+        assert len(known) == 2, "absent before the first update"
+
+    with_client(test, _with_rip())

@@ -233,10 +233,14 @@ def test_a_secret_that_others_can_reach(files: Files, mode: int) -> None:
     assert "topsecret" not in said
 
 
-def test_a_secret_of_another_user_or_group(files: Files) -> None:
+def test_a_secret_of_another_user_or_group(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root to give a file away")
-    os.chown(files.secret, 12345, 0)
+    os.chown(files.secret, 12345, 12345)
+    files.secret.chmod(0o640)
+    read_config(files.config)  # Root asks, and the daemon may run as that user.
+    files.secret.chmod(0o600)
+    monkeypatch.setattr(os, "geteuid", lambda: 1)
     assert f"it belongs to another user; run: chown root {files.secret}" in files.fault()
     os.chown(files.secret, 0, 12345)
     files.secret.chmod(0o640)

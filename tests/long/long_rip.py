@@ -116,7 +116,7 @@ def test_keys_change_under_traffic_and_no_update_is_lost(algorithm: str) -> None
         soon("the inner network is learned", lambda: made.learned() == {INNER: "192.168.200.6"})
         assert made.speaker(daemon)["key"] == 1
         assert time.time() < change - 2, "the scene took too long to be built"
-        watches = [Watch(machine, "watch") for machine in (*(one.machine for one in routers), made.beta)]
+        watches = [Watch(machine) for machine in (*(one.machine for one in routers), made.beta)]
         before = made.speaker(daemon)["counters"]
         refused = _refused(made)
         number = 0

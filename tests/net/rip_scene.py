@@ -7,6 +7,8 @@ b    192.168.200.22  its default gateway is gw, and it knows nothing else
 
 import json
 import subprocess
+from datetime import datetime
+from itertools import count
 from typing import Any
 
 from routerd.lab.daemon import Daemon
@@ -123,14 +125,18 @@ class RipScene:
         return not any(prefix in one.routes() or (prefix6 is not None and prefix6 in one.routes(6)) for one in routers)
 
 
+_numbers = count()
+
+
 class Watch:
     """What happens to the kernel routes of a machine while this is open."""
 
-    def __init__(self, machine: Namespace, name: str) -> None:
+    def __init__(self, machine: Namespace) -> None:
+        name = f"watch-{machine.role}-{next(_numbers)}"
         self._path = machine.log(name).with_suffix(".out")
         with self._path.open("w") as out:
             self._process: subprocess.Popen[str] = machine.popen(
-                ["ip", "-o", "monitor", "route"], name=name, stdout=out
+                ["ip", "-o", "-ts", "monitor", "route"], name=name, stdout=out
             )
         mark = "198.51.100.99"
         # The monitor takes a moment until it hears; its own mark says that it does.
@@ -138,7 +144,11 @@ class Watch:
 
     def deleted(self, prefix: str) -> list[str]:
         """The lines that say that a route to the prefix was deleted."""
-        return [line for line in self._path.read_text().splitlines() if line.startswith("Deleted") and prefix in line]
+        return [line for line in self._path.read_text().splitlines() if "Deleted" in line and f" {prefix} " in line]
+
+    def times_deleted(self, prefix: str) -> list[float]:
+        """When that was, in Unix seconds."""
+        return [datetime.fromisoformat(line[1:].partition("]")[0]).timestamp() for line in self.deleted(prefix)]
 
 
 def _marked(machine: Namespace, mark: str) -> bool:

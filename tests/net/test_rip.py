@@ -10,7 +10,7 @@ from routerd.lab.lab import Lab
 from routerd.lab.talk import tcp_talk
 from tests.net.own import kill
 from tests.net.rip_routers import MISSING
-from tests.net.rip_scene import INNER, RipScene, Watch
+from tests.net.rip_scene import INNER, VPN, RipScene, Watch
 from tests.net.site import soon
 
 pytestmark = [pytest.mark.net, pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}")]
@@ -61,7 +61,7 @@ def _both_ways_keep_their_addresses(scene: RipScene) -> None:
 
 
 def _reload_changes_nothing(scene: RipScene, daemon: Daemon) -> None:
-    watches = [Watch(machine, "watch") for machine in (scene.example.gw, scene.r2, scene.beta)]
+    watches = [Watch(machine) for machine in (scene.example.gw, scene.r2, scene.beta)]
     sent = scene.speaker(daemon)["counters"]["full-updates"]
     for metric in (2, 1):
         scene.reload(daemon, scene.config(*LEARN, f"metric = {metric}"))
@@ -89,7 +89,7 @@ def _what_is_not_announced_any_more_is_forgotten(scene: RipScene) -> None:
 
 
 def _crash_changes_nothing(scene: RipScene, daemon: Daemon) -> Daemon:
-    watches = [Watch(machine, "watch") for machine in (scene.example.gw, scene.r2, scene.beta)]
+    watches = [Watch(machine) for machine in (scene.example.gw, scene.r2, scene.beta)]
     kill(daemon)
     daemon = scene.start(*LEARN)
     soon("it announces", lambda: scene.speaker(daemon).get("announced") == 1)
@@ -102,9 +102,14 @@ def _crash_changes_nothing(scene: RipScene, daemon: Daemon) -> Daemon:
 
 
 def _stop_is_announced(scene: RipScene, daemon: Daemon) -> None:
+    own, *others = (Watch(machine) for machine in (scene.beta, scene.example.gw, scene.r2))
     began = time.monotonic()
     daemon.process.terminate()
     soon("no router has the routes", scene.none_has)
     assert time.monotonic() - began < 0.5
     assert daemon.stop() == 0
     assert scene.learned() == {}
+    # It is said three times, and nobody sends anything here any more when the kernel's own route goes.
+    gone = own.times_deleted(VPN)[0]
+    for other in others:
+        assert gone - other.times_deleted(VPN)[0] > 0.1

@@ -1,9 +1,12 @@
 """Learned routes against the real kernel: they follow what is learned, are adopted, and leave those of others alone."""
 
 import asyncio
+import json
 import subprocess
+import sys
 import time
 from ipaddress import IPv4Network, ip_address, ip_network
+from pathlib import Path
 from socket import if_nametoindex
 
 import pytest
@@ -49,6 +52,13 @@ async def until(*wanted: str, version: int = 4) -> None:
         await asyncio.sleep(0.01)
 
 
+async def happened(events: list[Event], count: int) -> None:
+    """Wait for so many events."""
+    async with asyncio.timeout(10.0):
+        while len(events) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 async def follows() -> None:
     events: list[Event] = []
     routes = KernelRoutes(events.append)
@@ -57,6 +67,8 @@ async def follows() -> None:
     routes.update("one", link, {**learned(INNER, "192.168.200.6"), **learned(INNER6, "fe80::6")})
     await until("172.16.1.0/24 via 192.168.200.6 dev lan0 metric 12102")
     await until("fd00:60::/64 via fe80::6 dev lan0 metric 12102", version=6)
+    # What is told is told when it is so.
+    await happened(events, 2)
     assert sorted((event.subject, event.what) for event in events) == [
         (str(INNER), "learned"),
         (str(INNER6), "learned"),
@@ -76,6 +88,7 @@ async def follows() -> None:
     assert len(events) == 2, "another way to the same network is no event"
     routes.update("one", link, {INNER: None})
     await until()
+    await happened(events, 3)
     assert (events[-1].subject, events[-1].what) == (str(INNER), "lost")
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -161,3 +174,19 @@ def test_routes_of_others_stay() -> None:
         before = made.sh("ip route")
         made.call(removes)
         assert made.sh("ip route") == before
+
+
+def test_clean_removes_them(tmp_path: Path) -> None:
+    config = tmp_path / "routerd.toml"
+    http = f'[http]\nlisten = ["unix:{tmp_path}/routerd.sock"]\n'
+    config.write_text(f'{http}[[vpn]]\ninterface = "wg0"\n[[lan]]\ninterface = "lan0"\n')
+    with space() as made:
+        made.sh(SITE)
+        made.sh("ip route add 172.16.1.0/24 via 192.168.200.6 proto 122 metric 12102")
+        made.sh("ip -6 route add fd00:60::/64 via fe80::6 dev lan0 proto 122 metric 12102")
+        said = json.loads(made.sh(f"{sys.executable} -m routerd clean --json --config {config}"))
+        assert said["routes"] == [
+            "172.16.1.0/24 via 192.168.200.6 dev lan0 metric 12102",
+            "fd00:60::/64 via fe80::6 dev lan0 metric 12102",
+        ]
+        assert made.sh("ip route show proto 122; ip -6 route show proto 122") == ""

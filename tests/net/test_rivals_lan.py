@@ -70,11 +70,6 @@ def mac_of(machine: Namespace, interface: str = "lan0") -> str:
     return machine.run(["ip", "-o", "link", "show", interface]).stdout.split("link/ether ")[1].split()[0]
 
 
-def authoritative(site: Site) -> str:
-    """The example's configuration with `authoritative` set by hand."""
-    return site.config.replace("  pools =", "  authoritative = true\n  pools =")
-
-
 # ---------------------------------------------------------------- on the LAN
 
 
@@ -82,7 +77,7 @@ def test_it_does_not_serve_beside_another_server_and_takes_over_when_that_stops(
     gw = site.example.gw
     # Its check of an address takes three seconds, longer than routerd waits at start.
     rival = dnsmasq(site, gw, "--interface=lan0", POOL)
-    daemon = site.start(ready=False)
+    daemon = site.start(site.plain, ready=False)
     shown = soon("the rival is shown", lambda: problem(daemon, "dhcp-rival"))
     assert f"192.168.200.1 ({mac_of(gw)})" in shown["text"]
     assert (shown["subject"], shown["severity"]) == ("lan lan0", "error")
@@ -102,7 +97,7 @@ def test_it_does_not_serve_beside_another_server_and_takes_over_when_that_stops(
 
 def test_authoritative_by_hand_serves_at_once_and_shows_the_other(site: Site) -> None:
     dnsmasq(site, site.example.gw, "--interface=lan0", POOL)
-    daemon = site.start(authoritative(site))
+    daemon = site.start(site.config)
     shown = soon("the rival is shown", lambda: problem(daemon, "dhcp-rival-beside"))
     assert "192.168.200.1" in shown["text"]
     assert shown["severity"] == "warning"
@@ -110,7 +105,7 @@ def test_authoritative_by_hand_serves_at_once_and_shows_the_other(site: Site) ->
 
 
 def test_a_server_that_comes_later_is_a_warning_and_no_restart_makes_it_worse(site: Site) -> None:
-    daemon = site.start()
+    daemon = site.start(site.plain)
     client = site.client("udhcpc")
     client.wait_lease()
     client.stop()
@@ -125,7 +120,7 @@ def test_a_server_that_comes_later_is_a_warning_and_no_restart_makes_it_worse(si
     # The LAN has clients with leases of ours, so that a crash does not leave it to the newcomer.
     daemon.process.kill()
     daemon.process.wait()
-    daemon = site.start()
+    daemon = site.start(site.plain)
     soon("the rival is shown again", lambda: problem(daemon, "dhcp-rival-beside"))
     end(rival)
     assert site.client("udhcpc").wait_lease().server == "192.168.200.2"
@@ -138,9 +133,9 @@ def test_an_own_second_lan_on_the_same_wire_is_no_rival(site: Site) -> None:
     )
     beta.ip("address add 192.168.201.2/24 dev lan1", "link set lan1 up")
     second = '\n[[lan]]\ninterface = "lan1"\n[lan.dhcp]\npools = ["192.168.201.50-192.168.201.60"]\n'
-    daemon = site.start(site.config + second)
+    daemon = site.start(site.plain + second)
     assert daemon.stop() == 0
-    daemon = site.start(site.config + second)
+    daemon = site.start(site.plain + second)
     counters = daemon.get("/v1/status")[1]["services"]["dhcp"]["counters"]
     assert counters.get("pkt4-offer-sent", 0) == 0
     assert daemon.get("/v1/leases")[1] == {"leases": []}
@@ -170,7 +165,7 @@ def test_dnsmasq_on_this_machine_serves_its_interface_and_routerd_its_own(
     options = ["--bind-dynamic", "--no-ping", OTHER_POOL, *options]
     if first == "dnsmasq":
         dnsmasq(site, site.example.beta, *options)
-    daemon = site.start()
+    daemon = site.start(site.plain)
     if first == "routerd":
         dnsmasq(site, site.example.beta, *options)
     assert site.client("udhcpc").wait_lease().server == "192.168.200.2"
@@ -186,7 +181,7 @@ def test_dnsmasq_on_this_machine_that_serves_the_same_lan_is_named(site: Site) -
     other_lan(site)
     options = ("--bind-dynamic", "--interface=lan0", "--interface=oth0", POOL, OTHER_POOL)
     rival = dnsmasq(site, site.example.beta, *options)
-    daemon = site.start(ready=False)
+    daemon = site.start(site.plain, ready=False)
     shown = soon("the rival is shown", lambda: problem(daemon, "dhcp-rival"))
     assert f"dnsmasq (process {rival.pid}) on this machine, as 192.168.200.2" in shown["text"]
     end(rival)
@@ -198,7 +193,7 @@ def test_dnsmasq_on_this_machine_that_serves_the_same_lan_is_named(site: Site) -
 
 def refused(site: Site) -> str:
     """Start routerd, which cannot start; the last line that it says."""
-    daemon = site.start(ready=False)
+    daemon = site.start(site.plain, ready=False)
     assert daemon.process.wait(10) == 1
     assert "Traceback" not in site.log()
     return site.log().splitlines()[-1]

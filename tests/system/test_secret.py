@@ -69,6 +69,7 @@ def test_it_belongs_to_another_user_or_group(path: Path) -> None:
     os.chown(path, 12345, 0)
     with pytest.raises(SecretError, match="another user; Run: chown root"):
         read_secret(str(path), 16)
+    assert read_secret(str(path), 16, for_another=True) == SECRET.encode()
     os.chown(path, 0, 12345)
     path.chmod(0o640)
     with pytest.raises(SecretError, match="a group that routerd is not in"):
