@@ -12,7 +12,7 @@ demo: ## show routerd's main job in a network of namespaces (root)
 	@$(PYTHON) -m routerd lab demo
 
 test: lint ## lint, then run all tests; those of the network need root
-	@$(PYTHON) -m pytest -n 2 --durations=5 --durations-min=0.1
+	@$(PYTHON) -m pytest -n 2 --dist worksteal --durations=5 --durations-min=0.1
 
 test-long: ## kill routerd under load, 50 times for each way to store leases; RIP: about four minutes (root)
 	@scripts/setup test

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from routerd import __version__
+from routerd.alias_leases_service import AliasLeases
 from routerd.aliases.starter_service import AliasStarter, memory_path
 from routerd.api.service import ApiService, BindError
 from routerd.api.sources import Sources
@@ -86,6 +87,7 @@ class App:
         self.rip = RipStarter(self._emit, self.peers.states)
         self.kept = KeptStarter(self._changed.set)
         self.aliases = AliasStarter(memory_path(config.leases.store), self.nat.ruled, self._changed.set, self._emit)
+        self.leased = AliasLeases(lambda spans: self.dhcp.held(spans), self._changed.set)
         self.notify = NotifyService(self.dhcp.alive, self._summary)
         self.source = ConfigService(path, read, self._take_over, self.notify.reloading, self.problems.look_soon)
         self.api = ApiService(self._sources())
@@ -239,7 +241,8 @@ class App:
 
     def _known_facts(self) -> Facts:
         down, kept, claimed = self.peers.all_down(), self.kept.kept(), self.aliases.claimed()
-        return replace(self._facts, all_down=down, kept=kept, claimed=claimed)
+        leased = self.leased.look(self.config)
+        return replace(self._facts, all_down=down, kept=kept, claimed=claimed, leased=leased)
 
     async def _with_claims(self, made: Plan, config: Config, facts: Facts) -> Plan:
         """The plan with the rules of just those aliases that are claimed, also by a routerd before this one."""
@@ -266,6 +269,7 @@ class App:
 
     def _emit(self, event: Event) -> None:
         self.events.add(event)
+        self.leased.heard(event)
         self.api.wake()
 
     def _problems(self) -> list[Problem]:

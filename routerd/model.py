@@ -61,6 +61,15 @@ class VpnFacts:
     here: tuple[tuple[IPv4Address, str], ...] = ()
 
 
+class LeasedAlias(NamedTuple):
+    """An address that is an alias by the configuration, or may become one, and that a client holds by DHCP."""
+
+    lan: str
+    address: IPv4Address
+    mac: str
+    expires: int
+
+
 class Forwarding6(StrEnum):
     """Whether the machine forwards IPv6: everywhere, nowhere, or nowhere yet but one interface at a time can.
 
@@ -91,6 +100,8 @@ class Facts:
     """The link-layer addresses of gateways, where they are known, in order."""
     claimed: frozenset[Claimed] = frozenset()
     """The aliases that nobody else of their LAN has."""
+    leased: tuple[LeasedAlias, ...] = ()
+    """What would be aliases, and is leased now."""
     forwarding6: Forwarding6 = Forwarding6.ON
 
 
@@ -214,14 +225,14 @@ class Sysctl:
 class KernelPart:
     """What routes/ keeps in the kernel. Empty: nothing of routerd's is there.
 
-    `complete` False: not everything is known yet, so what is there already from before stays. `kept` are those of the
-    routes that stay at the end.
+    `complete` False: not everything is known yet, so what is there already from before stays. `keep`: all of it stays at
+    the end, until the next start or `clean`: rules that are kept lead nowhere without forwarding and routes.
     """
 
     routes: tuple[KernelRoute, ...] = ()
     sysctls: tuple[Sysctl, ...] = ()
     complete: bool = True
-    kept: tuple[KernelRoute, ...] = ()
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)

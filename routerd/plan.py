@@ -56,8 +56,7 @@ def plan(config: Config, facts: Facts) -> Plan:
         if link.lan.dhcp is not None and link.lan.dhcp.mode == "serve"
     )
     nat, aliases = nat_part(config, facts, behind, mapped, problems)
-    ways = tuple(alias_routes(nat.aliases, nat.vpns, facts))
-    kernel += ways
+    kernel += alias_routes(nat.aliases, nat.vpns, facts)
     sysctls |= dict.fromkeys(ipv6_sysctls(nat, facts, links, problems))
     behind6 = {vpn.name: [net for net in vpn.prefixes if isinstance(net, IPv6Network)] for vpn in nat.vpns}
     rip = rip_part(config, facts, links, shown, behind6, reasons)
@@ -65,7 +64,7 @@ def plan(config: Config, facts: Facts) -> Plan:
         routes=tuple(routes),
         dhcp=dhcp,
         kernel=KernelPart(
-            tuple(dict.fromkeys(kernel)), tuple(sysctls), _complete(config, facts), ways if config.nat.keep else ()
+            tuple(dict.fromkeys(kernel)), tuple(sysctls), _complete(config, facts), keep=config.nat.keep
         ),
         problems=tuple(problems),
         nat=nat,

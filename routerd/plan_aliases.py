@@ -1,15 +1,18 @@
 """Alias addresses: LAN addresses that stand for peers, and the pools that they come from. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network
 
 from routerd.alias_part import AliasLan, AliasPart, Claimed, FixedAlias
 from routerd.config.model import AddressRange, Alias, Config, Lan
-from routerd.model import Facts, KernelRoute, Network, Problem, VpnFacts
+from routerd.model import Facts, KernelRoute, LeasedAlias, Network, Problem, VpnFacts
 from routerd.nat_part import NatAlias, NatPool, NatVpn, PoolPeer
 from routerd.plan_dhcp import default_router
 from routerd.plan_links import Link
 from routerd.plan_targets import PeerTarget, Targets
+
+_NAMED = 3
 
 
 def alias_part(
@@ -93,6 +96,11 @@ def _pools(
         ]
         taken = {*_held(config, facts, link, links), *(alias.address for alias in link.lan.aliases)}
         barred = frozenset(address for address in taken if pool.first <= address <= pool.last)
+        leased = [each for each in _leased(link, facts) if pool.first <= each.address <= pool.last]
+        if leased:
+            text = ", ".join(f"{each.address} ({_client(each)})" for each in leased[:_NAMED])
+            more = f" and {len(leased) - _NAMED} more" if len(leased) > _NAMED else ""
+            _add(problems, "alias-pool-leased", subject, pool=pool, addresses=text + more)
         free = int(pool.last) - int(pool.first) + 1 - len(barred)
         if len(peers) > free:
             _add(problems, "alias-pool-small", subject, pool=pool, free=free, peers=len(peers))
@@ -171,4 +179,14 @@ def _held(config: Config, facts: Facts, link: Link, links: Iterable[Link]) -> di
     held |= {default.address: "the default gateway's" for default in facts.default_gateways}
     held |= {gateway: "a gateway's" for vpn in config.vpns for gateway in vpn.gateways}
     held |= {own.ip: "this machine's own" for other in links for own in other.interface.addresses}
-    return held
+    return {each.address: f"leased to {_client(each)}" for each in _leased(link, facts)} | held
+
+
+def _leased(link: Link, facts: Facts) -> list[LeasedAlias]:
+    """A client that holds an address by DHCP has the better right to it, whether it is there now or not."""
+    return [each for each in facts.leased if each.lan == link.lan.interface]
+
+
+def _client(each: LeasedAlias) -> str:
+    until = datetime.fromtimestamp(each.expires, UTC).replace(tzinfo=None).isoformat(" ", "seconds")
+    return f"{each.mac} until {until} UTC"

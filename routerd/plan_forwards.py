@@ -1,7 +1,9 @@
 """Port forwards: where they listen on this machine and where they lead, and those that cannot be. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
+from routerd.allowed import Owners
 from routerd.config.forward_rules import tcp_listeners
 from routerd.config.model import Config, Forward, Lan
 from routerd.model import Address, Facts, Problem
@@ -16,6 +18,7 @@ def forwards_of(
     """Every forward that can work now, in the order of the file; a problem for each other one."""
     listening: dict[tuple[str, int], tuple[Address, ...]] = {}
     http = list(tcp_listeners(config))
+    owners = {name: Owners(known.peers) for name, known in facts.vpns.items() if known.found}
     for lan, forward in _configured(config):
         found = _target(lan, forward, targets, problems)
         if found is None:
@@ -32,6 +35,9 @@ def forwards_of(
         if taken is not None:
             problems.append(_problem("forward-own-port", lan, forward, vpn.name, http=taken))
             continue
+        why = _nowhere(vpn, to, facts, owners)
+        if why is not None:
+            problems.append(_nowhere_problem(lan, forward, vpn.name, why))
         yield _made(lan, forward, vpn, to, listening[key], facts)
 
 
@@ -73,6 +79,27 @@ def _target(lan: Lan, forward: Forward, targets: Targets, problems: list[Problem
         problems.append(_problem("forward-not-behind", lan, forward, *names, address=str(address)))
         return None
     return vpn, address
+
+
+def _nowhere(vpn: NatVpn, to: Address, facts: Facts, owners: Mapping[str, Owners]) -> str | None:
+    """Why nothing behind the vpn answers there, as far as this machine knows; None if something may."""
+    interface = facts.interfaces.get(vpn.interface or "")
+    if interface is None:
+        return None
+    for own in (*interface.addresses, *interface.addresses6):
+        if to == own.ip:
+            return f"{to} is this machine's own address inside the VPN"
+        if to.version == 4 and own.network.prefixlen < 31 and to in (own.network[0], own.network[-1]):
+            return f"{to} is the first or last address of {own.network}, and no machine's"
+    if vpn.name in owners and owners[vpn.name].find(to) is None:
+        return f"{to} is in no peer's AllowedIPs"
+    return None
+
+
+def _nowhere_problem(lan: Lan, forward: Forward, vpn: str, why: str) -> Problem:
+    made = _problem("forward-leads-nowhere", lan, forward, vpn, why=why)
+    peer = forward.to.host
+    return replace(made, within=(*made.within, f"peer {peer}")) if isinstance(peer, str) else made
 
 
 def _addresses(links: Iterable[Link], vpn: str, version: int) -> Iterator[Address]:

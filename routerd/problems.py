@@ -163,6 +163,14 @@ _DECLARED = (
         patience=2.0,
     ),
     Declared(
+        "forward-leads-nowhere",
+        WARNING,
+        "{subject}: it leads nowhere, because {why}",
+        "Correct `to`, or add the address to the AllowedIPs of the peer that has it.",
+        depends_on=("interface-missing", "interface-down", "peer-address-not-allowed", "peer-no-allowed-ips"),
+        patience=2.0,
+    ),
+    Declared(
         "forward-nowhere",
         WARNING,
         "{subject}: nothing is forwarded, because this machine has no IPv6 address on a LAN to listen at",
@@ -180,13 +188,13 @@ _DECLARED = (
         "forward-takes-port",
         WARNING,
         "{subject}: {who} on this machine listens at port {port} too, where hosts of the site reach the peer now",
-        "Choose another port in `listen`, or move that service.",
+        "{hint}Choose another port in `listen`, or move that service.",
     ),
     Declared(
         "alias-in-use",
         ERROR,
         "{subject}: it is not taken, because it is {what}",
-        "Choose a free address of the LAN.",
+        "Choose a free address of the LAN. One that is leased is taken when its client has given it back.",
     ),
     Declared(
         "alias-not-on-link",
@@ -258,6 +266,12 @@ _DECLARED = (
         INFO,
         "{subject}: other machines use addresses of the pool of aliases: {addresses}; the peers have others",
         "Take these addresses out of `alias_pool`, or give those machines other ones.",
+    ),
+    Declared(
+        "alias-pool-leased",
+        INFO,
+        "{subject}: no alias is taken out of {pool} where a client has a lease: {addresses}",
+        "Nothing has to be done: they are free for peers when these leases end. Or choose another `alias_pool`.",
     ),
     Declared(
         "alias-pool-allowed",
@@ -650,6 +664,13 @@ _DECLARED = (
         WARNING,
         "{subject}: VPN traffic is dropped by another program's rule: {rule}",
         "{mend}",
+        patience=2.0,
+    ),
+    Declared(
+        "foreign-partly",
+        INFO,
+        "{subject}: another program's rules drop all VPN traffic but what they let pass; the first such rule: {rule}",
+        "If more is meant to pass: {mend}",
         patience=2.0,
     ),
     Declared(

@@ -1,13 +1,16 @@
 """What all tests share: when network tests can run, and a lab that is always removed."""
 
+import compileall
 import os
 import shutil
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+import routerd
 from routerd.lab.lab import Lab
 
 # A busy machine is no failure: how long an example takes is for the bench, not for a property.
@@ -20,6 +23,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _PROGRAMS = {"ip": "iproute2", "nft": "nftables", "wg": "wireguard-tools", "ping": "iputils-ping"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compiles routerd once; where Python may not write byte code, each of the hundreds of daemons would do it anew."""
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(str(Path(routerd.__file__).parent), quiet=2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Network tests first: they take long, and at the end workers share out what is left in small pieces."""
+    items.sort(key=lambda item: item.get_closest_marker("net") is None)
 
 
 def _why_no_network() -> str | None:

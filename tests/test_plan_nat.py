@@ -315,6 +315,30 @@ def test_an_interface_that_is_missing_explains_what_does_not_work() -> None:
     assert all("?" not in row.text + row.mend for row in rest)
 
 
+@pytest.mark.parametrize(
+    ("to", "why"),
+    [
+        ("10.0.0.77", "10.0.0.77 is in no peer's AllowedIPs"),
+        ("10.0.0.2", "10.0.0.2 is this machine's own address inside the VPN"),
+        ("10.0.0.255", "10.0.0.255 is the first or last address of 10.0.0.0/24, and no machine's"),
+        ("10.0.0.1", None),
+        ("10.5.0.255", None),
+    ],
+)
+def test_a_forward_that_leads_nowhere_is_told(to: str, why: str | None) -> None:
+    text, wg = VPN + LAN + forward(to=f"{to}:80"), VpnFacts(True, (peers("10.0.0.1/32", "10.5.0.0/16"),))
+    done = made(text, facts(wg=wg))
+    told = [problem for problem in done.problems if problem.code == "forward-leads-nowhere"]
+    assert [dict(problem.values)["why"] for problem in told] == ([] if why is None else [why])
+    # A peer may get the address at any time: the rule is there, and only this machine's view is told.
+    assert len(done.nat.forwards) == 1
+
+
+def test_a_device_that_was_not_read_yet_says_nothing_about_peers() -> None:
+    known = facts(wg=VpnFacts(False, last=(NET,)))
+    assert codes(VPN + LAN + forward(to="10.0.0.77:80"), known) == []
+
+
 # ---------------------------------------------------------------- aliases
 
 
@@ -342,11 +366,10 @@ def test_an_alias_has_rules_and_a_route_only_while_it_is_claimed() -> None:
     assert made(VPN + LAN).aliases.lans == ()
 
 
-def test_the_ways_of_aliases_stay_at_the_end_like_the_rules() -> None:
-    way = KernelRoute(IPv4Network("192.168.200.201/32"), interface="wg0")
+def test_routes_settings_and_aliases_stay_at_the_end_like_the_rules() -> None:
     done = made(VPN + LAN + alias() + "[nat]\nkeep = true\n")
-    assert (done.kernel.kept, done.aliases.keep, done.nat.keep) == ((way,), True, True)
-    assert made(VPN + LAN + alias()).kernel.kept == ()
+    assert (done.kernel.keep, done.aliases.keep, done.nat.keep) == (True, True, True)
+    assert not made(VPN + LAN + alias()).kernel.keep
 
 
 @pytest.mark.parametrize("allowed", ["0.0.0.0/0", "192.168.0.0/16", "192.168.200.201/32"])

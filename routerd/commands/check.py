@@ -68,10 +68,17 @@ def _machine(config: Config) -> tuple[Networks, list[str]]:
 
 
 def _listening(config: Config) -> Sequence[Listener]:
-    """The sockets of this machine, where forwards could take something away from them."""
-    from routerd.system import listeners
+    """The sockets of this machine, where forwards could take something away from them.
 
-    return listeners.listeners() if any(lan.forwards for lan in config.lans) else ()
+    Those of the daemon that runs here are its own affair: it keeps ports for its probes, others after every start.
+    """
+    from routerd.system import listeners, lock
+
+    if not any(lan.forwards for lan in config.lans):
+        return ()
+    daemon = lock.holder()
+    own = set() if daemon is None else listeners.sockets_of(daemon)
+    return [each for each in listeners.listeners() if not each.inode or each.inode not in own]
 
 
 def _report(args: argparse.Namespace, errors: Sequence[ConfigFault]) -> int:

@@ -22,6 +22,7 @@ from routerd.config.model import Config
 from routerd.config.store import read_config
 from routerd.health import ProblemTracker
 from routerd.model import KernelPart, KernelRoute, Problem
+from routerd.nat_part import NatPart
 from routerd.plan import plan
 from routerd.plan_peers import peers_part
 from routerd.reports import ProblemReport
@@ -60,7 +61,18 @@ async def _look(config: Config) -> Outlook:
     made, peers = plan(config, facts), peers_part(config, facts)
     present, foreign = await _kernel_routes(made.kernel)
     problems = _reports((*made.problems, *peers.problems))
-    return Outlook(made, peers.targets, problems, present, foreign, _settings(made.kernel))
+    return Outlook(made, peers.targets, problems, present, foreign, _settings(made.kernel), unmade(config, made.nat))
+
+
+def unmade(config: Config, part: NatPart) -> tuple[tuple[str, str, str], ...]:
+    """The forwards of the configuration that are not in the plan: LAN, where they listen, and lead."""
+    done = {(each.lan, each.protocol, each.first, each.last) for each in part.forwards}
+    return tuple(
+        (lan.interface, str(forward.listen), str(forward.to))
+        for lan in config.lans
+        for forward in lan.forwards
+        if (lan.interface, forward.listen.protocol, forward.listen.first, forward.listen.last) not in done
+    )
 
 
 def _claims(config: Config, part: AliasPart) -> frozenset[Claimed]:

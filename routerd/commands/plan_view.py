@@ -23,7 +23,10 @@ _SEVERITIES = {"error": "error", "warning": "warning"}
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The plan, and what of it is so already: routerd's own kernel routes, prefixes of others' routes, settings."""
+    """The plan, and what of it is so already: routerd's own kernel routes, prefixes of others' routes, settings.
+
+    `unmade` are the forwards of the configuration that are not in the plan: LAN, where they listen, and lead.
+    """
 
     plan: Plan
     targets: tuple[ProbeTarget, ...] = ()
@@ -31,6 +34,7 @@ class Outlook:
     present: Collection[KernelRoute] = ()
     foreign: Collection[IPv4Network] = ()
     settings: Mapping[Key, int] | None = None
+    unmade: tuple[tuple[str, str, str], ...] = ()
 
 
 def kernel_routes(outlook: Outlook) -> Iterator[tuple[KernelRoute, str]]:
@@ -94,7 +98,10 @@ def as_json(outlook: Outlook) -> dict[str, object]:
     problems = [{"code": p.code, "subject": p.subject, "text": p.text, "mend": p.mend} for p in outlook.problems]
     nat = nat_json(outlook.plan.nat, outlook.plan.aliases)
     parts = {"routes": routes, "dhcp": dhcp, "kernel": kernel, "nat": nat, "rip": rip_json(outlook.plan.rip)}
-    return {**parts, "peers": peers, "problems": problems}
+    unmade = [
+        {"lan": lan, "listen": listen, "to": to, "why": _why(outlook, listen, to)} for lan, listen, to in outlook.unmade
+    ]
+    return {**parts, "forwards_not_made": unmade, "peers": peers, "problems": problems}
 
 
 def as_text(outlook: Outlook, paper: Paper) -> list[str]:
@@ -116,10 +123,24 @@ def as_text(outlook: Outlook, paper: Paper) -> list[str]:
     ]
     lines += table("Kernel settings", columns("~NAME", ">VALUE", "~ACTION"), values, "none", paper)
     lines += nat_text(made.nat, made.aliases, paper)
+    lines += _unmade(outlook, paper)
     lines += rip_text(made.rip, paper)
     peers = [(t.name, t.vpn, t.kind, t.address) for t in outlook.targets]
     lines += table("Peers", columns("~NAME", "~VPN", "PROBE", "ADDRESS"), peers, "none", paper)
     return [*lines, *_problems(outlook, paper)]
+
+
+def _unmade(outlook: Outlook, paper: Paper) -> list[str]:
+    rows = [(listen, to, lan, _why(outlook, listen, to)) for lan, listen, to in outlook.unmade]
+    head = columns("LISTEN", "~TO", "LAN", "~WHY")
+    return table("Port forwards that are not made", head, rows, "none", paper) if rows else []
+
+
+def _why(outlook: Outlook, listen: str, to: str) -> str:
+    """What keeps a forward from being made; where it is no problem of its own, it is one of those that are told."""
+    subject = f"forward {listen} to {to}"
+    texts = (p.text.removeprefix(f"{subject}: ") for p in outlook.problems if p.subject == subject)
+    return next(texts, "its LAN or its vpn is not there now").removeprefix("nothing is forwarded, because ")
 
 
 def _become(now: int | None, change: bool) -> Cell:

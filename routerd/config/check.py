@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from routerd.config.check_ports import Listener, check_ports
 from routerd.config.fault import ConfigFault, Faults
 from routerd.config.model import Config, Lan
+from routerd.config.strategy_rules import MEND, pinned_behind
 
 Networks = Mapping[str, tuple[IPv4Interface, ...]]
 
@@ -26,6 +27,7 @@ def check_networks(config: Config, networks: Networks, listening: Sequence[Liste
     _check_gateways(config, links, networks, faults)
     _check_prefixes(config, networks, faults)
     _check_maps(config, networks, faults)
+    _check_pins(config, networks, faults)
     check_ports(config, networks, listening, faults)
     return tuple(faults.found)
 
@@ -163,3 +165,18 @@ def _check_maps(config: Config, networks: Networks, faults: Faults) -> None:
                 rule = f"must not overlap a LAN ({interface}: {network})"
                 faults.add(f"vpn[{number}].map_to", str(vpn.map_to), rule, "choose a prefix that nothing else uses")
                 break
+
+
+def _check_pins(config: Config, networks: Networks, faults: Faults) -> None:
+    """Where prefixes are left out, the network of the vpn's own interface is behind it as well."""
+    behind = [
+        (vpn.name, address.network)
+        for vpn in config.vpns
+        if vpn.prefixes is None
+        for address in networks.get(vpn.interface or "", ())
+    ]
+    for number, lan in enumerate(config.lans):
+        for index, host in enumerate(lan.hosts):
+            found = pinned_behind(host, behind)
+            if found is not None:
+                faults.add(f"lan[{number}].host[{index}].{found.key}", found.value, found.rule, MEND)

@@ -333,7 +333,7 @@ NAT = Section(
     "What concerns all address translation.",
     plain(Nat),
     (
-        Key("keep", kinds.BOOL, "leave the rules in place when routerd stops", False),
+        Key("keep", kinds.BOOL, "leave rules, routes and forwarding in place when routerd stops", False),
         Key("log_flows", kinds.BOOL, "log the peer behind every masqueraded flow", False),
     ),
 )

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
 
+from routerd.config.model import AddressRange
 from routerd.dhcp.commit_service import CommitService
 from routerd.dhcp.counters import zeros
 from routerd.dhcp.intake_service import clock
@@ -203,6 +204,21 @@ class DhcpService:
             for address in addresses
             if (row := table.row(address)) is not None
         )
+
+    def held(self, spans: Iterable[tuple[str, AddressRange]]) -> Iterator[LeaseReport]:
+        """The leases that are bound now, of these addresses of LANs' own networks."""
+        offset, now = wall_offset(), clock()
+        for lan, span in spans:
+            table = self._tables.get(lan)
+            if table is None:
+                continue
+            first, last = int(span.first), int(span.last)
+            # A range may be larger than all that is leased, or much smaller.
+            few = last - first < len(table)
+            for address in range(first, last + 1) if few else table.addresses():
+                lease = table.at(address) if first <= address <= last else None
+                if lease is not None and lease.holds(now):
+                    yield lease_report(lan, lease.row(), offset, None)
 
     def _scopes(self) -> dict[str, Scope]:
         return {scope.part.key: scope for lan in self._lans.values() for scope in lan.responder.scopes}

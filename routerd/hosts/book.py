@@ -3,12 +3,11 @@
 `now` is monotonic seconds. What has changed is collected: `changes` for nat/, `moves` for events and the log.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
-from typing import NamedTuple
 
-from routerd.hosts.return_path import LIFETIME, START, Path, Seen, Sign, came, expired, step
+from routerd.hosts.host import Host, Move
+from routerd.hosts.return_path import LIFETIME, Seen, Sign, came, expired, step
 from routerd.hosts.schedule import HostKey
 from routerd.nat_part import HostChange, HostState, Strategy
 from routerd.reports import ReturnPath
@@ -18,57 +17,12 @@ MOST = 10_000
 FORGET = 900.0
 """A host that nothing keeps is forgotten this many seconds after it was seen last."""
 
+_PIECE = 1000
 _RESOLVED = 600.0
 _RECENT = 60.0
 
 Decide = Callable[[HostState], tuple[Strategy, bool]]
 """The strategy of one host of a LAN, and whether the configuration sets it."""
-
-
-class Move(NamedTuple):
-    """A host's return path has changed."""
-
-    host: HostKey
-    before: ReturnPath
-    path: Path
-    strategy: Strategy
-    sign: Sign
-
-
-@dataclass(slots=True)
-class Host:
-    """One host. `gateway` is the next hop where it is behind another router; `mac` is then that one's.
-
-    `kept`: a lease, a reservation or a pin names it. `checked`: when the link-layer address was seen last. `hop`: whose
-    link-layer address its own packets came from, at `hop_at`. `answered`: from which VPN-side addresses (bits).
-    `silent`: so many measurements in a row had no answer though it is there.
-    """
-
-    key: HostKey
-    mac: bytes | None = None
-    checked: float = 0.0
-    gateway: IPv4Address | None = None
-    kept: bool = False
-    last: float = 0.0
-    path: Path = START
-    strategy: Strategy | None = None
-    pinned: bool = False
-    told: float = 0.0
-    hop: bytes | None = None
-    hop_at: float = 0.0
-    answered: int = 0
-    turn: int = 0
-    silent: int = 0
-
-    @property
-    def never_seen(self) -> bool:
-        """Is it only named, and nothing of it was seen on the LAN?"""
-        return self.mac is None and self.path.since is None
-
-    @property
-    def own(self) -> bytes | None:
-        """Its own link-layer address; None where there is a router in between, or it is not known."""
-        return self.mac if self.gateway is None else None
 
 
 class Book:
@@ -80,6 +34,12 @@ class Book:
         self.refused = 0
         self._most = most
         self._full = False
+        self._look = self._kept_since = 1
+        self._unseen: list[Host] = []
+        self._unjudged: list[Host] = []
+        self._counting: dict[str, list[IPv4Address]] = {}
+        self.without_way_back: dict[str, list[IPv4Address]] = {}
+        """The addresses of hosts by LAN that are routed and show no way back, as `tick` has found them last."""
         self._decide: dict[str, Decide] = {}
         self._sources: dict[str, int] = {}
         self.changes: list[HostChange] = []
@@ -88,19 +48,28 @@ class Book:
     def configure(self, lans: dict[str, tuple[Decide, int]], now: float) -> list[HostKey]:
         """The LANs that take part, each with how it decides and its number of VPN-side addresses.
 
-        The hosts of other LANs are forgotten, and returned.
+        The hosts of other LANs are forgotten, and returned. The rest are judged anew, by `judge_rest` where there are
+        many.
         """
-        self._decide = {lan: decide for lan, (decide, _) in lans.items()}
+        before, self._decide = self._decide, {lan: decide for lan, (decide, _) in lans.items()}
         counts = {lan: count for lan, (_, count) in lans.items()}
-        gone = [key for key in self.hosts if key[0] not in lans]
+        gone = [key for key in self.hosts if key[0] not in lans] if before.keys() - lans.keys() else []
         for key in gone:
             self.forget(key)
-        for host in self.hosts.values():
-            if self._sources.get(host.key[0], 0) != counts[host.key[0]]:
-                host.answered = host.turn = 0
-            self._judge(host, now, lost=False)
-        self._sources = counts
+        if counts != self._sources:
+            for host in self.hosts.values():
+                if self._sources.get(host.key[0], 0) != counts[host.key[0]]:
+                    host.answered = host.turn = 0
+        self._sources, self._unjudged = counts, list(self.hosts.values())
+        self.judge_rest(now)
         return gone
+
+    def judge_rest(self, now: float) -> bool:
+        """Judge some of the hosts by what `configure` has brought; True: some are left for the next time."""
+        for host in _some(self._unjudged):
+            if self.hosts.get(host.key) is host:
+                self._judge(host, now, lost=False)
+        return bool(self._unjudged)
 
     def forget(self, key: HostKey) -> None:
         """It is no host any more."""
@@ -125,10 +94,10 @@ class Book:
             if len(self.hosts) >= self._most and not (kept and self._make_room()):
                 self.refused += 1
                 return False
-            host = self.hosts[key] = Host(key, mac, gateway=gateway, kept=kept, last=now)
+            host = self.hosts[key] = Host(key, mac, gateway=gateway, kept=self._look if kept else 0, last=now)
             self._judge(host, now, lost=False)
             return True
-        host.last, host.kept = now, host.kept or kept
+        host.last, host.kept = now, self._look if kept else host.kept
         if host.gateway != gateway:
             host.gateway, host.checked = gateway, 0.0
             self._is_at(host, mac, now)
@@ -151,24 +120,30 @@ class Book:
         if another or host.path.state is ReturnPath.LAN_ONLY:
             self.sign(key, Sign.RESET, now)
 
-    def keep_only(self, kept: Iterable[HostKey]) -> None:
-        """Of these alone a lease, a reservation or a pin tells now."""
-        wanted = set(kept)
-        for host in self.hosts.values():
-            host.kept = host.key in wanted
+    def begin_look(self) -> None:
+        """From now on all that leases, reservations and pins name is told."""
+        self._look += 1
+
+    def end_look(self) -> None:
+        """All were told: what was not named since `begin_look` is kept no more."""
+        self._kept_since = self._look
 
     def resolved(self, key: HostKey, mac: bytes, now: float) -> bool:
         """ARP has told the link-layer address of the next hop; True: the host is another machine than before."""
         host = self.hosts.get(key)
         if host is None:
             return False
-        another = host.mac is not None and host.mac != mac and host.gateway is None and host.checked > 0
+        another = host.mac is not None and host.mac != mac and host.gateway is None and host.checked != 0
         host.checked, host.last = now, now
         if host.mac != mac:
             self._is_at(host, mac, now)
         if another:
             self.sign(key, Sign.RESET, now)
         return another
+
+    def ask_again(self, host: Host) -> None:
+        """Its link-layer address, or its next hop's, may be another one now."""
+        host.checked = -abs(host.checked)
 
     def is_resolved(self, host: Host, now: float) -> bool:
         """Is the link-layer address known, and was it right lately?"""
@@ -181,6 +156,8 @@ class Book:
         host = self.hosts.get(key)
         if host is None:
             return False
+        if source == host.mac:
+            source = host.mac  # One object for as long as it is known, of thousands of hosts.
         host.last, host.hop, host.hop_at = now, source, now
         if source == host.own:
             host.checked = now
@@ -217,17 +194,29 @@ class Book:
             self._step(host, sign, now, None)
 
     def tick(self, now: float) -> list[HostKey]:
-        """What time alone changes: proofs expire or are renewed for nat/, hosts are forgotten (and returned)."""
+        """What time alone changes: proofs expire or are renewed for nat/, hosts are forgotten (and returned).
+
+        To be called once a second. Of more than a thousand hosts each call looks at a thousand: the more there are, the
+        longer they wait for everything else too.
+        """
         gone, self._full = [], False
-        for host in self.hosts.values():
+        if not self._unseen:
+            self._unseen, self._counting = list(self.hosts.values()), {}
+        for host in _some(self._unseen):
+            if self.hosts.get(host.key) is not host:
+                continue
             if expired(host.path, now):
                 self._step(host, Sign.EXPIRED, now, None)
             elif now >= host.told + self.interval and self._renewable(host):
                 self._tell(host, now)
-            if not host.kept and not host.path.proven and now > host.last + FORGET:
+            if self._is_spare(host) and now > host.last + FORGET:
                 gone.append(host.key)
+            elif host.is_without_way_back:
+                self._counting.setdefault(host.key[0], []).append(host.key[1])
         for key in gone:
             self.forget(key)
+        if not self._unseen:
+            self.without_way_back = self._counting
         return gone
 
     def _step(self, host: Host, sign: Sign, now: float, seen: Seen | None) -> None:
@@ -265,11 +254,17 @@ class Book:
 
     def _make_room(self) -> bool:
         # Whoever looks through all in vain does so once a second: a burst of leases brings thousands.
-        old = None if self._full else next((host.key for host in self._spare()), None)
+        old = None if self._full else next((host.key for host in self.hosts.values() if self._is_spare(host)), None)
         if old is not None:
             self.forget(old)
         self._full = old is None
         return old is not None
 
-    def _spare(self) -> Iterator[Host]:
-        return (host for host in self.hosts.values() if not host.kept and not host.path.proven)
+    def _is_spare(self, host: Host) -> bool:
+        return host.kept < self._kept_since and not host.path.proven
+
+
+def _some(hosts: list[Host]) -> Iterator[Host]:
+    """The last ones of the list, which are taken from it."""
+    for _ in range(min(len(hosts), _PIECE)):
+        yield hosts.pop()

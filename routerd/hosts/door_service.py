@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 
 from routerd.hosts import arp, frames
 from routerd.hosts.lans import MeasuredLan, Source
-from routerd.hosts.rounds import Send, What
+from routerd.hosts.steps import Send, What
 from routerd.system.sockets_return_path import MutePort, ReturnPathSocket
 
 _AT_ONCE = 256

@@ -62,7 +62,9 @@ class Finder:
         if not self._lans:
             return
         self._judge.book.refused = 0
-        self._judge.book.keep_only(await self._kept())
+        self._judge.book.begin_look()
+        await self._keep_all()
+        self._judge.book.end_look()
         try:
             found = await neighbours()
         except NetlinkError as error:
@@ -70,32 +72,31 @@ class Finder:
             return
         self.reason, now = None, time.monotonic()
         names = _names(self._lans)
-        for row in found:
+        for at, row in enumerate(found):
             lan = names.get(row.link)
             if lan is not None and lan_at(self._lans, row.address) == lan:
-                self._judge.found((lan, row.address), now, mac=row.mac)
+                self._judge.neighbour((lan, row.address), row.mac, now)
+            await _breathe(at)
 
-    async def _kept(self) -> set[HostKey]:
-        """Tell of the hosts of leases, reservations and pins: those that there is room for."""
-        kept: set[HostKey] = set()
+    async def _keep_all(self) -> None:
+        """Tell of the hosts of leases, reservations and pins."""
+        now = time.monotonic()
         for at, lease in enumerate(self._leases()):
+            if at % _PIECE == 0:
+                # One number for all of a piece: there may be thousands of hosts to remember it.
+                now = time.monotonic()
             if lease.state == "bound":
-                self._keep((lease.lan, lease.address), kept, lease.mac)
-            if at % _PIECE == _PIECE - 1:
-                await asyncio.sleep(0)
+                self._keep((lease.lan, lease.address), now, lease.mac)
+            await _breathe(at)
         for name, reservation in self._reservations():
-            self._keep((name, reservation.address), kept)
+            self._keep((name, reservation.address), now)
         for name, lan in self._lans.items():
             for address in lan.pinned:
-                self._keep((name, address), kept)
-        return kept
+                self._keep((name, address), now)
 
-    def _keep(self, key: HostKey, kept: set[HostKey], mac: str = "") -> None:
-        if lan_at(self._lans, key[1]) != key[0]:
-            return
-        self._judge.found(key, time.monotonic(), mac=ethernet(mac), kept=True)
-        if (host := self._judge.book.hosts.get(key)) is not None:
-            kept.add(host.key)
+    def _keep(self, key: HostKey, now: float, mac: str = "") -> None:
+        if lan_at(self._lans, key[1]) == key[0]:
+            self._judge.found(key, now, mac=ethernet(mac), kept=True)
 
     def _look_behind(self) -> None:
         """Where are the addresses that flows tell of, and that are on no LAN?"""
@@ -116,6 +117,12 @@ class Finder:
         except NetlinkError as error:
             self.reason = error.reason
             return None
+
+
+async def _breathe(at: int) -> None:
+    """Let others run after each piece of the work."""
+    if at % _PIECE == _PIECE - 1:
+        await asyncio.sleep(0)
 
 
 def _names(lans: Iterable[str]) -> dict[int, str]:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 SYN_ACK, RST, ACK, ECHO = "syn-ack", "rst", "ack", "echo"
 
-_TCP, _ICMP = 6, 1
+_TCP, _UDP, _ICMP = 6, 17, 1
+_CLOSED = bytes((3, 3))
 _F_FIN, _F_SYN, _F_RST, _F_PSH, _F_ACK = 1, 2, 4, 8, 16
 _IP = Struct("!BBHHHBBH4s4s")
 _TCP_HEAD = Struct("!HHIIBBHHH")
@@ -103,6 +104,23 @@ def read(packet: bytes) -> Answer | None:
     if packet[9] == _TCP:
         return _read_tcp(packet, body)
     return _read_echo(packet, body) if packet[9] == _ICMP else None
+
+
+def read_closed(packet: bytes) -> tuple[IPv4Address, int] | None:
+    """The host and its UDP port, where the packet says that nothing serves it (RFC 1122 section 3.2.2.1).
+
+    Only the host itself can say so: what a router tells of it is None, as is a refusal because of who asks.
+    """
+    if len(packet) < 56 or packet[0] != 0x45 or packet[9] != _ICMP or packet[20:22] != _CLOSED:
+        return None
+    if (packet[6] << 8 | packet[7]) & _FRAGMENT:
+        return None
+    start = 28 + (packet[28] & 15) * 4
+    if packet[28] >> 4 != 4 or start < 48 or len(packet) < start + 4 or packet[28 + 9] != _UDP:
+        return None
+    if packet[28 + 16 : 28 + 20] != packet[12:16]:
+        return None
+    return IPv4Address(packet[12:16]), packet[start + 2] << 8 | packet[start + 3]
 
 
 def read_head(packet: bytes) -> tuple[int, IPv4Address, IPv4Address] | None:

@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address
 
 from routerd.flows import UDP, Flow
-from routerd.hosts.book import MOST, Book, Decide, Host
+from routerd.hosts.book import MOST, Book, Decide
 from routerd.hosts.frames import Answer
+from routerd.hosts.host import Host
 from routerd.hosts.lans import MeasuredLan, lan_at
 from routerd.hosts.return_path import Sign
-from routerd.hosts.rounds import End, Result, Rounds
+from routerd.hosts.rounds import Rounds
 from routerd.hosts.schedule import HostKey, Schedule
+from routerd.hosts.steps import End, Result
 from routerd.hosts.watching import Watch
+from routerd.reports import ReturnPath
 
 _PAUSE = 5.0
 _SILENT = 2
@@ -29,6 +32,8 @@ class Judge:
         self._behind: dict[IPv4Address, str] = {}
         self._strange: dict[IPv4Address, None] = {}
         self._hurried: dict[HostKey, float] = {}
+        # What made a host lan-only: the VPN, the port, and what only the LAN's address was answered by.
+        self._withheld: dict[HostKey, tuple[int, int, str]] = {}
 
     def configure(self, interval: float, timeout: float) -> None:
         """Take over how often hosts are measured, and how long an answer may take."""
@@ -41,9 +46,10 @@ class Judge:
         self._lans = {name: lan for name, (_, lan) in lans.items()}
         for key in self.book.configure({name: (decide, len(lan.sources)) for name, (decide, lan) in lans.items()}, now):
             self._drop(key)
-        for key in [key for key in self.book.hosts if key[1] in self._lans[key[0]].excluded]:
-            self.book.forget(key)
-            self._drop(key)
+        for key in ((name, address) for name, lan in self._lans.items() for address in lan.excluded):
+            if key in self.book.hosts:
+                self.book.forget(key)
+                self._drop(key)
 
     # ------------------------------------------------------------ hosts come and go
 
@@ -62,6 +68,14 @@ class Judge:
             self.book.interval = self.schedule.interval
         if gateway is not None and key in self.book.hosts:
             self._behind[key[1]] = key[0]
+
+    def neighbour(self, key: HostKey, mac: bytes, now: float) -> None:
+        """The kernel has this link-layer address of such a host; it may be an old one, so another one is asked for."""
+        self.found(key, now, mac=mac)
+        host = self.book.hosts.get(key)
+        if host is not None and host.own is not None and host.own != mac:
+            self.book.ask_again(host)
+            self._soon(key, now)
 
     def leased(self, key: HostKey, now: float, mac: bytes | None = None) -> None:
         """The host with this link-layer address was sent an ACK just now, which may have brought the route.
@@ -93,6 +107,7 @@ class Judge:
 
     def _drop(self, key: HostKey) -> None:
         self.schedule.remove(key)
+        self._withheld.pop(key, None)
         self.rounds.forget(key)
         if self._behind.get(key[1]) == key[0]:
             del self._behind[key[1]]
@@ -126,6 +141,7 @@ class Judge:
             self._watched(key, now)
         elif host.path.proven or host.own is None:
             # One packet may take another way than the rest: after a redirect, or while a route changes.
+            self.book.ask_again(host)
             self._soon(key, now)
 
     def _key(self, address: IPv4Address, now: float) -> HostKey | None:
@@ -169,6 +185,10 @@ class Judge:
         port, resolved = self.schedule.port(host.key), self.book.is_resolved(host, now)
         hasty = not host.path.proven and host.silent == 0
         vpn = host.turn % len(self._lans[host.key[0]].sources)
+        if host.path.state is not ReturnPath.LAN_ONLY:
+            self._withheld.pop(host.key, None)
+        elif host.key in self._withheld:
+            (vpn, port, _), hasty = self._withheld[host.key], False
         result = self.rounds.begin(
             host.key, now, port, resolved=resolved, proven=host.path.proven, hasty=hasty, vpn=vpn
         )
@@ -182,8 +202,11 @@ class Judge:
 
     def resolved(self, key: HostKey, mac: bytes, now: float) -> Result:
         """ARP has answered for the host's next hop."""
-        self.book.resolved(key, mac, now)
-        return self._took(self.rounds.resolved(key, now), now)
+        another = self.book.resolved(key, mac, now)
+        result = self._took(self.rounds.resolved(key, now), now)
+        if another and key not in self.rounds:
+            self.schedule.at_once(key, now)
+        return result
 
     def on_deadline(self, now: float) -> list[Result]:
         """What was waited for in vain."""
@@ -192,12 +215,11 @@ class Judge:
             key = self._key(doubt.host, now)
             if key is None:
                 continue
-            if doubt.protocol == UDP:
-                self.book.sign(key, Sign.UNANSWERED, now)
-            else:
-                vpns = enumerate(self._lans[key[0]].sources)
-                vpn = next((at for at, one in vpns if _is_in(doubt.source, one.prefixes)), 0)
-                results.append(self._took(self.rounds.doubt(key, now, doubt.port, vpn), now))
+            vpns = enumerate(self._lans[key[0]].sources)
+            vpn = next((at for at, one in vpns if _is_in(doubt.source, one.prefixes)), 0)
+            udp = doubt.protocol == UDP
+            result = self.rounds.doubt(key, now, doubt.port, vpn, udp=udp, silent=doubt.silent)
+            results.append(self._took(result, now))
         return results
 
     def next_deadline(self) -> float | None:
@@ -229,13 +251,23 @@ class Judge:
             self.schedule.port_silent(end.host)
         if end.verdict is not None:
             self.book.sign(end.host, end.verdict, now)
+            if end.withheld is not None:
+                self._withheld[end.host] = (end.vpn, end.port, end.withheld)
+        elif self._is_granted(end):
+            self.book.sign(end.host, Sign.GRANTED, now)
+            self.schedule.more(end.host)
         if not end.absent:
             host.silent = 0 if end.answered else host.silent + 1
         if end.absent or host.silent >= _SILENT:
-            host.checked = 0.0
+            self.book.ask_again(host)
         if host.path.proven:
             host.turn += 1
         self.schedule.ended(end.host, now, proven=host.path.proven, answered=end.answered)
+
+    def _is_granted(self, end: End) -> bool:
+        """Is the VPN answered now by what made the host lan-only? What else answers says nothing of it."""
+        vpn, port, kind = self._withheld.get(end.host, (-1, 0, ""))
+        return (vpn, port) == (end.vpn, end.port) and (end.open if kind == "tcp" else end.answered)
 
 
 def _is_in(address: IPv4Address, networks: Iterable[object]) -> bool:

@@ -5,7 +5,8 @@ from ipaddress import IPv4Address
 
 from routerd.config.model import Reservation
 from routerd.hosts.arp import ethernet
-from routerd.hosts.book import Decide, Host
+from routerd.hosts.book import Decide
+from routerd.hosts.host import Host
 from routerd.hosts.schedule import HostKey
 from routerd.model import DhcpPart
 from routerd.nat_part import HostState, Strategy
@@ -45,13 +46,13 @@ def measured_hosts(
     Unix seconds. Made one by one as they are asked for: a host that comes or goes meanwhile may be missing, none is
     shown twice.
     """
-    shown = set()
+    rest = dict.fromkeys(hosts)
     for report in known:
         key = (report.lan, report.address)
-        shown.add(key)
+        rest.pop(key, None)
         host = hosts.get(key)
         yield _unmeasured(report, decide) if host is None else _measured(report, host, offset)
-    for key in [key for key in hosts if key not in shown]:
+    for key in rest:
         host = hosts.get(key)
         if host is not None and (not host.never_seen or host.pinned):
             yield _measured(_of_none(key), host, offset)

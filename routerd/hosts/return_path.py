@@ -34,6 +34,7 @@ class Sign(Enum):
     UNANSWERED = "it answers an address of the LAN, and flows from the VPN stay without an answer"
     LOST = "it answers an address of the LAN, and the VPN-side address not any more"
     EXPIRED = "what was known has become too old"
+    GRANTED = "the VPN-side address is answered by what answered an address of the LAN alone"
     RESET = "it is another machine now, or was configured anew"
 
 
@@ -46,6 +47,7 @@ TABLE: dict[Sign, dict[ReturnPath, ReturnPath]] = {
     Sign.UNANSWERED: {UNKNOWN: UNKNOWN, DIRECT: LAN_ONLY, VIA_ROUTER: LAN_ONLY, LAN_ONLY: LAN_ONLY},
     Sign.LOST: {UNKNOWN: UNKNOWN, DIRECT: UNKNOWN, VIA_ROUTER: UNKNOWN, LAN_ONLY: LAN_ONLY},
     Sign.EXPIRED: {UNKNOWN: UNKNOWN, DIRECT: UNKNOWN, VIA_ROUTER: UNKNOWN, LAN_ONLY: UNKNOWN},
+    Sign.GRANTED: {UNKNOWN: UNKNOWN, DIRECT: DIRECT, VIA_ROUTER: VIA_ROUTER, LAN_ONLY: UNKNOWN},
     Sign.RESET: {UNKNOWN: UNKNOWN, DIRECT: UNKNOWN, VIA_ROUTER: UNKNOWN, LAN_ONLY: UNKNOWN},
 }
 """All states and transitions."""

@@ -1,34 +1,24 @@
 """Measurements that are under way: which packets they send one after another, and what answers say. Pure.
 
 A measurement asks from the VPN-side address: TCP first, then an echo. A host that had a way back and is silent now is
-asked from the LAN's address as well: if it answers that one, the way back is lost; if not, nothing is known. `now` is
-monotonic seconds.
+asked from the LAN's address as well: if it answers that one, the way back is lost; if not, nothing is known, but it may
+be another machine now, so its link-layer address is asked for. `now` is monotonic seconds.
 """
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from heapq import heappop, heappush
-from typing import NamedTuple
 
 from routerd.hosts.frames import ACK, ECHO, RST, SYN_ACK, Answer
 from routerd.hosts.return_path import Sign
 from routerd.hosts.schedule import HostKey
+from routerd.hosts.steps import End, Result, Saw, Send, What
 
-_DOUBT = 0.6
+_DOUBT = 0.45
 _DISTRUST = 600.0
 _MOST_ROUTERS = 256
 _MASK = 0xFFFFFFFF
-
-
-class What(Enum):
-    """The kinds of packets."""
-
-    ARP = "arp"
-    SYN = "syn"
-    FAR = "far off"
-    RST = "rst"
-    ECHO = "echo"
 
 
 class Stage(Enum):
@@ -41,52 +31,8 @@ class Stage(Enum):
     LAN = "tcp and echo from the LAN's address"
     AGAIN = "tcp and echo from the VPN-side address, once more"
     DOUBT = "tcp from both addresses"
-
-
-class Send(NamedTuple):
-    """A packet to send. `vpn`: from the VPN-side address with this index; None: from the LAN's address."""
-
-    host: HostKey
-    what: What
-    vpn: int | None = None
-    port: int = 0
-    number: int = 0
-    theirs: int = 0
-
-
-class Saw(NamedTuple):
-    """A packet of the host that came to the VPN-side address: tcp, echo or packet, and its link-layer source."""
-
-    host: HostKey
-    kind: str
-    source: bytes
-    vpn: int = 0
-
-
-class End(NamedTuple):
-    """The end of a measurement. `answered`: something came to the VPN-side address. `verdict`: LOST or UNANSWERED.
-
-    `port` is the TCP port that was tried, `open` whether it answered. `absent`: not even its link-layer address did.
-    `doubt`: it was asked because of a flow.
-    """
-
-    host: HostKey
-    vpn: int
-    answered: bool
-    port: int = 0
-    open: bool = False
-    absent: bool = False
-    verdict: Sign | None = None
-    doubt: bool = False
-
-
-@dataclass(slots=True)
-class Result:
-    """What came out of one step."""
-
-    sends: list[Send] = field(default_factory=list)
-    saw: list[Saw] = field(default_factory=list)
-    ends: list[End] = field(default_factory=list)
+    DOUBT_UDP = "tcp and echo from both addresses"
+    CHECK = "its link-layer address is asked for again, as it is silent"
 
 
 @dataclass(slots=True)
@@ -102,6 +48,9 @@ class _Round:
     deadline: float = 0.0
     doubt: bool = False
     alive: bool = False
+    serves: bool = False
+    again: bool = False
+    silent_udp: bool = False
     answered: bool = False
     open: bool = False
     theirs: int = 0
@@ -135,14 +84,21 @@ class Rounds:
             self._enter(row, Stage.TCP if resolved else Stage.RESOLVE, now, result)
         return result
 
-    def doubt(self, host: HostKey, now: float, port: int, vpn: int = 0) -> Result:
-        """A flow to this TCP port of a routed host has no answer: is it the way back?"""
+    def doubt(
+        self, host: HostKey, now: float, port: int, vpn: int = 0, *, udp: bool = False, silent: bool = False
+    ) -> Result:
+        """A flow to this port of a routed host has no answer: is it the way back?
+
+        `udp`: the port is UDP's. No datagram is sent to it, as its program would hear of that; a firewall that passes
+        only its own subnet is seen by TCP to the same number, or by an echo. `silent`: the port has answered the LAN's
+        address by UDP, so that it is enough that the host is there.
+        """
         result = Result()
         known = self._rounds.get(host)
         if known is None or not known.doubt:
             row = self._rounds[host] = self._new(host, vpn, port, True, False)
-            row.doubt = True
-            self._enter(row, Stage.DOUBT, now, result)
+            row.doubt, row.silent_udp = True, silent
+            self._enter(row, Stage.DOUBT_UDP if udp else Stage.DOUBT, now, result)
         return result
 
     def forget(self, host: HostKey) -> None:
@@ -156,6 +112,8 @@ class Rounds:
         result, row = Result(), self._rounds.get(host)
         if row is not None and row.stage is Stage.RESOLVE:
             self._enter(row, Stage.TCP, now, result)
+        elif row is not None and row.stage is Stage.CHECK:
+            self._end(row, result)
         return result
 
     # ------------------------------------------------------------ answers
@@ -165,7 +123,7 @@ class Rounds:
     ) -> Result:
         """An answer from the host; `lan`: it came to the LAN's address, else to the VPN-side one."""
         result, row = Result(), self._rounds.get(host)
-        if row is None or row.stage is Stage.RESOLVE or not _matches(row, answer, lan):
+        if row is None or row.stage in (Stage.RESOLVE, Stage.CHECK) or not _matches(row, answer, lan):
             if answer.kind == ACK and not lan:
                 self._translated(answer, source, now, result)
             return result
@@ -175,13 +133,17 @@ class Rounds:
             if answer.kind == SYN_ACK:
                 self._reset(row, result)
             self._seen(row, "echo" if answer.kind == ECHO else "tcp", source, result)
-            self._end(row, result)
+            if not row.doubt:
+                self._end(row, result)
+            elif row.open:
+                self._end_doubt(row, result)
         else:
             self._through_router(row, answer, source, now, result)
         return result
 
     def _alive(self, row: _Round, answer: Answer, now: float, result: Result) -> None:
         row.alive = True
+        row.serves |= answer.kind != ECHO
         if answer.kind == SYN_ACK:
             result.sends.append(Send(row.host, What.RST, None, row.port, row.lan_number))
         if row.stage is Stage.LAN:
@@ -239,16 +201,32 @@ class Rounds:
             self._deep.pop(row.number, None)
             if row.hop is not None:
                 self._seen(row, "packet", row.hop, result)
-        if row.doubt:
-            answered = row.open
-            self._end(row, result, Sign.UNANSWERED if row.alive and not answered else None)
+        if row.stage is Stage.CHECK:
+            self._end(row, result, absent=True)
+        elif row.doubt:
+            self._late_doubt(row, now, result)
         elif row.stage in (Stage.TCP, Stage.DEEP) and not row.hasty:
             self._enter(row, Stage.ECHO, now, result)
         elif row.stage in (Stage.TCP, Stage.DEEP, Stage.ECHO) and row.proven and not row.answered:
             self._enter(row, Stage.LAN, now, result)
+        elif row.stage is Stage.LAN:
+            self._enter(row, Stage.CHECK, now, result)
         else:
             lost = row.stage is Stage.AGAIN and row.alive and not row.answered
             self._end(row, result, Sign.LOST if lost else None)
+
+    def _late_doubt(self, row: _Round, now: float, result: Result) -> None:
+        if not row.alive and not row.answered:
+            self._enter(row, Stage.CHECK, now, result)
+        elif _withheld(row) is not None and not row.again:
+            # One packet may be lost.
+            row.again = True
+            self._enter(row, Stage.AGAIN, now, result)
+        else:
+            self._end_doubt(row, result)
+
+    def _end_doubt(self, row: _Round, result: Result) -> None:
+        self._end(row, result, None if _withheld(row) is None else Sign.UNANSWERED)
 
     def _enter(self, row: _Round, stage: Stage, now: float, result: Result) -> None:
         row.stage = stage
@@ -265,6 +243,8 @@ class Rounds:
             Stage.LAN: [from_lan, Send(row.host, What.ECHO, None, 0, row.lan_number)],
             Stage.AGAIN: [tcp, echo],
             Stage.DOUBT: [tcp, from_lan],
+            Stage.DOUBT_UDP: [tcp, echo, from_lan, Send(row.host, What.ECHO, None, 0, row.lan_number)],
+            Stage.CHECK: [Send(row.host, What.ARP)],
         }[stage]
 
     def _new(self, host: HostKey, vpn: int, port: int, proven: bool, hasty: bool) -> _Round:
@@ -280,10 +260,14 @@ class Rounds:
     def _reset(self, row: _Round, result: Result) -> None:
         result.sends.append(Send(row.host, What.RST, row.vpn, row.port, row.number))
 
-    def _end(self, row: _Round, result: Result, verdict: Sign | None = None) -> None:
+    def _end(self, row: _Round, result: Result, verdict: Sign | None = None, *, absent: bool = False) -> None:
         self.forget(row.host)
-        absent = row.stage is Stage.RESOLVE
-        result.ends.append(End(row.host, row.vpn, row.answered, row.port, row.open, absent, verdict, row.doubt))
+        if row.silent_udp and verdict is None and (row.alive or row.answered):
+            verdict = Sign.UNANSWERED
+        absent = absent or row.stage is Stage.RESOLVE
+        withheld = _withheld(row) if verdict is Sign.UNANSWERED else None
+        end = End(row.host, row.vpn, row.answered, row.port, row.open, absent, verdict, row.doubt, withheld)
+        result.ends.append(end)
 
 
 def _matches(row: _Round, answer: Answer, lan: bool) -> bool:
@@ -291,3 +275,10 @@ def _matches(row: _Round, answer: Answer, lan: bool) -> bool:
     if answer.kind == ECHO:
         return answer.number == number
     return answer.source_port == row.port and answer.number == (number + 1 & _MASK)
+
+
+def _withheld(row: _Round) -> str | None:
+    """What the LAN's address is answered by, and the VPN-side address is not."""
+    if row.serves:
+        return None if row.open else "tcp"
+    return "echo" if row.alive and not row.answered else None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from ipaddress import IPv4Address
+from math import inf
 
 HostKey = tuple[str, IPv4Address]
 """The interface of the LAN, and the host's address."""
@@ -15,18 +16,21 @@ PORTS = (22, 80, 443, 445, 3389, 53, 8080, 9100, 62078)
 """Tried in turn where no port is known to be used. A closed one serves as well, unless a firewall drops."""
 
 _BURST = 5
+_AT_ONCE = 500
 _SHARE = 0.8
 _EARLY = 0.7
-_GOLDEN = 0.6180339887498949
+_PARTS, _GOLDEN = 256, 159
 _SLOWEST = 4
 _SEEN = 4
 
 
 @dataclass(slots=True)
 class _Row:
+    """`at`: it is measured then; `waits` is False while it is measured. `phase`: its part of each interval."""
+
     at: float
-    turn: int
-    phase: float
+    phase: int
+    waits: bool = False
     rank: int = 2
     hurry: tuple[float, ...] = ()
     failures: int = 0
@@ -39,12 +43,11 @@ class Schedule:
     """The next measurement of each host. What is urgent comes first (after an ACK, in doubt), then what is proven."""
 
     def __init__(self, interval: float = 30.0, phase: float = 0.0) -> None:
-        self._interval, self._phase = interval, phase
+        self._interval, self._phase = interval, int(phase * _PARTS)
         self._rows: dict[HostKey, _Row] = {}
-        self._later: list[tuple[float, int, HostKey]] = []
-        self._ready: list[tuple[int, float, int, HostKey]] = []
-        self._turn = 0
-        self._tokens, self._filled = float(_BURST), 0.0
+        self._later: list[tuple[float, HostKey]] = []
+        self._ready: list[tuple[int, float, HostKey]] = []
+        self._tokens, self._filled, self._newest = float(_BURST), 0.0, -inf
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -61,17 +64,17 @@ class Schedule:
     def add(self, host: HostKey, now: float) -> None:
         """Measure a host that is new as soon as its turn comes; nothing happens to one that is there already."""
         if host not in self._rows:
-            # Parts of the golden ratio fill the interval evenly, however many hosts there are.
-            self._phase = (self._phase + _GOLDEN) % 1
-            self._rows[host] = _Row(now, 0, self._phase)
-            self._put(host, now)
+            # Steps of the golden ratio fill the interval evenly, however many hosts there are.
+            self._phase = (self._phase + _GOLDEN) % _PARTS
+            self._rows[host] = _Row(now, self._phase)
+            # Thousands that are found at once come one after the other, as they are measured.
+            self._newest = max(self._newest, now - _BURST / RATE) + 1 / RATE
+            self._put(host, max(now, self._newest))
 
     def remove(self, host: HostKey) -> None:
         """Forget a host."""
         self._rows.pop(host, None)
-        if len(self._later) > 4 * len(self._rows) + 64:
-            self._later = [item for item in self._later if self._is_current(item[2], item[1])]
-            heapify(self._later)
+        self._tidy()
 
     def hurry(self, host: HostKey, now: float) -> None:
         """The host has just got a lease: measure it several times soon."""
@@ -151,17 +154,19 @@ class Schedule:
 
     def due(self, now: float) -> list[HostKey]:
         """The hosts to measure now, as many as the rate allows. Each waits for `ended` then."""
-        while self._later and self._later[0][0] <= now:
-            at, turn, host = heappop(self._later)
-            if self._is_current(host, turn):
-                heappush(self._ready, (self._rows[host].rank, at, turn, host))
+        for _ in range(_AT_ONCE):
+            if not self._later or self._later[0][0] > now:
+                break
+            at, host = heappop(self._later)
+            if self._is_current(host, at):
+                heappush(self._ready, (self._rows[host].rank, at, host))
         self._fill(now)
         found = []
         while self._ready and self._tokens >= 1:
-            _, _, turn, host = heappop(self._ready)
-            if self._is_current(host, turn):
+            rank, at, host = heappop(self._ready)
+            if self._is_current(host, at) and self._rows[host].rank == rank:
                 self._tokens -= 1
-                self._rows[host].turn = -1
+                self._rows[host].waits = False
                 found.append(host)
         return found
 
@@ -178,23 +183,26 @@ class Schedule:
     def _slot(self, row: _Row, soonest: float) -> float:
         """The host's own moment of each interval, the next one from `soonest` on."""
         interval = self.interval
-        return soonest + (row.phase * interval - soonest) % interval
+        return soonest + (row.phase / _PARTS * interval - soonest) % interval
 
     def _fill(self, now: float) -> None:
         self._tokens = min(self._tokens + (now - self._filled) * RATE, _BURST) if self._filled else self._tokens
         self._filled = now
 
     def _put(self, host: HostKey, at: float) -> None:
-        self._turn += 1
         row = self._rows[host]
-        row.at, row.turn = at, self._turn
-        heappush(self._later, (at, self._turn, host))
-        if len(self._later) + len(self._ready) > 4 * len(self._rows) + 64:
-            self._later = [item for item in self._later if self._is_current(item[2], item[1])]
-            self._ready = [item for item in self._ready if self._is_current(item[3], item[2])]
+        row.at, row.waits = at, True
+        heappush(self._later, (at, host))
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """What was put elsewhere since then stays in the queues until its time comes, or until there is much of it."""
+        if len(self._later) + len(self._ready) > 2 * len(self._rows) + 64:
+            self._later = [item for item in self._later if self._is_current(item[1], item[0])]
+            self._ready = [item for item in self._ready if self._is_current(item[2], item[1])]
             heapify(self._later)
             heapify(self._ready)
 
-    def _is_current(self, host: HostKey, turn: int) -> bool:
+    def _is_current(self, host: HostKey, at: float) -> bool:
         row = self._rows.get(host)
-        return row is not None and row.turn == turn
+        return row is not None and row.waits and row.at == at

@@ -17,8 +17,8 @@ from routerd.hosts.flow_service import FlowFeed, Tracker
 from routerd.hosts.judge import Judge
 from routerd.hosts.known import known_hosts, measured_hosts
 from routerd.hosts.lans import MeasuredLan, measured_lans, watched_networks
-from routerd.hosts.rounds import Result, What
 from routerd.hosts.schedule import HostKey
+from routerd.hosts.steps import Result, What
 from routerd.hosts.words import event_of, text_of, without_way_back
 from routerd.model import Event, Problem
 from routerd.nat_part import HostChange, NatLan, NatPart
@@ -124,7 +124,7 @@ class HostsService:
         for name, door in self._doors.items():
             if door.error is not None:
                 found.append(Problem("hosts-unmeasured", f"lan {name}", (("reason", door.error),)))
-            missing = without_way_back(name, (host for key, host in self._book.hosts.items() if key[0] == name))
+            missing = without_way_back(name, self._book.without_way_back.get(name, ()))
             found += [] if missing is None else [missing]
         for reason in (self._feed.reason, self._finder.reason):
             if reason is not None:
@@ -183,7 +183,7 @@ class HostsService:
         """Do what is due at `now`; when to come again."""
         for lan, address in list(islice(self._acknowledged, _AT_ONCE)):
             self._judge.leased((lan, IPv4Address(address)), now, self._acknowledged.pop((lan, address)))
-        if self._acknowledged:
+        if self._book.judge_rest(now) or self._acknowledged:
             self._wake.set()
         if now >= self._ticked + _SECOND:
             self._ticked = now
@@ -215,6 +215,8 @@ class HostsService:
             lan_side = door.is_lan_side(answer.target)
             self._do([self._judge.answered((lan, answer.source), answer, source, now, lan=lan_side)])
         elif (head := frames.read_head(packet)) is not None:
+            if (closed := frames.read_closed(packet)) is not None:
+                self._judge.watch.closed(*closed, now)
             self._judge.passed(lan, head[1], head[2], source, now)
         self._tell()
 

@@ -1,14 +1,14 @@
 """What is said of hosts: events, the log, problems. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from ipaddress import IPv4Address
 
-from routerd.hosts.book import Host, Move
+from routerd.hosts.host import Move
 from routerd.hosts.return_path import Sign
 from routerd.model import Event, Problem
 from routerd.nat_part import Strategy
 from routerd.reports import ReturnPath
 
-_SILENT = 2
 _NAMED = 3
 
 _TEXT = {
@@ -19,6 +19,7 @@ _TEXT = {
 _WHY = {
     Sign.LOST: "has lost its way back to the VPN: it answers the LAN's address, not the VPN's",
     Sign.EXPIRED: "has shown no way back to the VPN for too long",
+    Sign.GRANTED: "answers the VPN now where it answered only addresses of the LAN, and is measured anew",
     Sign.RESET: "is another machine now, or has a new lease",
 }
 _THEN = {
@@ -44,18 +45,12 @@ def text_of(move: Move) -> str:
     return f"{text.format(hop=hop)}; {_THEN[move.strategy]}"
 
 
-def without_way_back(lan: str, hosts: Iterable[Host]) -> Problem | None:
+def without_way_back(lan: str, found: Sequence[IPv4Address]) -> Problem | None:
     """The problem of hosts that are routed because the configuration says so, and show no way back."""
-    found = sorted(host.key[1] for host in hosts if is_without(host))
     if not found:
         return None
-    named = ", ".join(map(str, found[:_NAMED])) + (f" and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
+    named = ", ".join(map(str, sorted(found)[:_NAMED])) + (
+        f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    )
     count = f"{len(found)} host{'' if len(found) == 1 else 's'}"
     return Problem("hosts-without-way-back", f"lan {lan}", (("count", count), ("hosts", named)))
-
-
-def is_without(host: Host) -> bool:
-    """Is it routed, and there, and has not shown that it can answer the VPN? An echo through a router shows nothing."""
-    if host.strategy is not Strategy.SITE_GATEWAY or host.path.proven:
-        return False
-    return host.silent >= _SILENT or host.path.seen is not None or host.path.state is ReturnPath.LAN_ONLY

@@ -1,7 +1,7 @@
 """What the rules of others do to VPN traffic: drop it where it is forwarded, or change its source. Pure.
 
 One packet for each way between a LAN and a vpn is walked through every table but routerd's own. Only what certainly
-happens is told: a rule that may let the packet through, such as one about ports, ends the search without a finding.
+happens is told: behind a rule that may let the packet through, such as one about ports, that only some of it passes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +41,7 @@ class Finding(NamedTuple):
 
 
 def findings(ruleset: Iterable[Row], part: NatPart) -> list[Finding]:
-    """All rules that hit VPN traffic, each told once for a way."""
+    """All rules that hit VPN traffic, each told once for a way; where only some of it passes, what lets it pass."""
     tables = _tables(ruleset)
     found: list[Finding] = []
     for way in ways(part):
@@ -114,9 +114,19 @@ def _look(family: str, name: str, table: Table, chain: Row, way: Way) -> Finding
     where, handle = walk.hit
     if end is End.RETURN and effect is Effect.DROP and chain.get("policy") == "drop":
         where, handle = str(chain.get("name")), None
+    elif end is End.MAYBE and effect is Effect.DROP and (passed := _passed(table, chain, way)) is not None:
+        effect, (where, handle) = Effect.PARTLY, passed
     elif end is not End.HIT:
         return None
     return Finding(effect, family, name, where, handle, way, _owner(name, table.chains))
+
+
+def _passed(table: Table, chain: Row, way: Way) -> tuple[str, int] | None:
+    """The first rule that lets some packets pass, where all others are dropped for certain."""
+    walk = Walk(table, way.packet, Effect.DROP, strict=True)
+    end = walk.chain(str(chain.get("name")), 0)
+    dropped = end is End.HIT or (end is End.RETURN and chain.get("policy") == "drop")
+    return walk.passed if dropped else None
 
 
 def _priority(chain: Row) -> int:

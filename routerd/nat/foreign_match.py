@@ -87,6 +87,17 @@ def equals(found: Any, right: Any) -> Known:
         return None
 
 
+def is_of_ports(statements: Iterable[Row]) -> bool:
+    """Whether a rule is for some ports only, as its text itself says: not by a named set, not by an extension."""
+    for row in statements:
+        match = row.get("match")
+        left = match.get("left") if isinstance(match, dict) else None
+        payload = left.get("payload") if isinstance(left, dict) else None
+        if isinstance(payload, dict) and payload.get("field") in ("dport", "sport"):
+            return not str(match.get("right")).startswith("@") if isinstance(match, dict) else False
+    return False
+
+
 class _Other:
     """The value of what the packet does not have: nothing equals it, and a match on it fails either way."""
 

@@ -6,6 +6,8 @@ from routerd.nat.foreign_walk import Effect
 
 POLICY = "policy drop"
 
+_CODES = {Effect.DROP: "foreign-drop", Effect.SOURCE: "foreign-nat", Effect.PARTLY: "foreign-partly"}
+
 _DROP_MENDS = {
     "docker": "Let it pass in Docker's own chain: iptables -I DOCKER-USER -i {iif} -o {oif} -j ACCEPT",
     "ufw": "Allow it: ufw route allow in on {iif} out on {oif}",
@@ -40,8 +42,6 @@ def problem(finding: Finding, text: str, names: tuple[str, str]) -> Problem:
     packet = finding.way.packet
     words = {"iif": packet.iif, "oif": packet.oif, "place": finding.place, "vpn": names[0], "lan": names[1]}
     subject = f"firewall {finding.place} ({packet.iif} to {packet.oif})"
-    drops = finding.effect is Effect.DROP
-    mends = _DROP_MENDS if drops else _SOURCE_MENDS
+    mends = _SOURCE_MENDS if finding.effect is Effect.SOURCE else _DROP_MENDS
     mend = mends.get(finding.owner, mends[""]).format(**words)
-    values = (("rule", text), ("mend", mend))
-    return Problem("foreign-drop" if drops else "foreign-nat", subject, values)
+    return Problem(_CODES[finding.effect], subject, (("rule", text), ("mend", mend)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from routerd.nat.foreign_match import Packet, Row, applies, equals, value
+from routerd.nat.foreign_match import Packet, Row, applies, equals, is_of_ports, value
 
 _DEEPEST = 16
 _MOST_RULES = 50_000
@@ -16,6 +16,8 @@ class Effect(Enum):
 
     DROP = "drop"
     SOURCE = "source"
+    PARTLY = "partly"
+    """Dropped, but for the ports that rules let pass."""
 
 
 class End(Enum):
@@ -36,12 +38,16 @@ class Table:
 
 
 class Walk:
-    """One packet through the chains of one table."""
+    """One packet through the chains of one table.
 
-    def __init__(self, table: Table, packet: Packet, effect: Effect) -> None:
-        self._table, self._packet, self._effect = table, packet, effect
+    `strict`: a rule about ports is taken for one about others; the first one that lets these pass is `passed`.
+    """
+
+    def __init__(self, table: Table, packet: Packet, effect: Effect, *, strict: bool = False) -> None:
+        self._table, self._packet, self._effect, self._strict = table, packet, effect, strict
         self._left = _MOST_RULES
         self.hit: tuple[str, int | None] = ("", None)
+        self.passed: tuple[str, int] | None = None
 
     def chain(self, name: str, depth: int) -> End:
         """How the packet leaves the chain; RETURN is also its end."""
@@ -68,18 +74,28 @@ class Walk:
         if verdict is None:
             return None
         ((kind, detail),) = verdict.items()
-        if kind in ("jump", "goto"):
-            return self._jump(kind, str(detail["target"]), known is True, depth)
-        if kind == "accept":
-            return End.ACCEPT if known else End.MAYBE
-        if kind == "return":
-            return End.RETURN if known else End.MAYBE
+        end: End | None
+        if kind in ("jump", "goto", "accept", "return"):
+            if kind in ("jump", "goto"):
+                end = self._jump(kind, str(detail["target"]), known is True, depth)
+            else:
+                end = (End.ACCEPT if kind == "accept" else End.RETURN) if known else End.MAYBE
+            if known or not self._strict or not is_of_ports(statements):
+                return end
+            self._doubted(chain, rule, end)
+            return None
         if kind == self._effect.value and known:
             handle = rule.get("handle")
             self.hit = (chain, handle if isinstance(handle, int) else None)
             return End.HIT
         # Without an effect to look for, the packet's way ends elsewhere, or perhaps goes on.
         return None if known is None or kind == self._effect.value else End.MAYBE
+
+    def _doubted(self, chain: str, rule: Row, end: End | None) -> None:
+        """A rule that is taken for no match; where it ended the packet's way otherwise, it lets some packets pass."""
+        handle = rule.get("handle")
+        if end is not None and self.passed is None and isinstance(handle, int):
+            self.passed = (chain, handle)
 
     def _jump(self, kind: str, target: str, known: bool, depth: int) -> End | None:
         end = self.chain(target, depth + 1)

@@ -28,6 +28,7 @@ _LOOK_EVERY = 10.0
 _SHARE = 100.0
 """A look is not repeated before this many times as long as it took: tables may hold 100,000 elements."""
 _SHORTEST = 0.2
+_TICK = 0.01
 _FIRST_RETRY, _LAST_RETRY = 0.5, 30.0
 _MANY, _LATELY = 3, 60.0
 
@@ -53,7 +54,7 @@ class NatService:
         *,
         nft: Nft | None = None,
         flows: FlowKeeper | None = None,
-        monitor: Callable[[Callable[[Author], None]], Monitor] = NftMonitor,
+        monitor: Callable[[Callable[[Author], None], Callable[[], None]], Monitor] = NftMonitor,
     ) -> None:
         self._nft = nft or Nft()
         self._flows = flows or FlowKeeper()
@@ -158,12 +159,18 @@ class NatService:
         if not self._nft.is_own(who.pid):
             self._author, self._disturbed = who, True
             self._woken.set()
+            self._others_changed()
+
+    def _others_changed(self) -> None:
+        at = self._foreign.disturbed(_now())
+        if at is not None:
+            asyncio.get_running_loop().call_later(at - _now() + _TICK, self._changed.set)
 
     def _watch(self) -> None:
         if self._monitor is None and self._part is not None and not is_empty(self._part):
             # Without it the timer finds everything as well, only later.
             with contextlib.suppress(OSError):
-                self._monitor = self._open_monitor(self._heard)
+                self._monitor = self._open_monitor(self._heard, self._others_changed)
 
     async def _keep(self) -> None:
         retry = _FIRST_RETRY

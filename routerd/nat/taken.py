@@ -27,7 +27,10 @@ def problem(forward: NatForward, served: Listener) -> Problem:
     """What to tell of it."""
     listen = Ports(forward.protocol, forward.first, forward.last)
     subject = f"forward {listen} to {Target(forward.to, forward.to_first)}"
-    values = (("who", served.name() or "another program"), ("port", str(served.port)))
+    who = served.name()
+    # Without the right to look into other processes it is known only of services that were there before routerd.
+    hint = "" if who else f"Which one, root can see: ss -{'l' + forward.protocol[0]}np 'sport = {served.port}'. "
+    values = (("who", who or "another program"), ("port", str(served.port)), ("hint", hint))
     return Problem("forward-takes-port", subject, values, (f"lan {forward.lan}", f"vpn {forward.vpn}"))
 
 

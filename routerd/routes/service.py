@@ -93,7 +93,7 @@ class RoutesService:
             self._problems = tuple(problems)
 
     async def run(self) -> None:
-        """Retry and check for ever. Cancelling it restores settings and removes the routes, but for those to keep."""
+        """Retry and check for ever. Cancelling it restores settings and removes the routes, unless the part keeps them."""
         retry = _FIRST_RETRY
         try:
             while True:
@@ -106,8 +106,8 @@ class RoutesService:
                     await self.resync()
                     retry = min(retry * 2, _LAST_RETRY) if self._problems else _FIRST_RETRY
         finally:
-            kept = self._part.kept if self._part is not None else ()
-            await self.apply(KernelPart(kept))
+            if self._part is None or not self._part.keep:
+                await self.apply(KernelPart())
             for problem in self._problems:
                 log.warning("%s: %s; left as it is", problem.subject, cause(problem))
             self._part = None

@@ -50,12 +50,18 @@ def remember_listeners(ports: Iterable[Ports]) -> None:
 
 def own_sockets() -> set[int]:
     """The inodes of this process's own sockets, of every kind."""
-    found = set()
-    for descriptor in os.listdir("/proc/self/fd"):
-        with suppress(OSError):
-            target = os.readlink(f"/proc/self/fd/{descriptor}")
-            if target.startswith("socket:["):
-                found.add(int(target[8:-1]))
+    return sockets_of("self")
+
+
+def sockets_of(process: int | str) -> set[int]:
+    """The inodes of the sockets of a process; none where it is gone, or is not to be seen by this user."""
+    found: set[int] = set()
+    with suppress(OSError):
+        for descriptor in os.listdir(f"/proc/{process}/fd"):
+            with suppress(OSError):
+                target = os.readlink(f"/proc/{process}/fd/{descriptor}")
+                if target.startswith("socket:["):
+                    found.add(int(target[8:-1]))
     return found
 
 

@@ -53,12 +53,13 @@ def author(datagram: bytes) -> Author | None:
 class NftMonitor:
     """Calls `changed(author)` from the event loop for each transaction that touches a table named routerd.
 
-    Other tables' changes cost a look for that name, whatever their size. Where the kernel had more to say than fits
-    into the buffer, anything may have changed, and the author is unknown. Raises OSError at the start.
+    `others` is called for each other one. These cost a look for that name, whatever their size. Where the kernel had
+    more to say than fits into the buffer, anything may have changed, and the author is unknown. Raises OSError at the
+    start.
     """
 
-    def __init__(self, changed: Callable[[Author], None]) -> None:
-        self._changed = changed
+    def __init__(self, changed: Callable[[Author], None], others: Callable[[], None] = lambda: None) -> None:
+        self._changed, self._others = changed, others
         self._touched = False
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket(
@@ -95,6 +96,9 @@ class NftMonitor:
                 continue
             if _MARK in datagram:
                 self._touched = True
-            elif self._touched and (who := author(datagram)) is not None:
-                self._touched = False
-                self._changed(who)
+            elif (who := author(datagram)) is not None:
+                touched, self._touched = self._touched, False
+                if touched:
+                    self._changed(who)
+                else:
+                    self._others()

@@ -20,11 +20,11 @@ _EQUAL, _RETURN = 0x15, 0x06
 _PACKET_TYPE, _RANDOM = 0xFFFFF000 + 4, 0xFFFFF000 + 56
 _OTHERS, _OUTGOING = 3, 4
 _TARGET, _PROTOCOL = 16, 9
-_TCP, _ICMP, _ECHO_REPLY = 6, 1, 0
+_TCP, _ICMP, _ECHO_REPLY, _UNREACHABLE = 6, 1, 0, 3
 _ARP_OPERATION, _ARP_TARGET, _ARP_REPLY = 6, 24, 2
 
 SAMPLE = 64
-"""Of the other packets to the VPN one in so many is told, by chance."""
+"""Of the other packets to the VPN one in so many is told, by chance; hosts send few refusals, so these are told all."""
 
 _NOT_OWN: tuple[Instruction, ...] = (
     (_LOAD_WORD, 0, 0, _PACKET_TYPE),
@@ -112,8 +112,8 @@ class ReturnPathSocket:
 def listening(ports: Sequence[tuple[int, int]], ident: int, prefixes: Sequence[tuple[int, int]]) -> list[Instruction]:
     """The program for IPv4. It lets through, of what is sent to this machine:
 
-    TCP to one of `ports` (address, port), echo replies with `ident` to their addresses, and a sample of what goes to
-    one of `prefixes` (network, mask).
+    TCP to one of `ports` (address, port), echo replies with `ident` to their addresses, and of what goes to one of
+    `prefixes` (network, mask) every ICMP "destination unreachable" and a sample of the rest.
     """
     program = list(_NOT_OWN)
     for address, port in ports:
@@ -133,6 +133,13 @@ def listening(ports: Sequence[tuple[int, int]], ident: int, prefixes: Sequence[t
             (_EQUAL, 0, 1, ident),
             (_RETURN, 0, 0, _LARGEST),
         ]
+    program += [
+        (_LOAD_BYTE, 0, 0, _PROTOCOL),
+        (_EQUAL, 0, 3, _ICMP),
+        (_HEADER_TO_X, 0, 0, 0),
+        (_BYTE_AT_X, 0, 0, 0),
+        (_EQUAL, 4, 0, _UNREACHABLE),
+    ]
     program += [(_LOAD_WORD, 0, 0, _RANDOM), (_AND, 0, 0, SAMPLE - 1), (_EQUAL, 1, 0, 0), (_RETURN, 0, 0, 0)]
     for network, mask in prefixes[:_MOST_PREFIXES]:
         program += [

@@ -1,4 +1,4 @@
-"""Settings below net.ipv4.conf and net.ipv6.conf, and a file that remembers what they were before routerd changed them."""
+"""Settings below net.ipv4.conf and net.ipv6.conf, and a file that remembers what they were before."""
 
 import json
 import socket

@@ -36,14 +36,14 @@ def first_offer() -> float:
     """Seconds from exec of routerd to the first OFFER on the wire, with a client that asks every 2 ms."""
     with Lab() as lab:
         site = Site(lab)
-        site.write()
+        site.write(site.plain)
         site.example.b.ip("route add default dev lan0 scope link")
         argv = [sys.executable, "-c", ASK, message(1, flags=0x8000).hex()]
         asker = site.example.b.popen(argv, name="asker", stdout=subprocess.PIPE)
         assert asker.stdout is not None
         assert asker.stdout.readline() == "asking\n"
         start = time.monotonic()
-        site.start(ready=False)
+        site.start(site.plain, ready=False)
         return float(asker.stdout.readline()) - start
 
 
@@ -59,7 +59,7 @@ def memory() -> float:
     """MB after one minute with one lease and one peer, the status asked for once."""
     with Lab() as lab:
         site = Site(lab)
-        daemon = site.start()
+        daemon = site.start(site.plain)
         site.client().wait_lease()
         time.sleep(MINUTE)
         daemon.get("/v1/status")

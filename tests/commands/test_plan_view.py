@@ -3,8 +3,10 @@
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from routerd.alias_part import AliasPart, FixedAlias
+from routerd.commands.plan import unmade
 from routerd.commands.plan_view import Outlook, as_json, as_text, kernel_routes, settings
 from routerd.commands.table import Paper
+from routerd.config.load import parse
 from routerd.config.model import AddressRange
 from routerd.model import KernelPart, KernelRoute, Plan, ProbeTarget, Route, RouteState, Sysctl
 from routerd.nat_part import NatAlias, NatForward, NatLan, NatPart, NatPin, NatPool, NatVpn, PoolPeer, Strategy
@@ -197,3 +199,31 @@ def test_address_translation_as_json() -> None:
     ]
     assert said["alias_pools"][0]["peers"] == [{"name": "endpoint-c", "vpn": "vpn", "address": "10.0.0.3"}]
     assert (said["keep"], said["log_flows"]) == (False, False)
+
+
+def test_forwards_that_are_not_made_are_listed_with_the_reason() -> None:
+    config = parse(
+        '[[vpn]]\nname = "vpn"\ninterface = "wg0"\nprefixes = ["10.0.0.0/24"]\n[[lan]]\ninterface = "lan0"\n'
+        '[[lan.forward]]\nlisten = "80/tcp"\nto = "10.0.0.1:80"\n'
+        '[[lan.forward]]\nlisten = "81/tcp"\nto = "10.9.0.1:80"\n'
+        '[[lan.forward]]\nlisten = "82/udp"\nto = "10.0.0.1:82"\n'
+    )
+    part = NatPart(forwards=(NatForward(*("lan0", "vpn", "tcp", 80, 80), (), IPv4Address("10.0.0.1"), 80),))
+    subject = "forward 81/tcp to 10.9.0.1:80"
+    why = "10.9.0.1 is behind no vpn of the LAN"
+    said = f"{subject}: nothing is forwarded, because {why}"
+    problem = ProblemReport("forward-not-behind", subject, "warning", said, "Mend.", 0.0)
+    made = Outlook(Plan(nat=part), problems=(problem,), unmade=unmade(config, part))
+    lines = as_text(made, Paper())
+    begin = lines.index("Port forwards that are not made:")
+    assert lines[begin : begin + 4] == [
+        "Port forwards that are not made:",
+        "  LISTEN  TO           LAN   WHY",
+        f"  81/tcp  10.9.0.1:80  lan0  {why}",
+        "  82/udp  10.0.0.1:82  lan0  its LAN or its vpn is not there now",
+    ]
+    assert as_json(made)["forwards_not_made"] == [
+        {"lan": "lan0", "listen": "81/tcp", "to": "10.9.0.1:80", "why": why},
+        {"lan": "lan0", "listen": "82/udp", "to": "10.0.0.1:82", "why": "its LAN or its vpn is not there now"},
+    ]
+    assert "Port forwards that are not made:" not in as_text(Outlook(Plan(nat=part)), Paper())

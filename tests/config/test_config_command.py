@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import socket
 from ipaddress import IPv4Interface, ip_address
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from routerd.commands import check
 from routerd.config.fault import ConfigError
 from routerd.config.store import LARGEST, read_config
-from routerd.system import addresses, listeners
+from routerd.system import addresses, listeners, lock
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MINIMAL = (CONFIGS / "minimal.toml").read_text(encoding="utf-8")
@@ -195,3 +196,20 @@ def test_a_forward_takes_no_port_from_a_service_of_this_machine(
     assert run(file) == (2 if refused else 0)
     fault = f"must not take port {at[2]}, which another program on this machine listens at"
     assert (fault in capsys.readouterr().err) is refused
+
+
+def test_ports_that_the_running_daemon_keeps_for_its_probes_are_its_own(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as kept:
+        found = listeners.Listener("tcp", ip_address("192.168.200.2"), 50000, os.fstat(kept.fileno()).st_ino)
+        monkeypatch.setattr(listeners, "listeners", lambda: [found])
+        find = lock.holder
+        monkeypatch.setattr(lock, "holder", lambda: find(tmp_path))
+        file.write_text(MINIMAL.replace("[lan.dhcp]", '[lan.dhcp]\nmode = "off"') + FORWARD.format("49000-51000/tcp"))
+        assert run(file) == 2
+        daemon = lock.DaemonLock(tmp_path)
+        daemon.take()
+        assert run(file) == 0
+        daemon.give_back()
+        assert run(file) == 2

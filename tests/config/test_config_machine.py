@@ -5,6 +5,7 @@ from ipaddress import IPv4Interface
 import pytest
 
 from routerd.config.check import check_networks
+from routerd.config.fault import ConfigError
 from routerd.config.load import parse
 
 REMOTE = '[[vpn]]\ngateways = ["192.168.200.2"]\nprefixes = ["10.0.0.0/24"]\n'
@@ -90,3 +91,36 @@ def test_the_address_chooses_among_several_networks() -> None:
     assert check_networks(parse(text), networks) == ()
     without = check_networks(parse(REMOTE + POOL), networks)
     assert [fault.path for fault in without] == ["lan[0].dhcp.pools[0]", "vpn[0].gateways[0]"]
+
+
+WG = '[[vpn]]\nname = "vpn"\ninterface = "wg0"\n'
+PIN = '[[lan]]\ninterface = "eth0"\n[[lan.host]]\nstrategy = "masquerade"\n'
+
+
+@pytest.mark.parametrize(
+    ("pin", "key"),
+    [
+        ('prefix = "10.0.0.0/24"', "prefix"),
+        ('prefix = "10.0.0.128/25"', "prefix"),
+        ('address = "10.0.0.1"', "address"),
+        ('prefix = "10.0.0.0/16"', None),
+        ('prefix = "192.168.200.0/25"', None),
+        ('prefix = "fd00::/64"', None),
+    ],
+)
+def test_a_pin_of_what_is_behind_the_vpn_can_never_match(pin: str, key: str | None) -> None:
+    networks = {**ETH0, "wg0": (IPv4Interface("10.0.0.2/24"),)}
+    found = check_networks(parse(f"{WG}{PIN}{pin}\n"), networks)
+    assert [fault.path for fault in found] == ([] if key is None else [f"lan[0].host[0].{key}"])
+    # Where the prefixes are given, the file alone says it.
+    given = f'{WG}prefixes = ["10.0.0.0/24"]\n{PIN}{pin}\n'
+    if key is None:
+        assert check_networks(parse(given), networks) == ()
+        return
+    with pytest.raises(ConfigError) as error:
+        parse(given)
+    (fault,) = error.value.errors
+    assert (fault.path, fault.rule) == (
+        f"lan[0].host[0].{key}",
+        "must be of the site, and is behind the vpn vpn (10.0.0.0/24)",
+    )

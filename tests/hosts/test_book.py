@@ -147,7 +147,8 @@ def test_hosts_are_forgotten_unless_something_keeps_them() -> None:
     made = book()
     made.know(key(30), 0.0)
     assert made.tick(FORGET + 1) == [key(30)]
-    made.keep_only([])
+    made.begin_look()
+    made.end_look()
     assert made.tick(FORGET + 2) == [key(22)]
     assert not made.know(("eth9", key()[1]), 0.0)
 
@@ -165,7 +166,9 @@ def test_a_book_that_is_full_of_kept_hosts_is_looked_through_once_a_second_only(
     made = book(most=2)
     assert made.know(key(30), 1.0, kept=True)
     assert not made.know(key(31), 1.0, kept=True)
-    made.keep_only([key(22)])
+    made.begin_look()
+    made.know(key(22), 1.1, kept=True)
+    made.end_look()
     assert not made.know(key(32), 1.1, kept=True), "although there is room again"
     made.tick(2.0)
     assert made.know(key(33), 2.1, kept=True)

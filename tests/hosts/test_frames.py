@@ -126,3 +126,21 @@ def test_arp() -> None:
     assert arp.read_reply(bytes(said) + bytes(18)) == (FAR, bytes.fromhex("020000000022"))
     assert arp.read_reply(arp.request(mac, NEAR.packed, FAR.packed)) is None
     assert arp.read_reply(bytes(ARP(op=2, hwsrc="ff:ff:ff:ff:ff:ff", psrc=str(FAR)))) is None
+
+
+def closed(kind: int = 3, code: int = 3, teller: str = "192.168.200.22", protocol: int = 17, options: int = 0) -> bytes:
+    """What a host sends where nothing serves its UDP port 5300, with the head of what it refuses."""
+    sender, target, peer = (IPv4Address(one).packed for one in (teller, "192.168.200.22", "10.0.0.1"))
+    udp = bytes.fromhex("c35014b400080000")
+    inner = bytes((0x45 + options, 0, 0, 28, 0, 0, 0, 0, 63, protocol, 0, 0)) + peer + target + bytes(4 * options) + udp
+    return bytes((0x45, 0, 0, 56, 0, 0, 0, 0, 64, 1, 0, 0)) + sender + peer + bytes((kind, code, *bytes(6))) + inner
+
+
+def test_a_refusal_of_udp() -> None:
+    found = (IPv4Address("192.168.200.22"), 5300)
+    assert frames.read_closed(closed()) == found
+    assert frames.read_closed(closed(options=2)) == found
+    others = [closed(kind=11), closed(code=1), closed(code=13), closed(protocol=6), closed(teller="192.168.200.1")]
+    assert [frames.read_closed(one) for one in others] == [None] * len(others)
+    whole = closed(options=2)
+    assert {frames.read_closed(whole[:end]) for end in range(len(whole) - 4)} == {None}

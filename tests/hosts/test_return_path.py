@@ -75,6 +75,7 @@ def test_what_a_packet_proves(state: ReturnPath, kind: str, source: bytes, after
         (Sign.LOST, [UNKNOWN, UNKNOWN, UNKNOWN, LAN_ONLY]),
         (Sign.EXPIRED, [UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]),
         (Sign.RESET, [UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]),
+        (Sign.GRANTED, [UNKNOWN, DIRECT, VIA_ROUTER, UNKNOWN]),
         (Sign.FLOW, [UNKNOWN, DIRECT, VIA_ROUTER, LAN_ONLY]),
     ],
 )

@@ -7,7 +7,8 @@ import pytest
 
 from routerd.hosts.frames import Answer
 from routerd.hosts.return_path import Sign
-from routerd.hosts.rounds import End, Result, Rounds, Saw, Send, What
+from routerd.hosts.rounds import Rounds
+from routerd.hosts.steps import End, Result, Saw, Send, What
 
 NEAR, LAN, HOST = IPv4Address("10.0.0.2"), IPv4Address("192.168.200.2"), IPv4Address("192.168.200.22")
 KEY = ("lan0", HOST)
@@ -93,8 +94,13 @@ def test_silence_of_a_host_that_was_never_proven() -> None:
 
 def test_a_proven_host_that_is_silent_everywhere_has_lost_nothing() -> None:
     play = Play(proven=True)
-    assert [play.wait(), play.wait(), play.wait()] == [[What.ECHO], [What.SYN, What.ECHO], []]
+    assert [play.wait(), play.wait(), play.wait()] == [[What.ECHO], [What.SYN, What.ECHO], [What.ARP]]
+    assert play.ends == []
+    play.take(play.rounds.resolved(KEY, play.now))
     assert play.ends == [End(KEY, 0, False, 22)]
+    away = Play(proven=True)
+    assert [away.wait() for _ in range(4)][-1] == []
+    assert away.ends == [End(KEY, 0, False, 22, absent=True)]
 
 
 @pytest.mark.parametrize("kind", ["echo", "rst", "syn-ack"])
@@ -186,7 +192,7 @@ def test_an_ack_alone_is_no_answer_to_a_syn() -> None:
 
 @pytest.mark.parametrize(
     ("from_lan", "from_vpn", "verdict"),
-    [(True, False, Sign.UNANSWERED), (False, False, None), (True, True, None), (False, True, None)],
+    [(True, False, Sign.UNANSWERED), (True, True, None), (False, True, None)],
 )
 def test_doubt(from_lan: bool, from_vpn: bool, verdict: Sign | None) -> None:
     play = Play()
@@ -198,10 +204,69 @@ def test_doubt(from_lan: bool, from_vpn: bool, verdict: Sign | None) -> None:
     if from_vpn:
         play.say("syn-ack", port=80)
     else:
+        assert play.wait() == [What.SYN, What.ECHO], "once more: a packet may be lost"
+        assert play.say("echo") == []
+        while len(play.rounds):
+            play.wait()
+        assert play.now <= 1.41
+    withheld = None if verdict is None else "tcp"
+    assert play.ends == [End(KEY, 0, True, 80, from_vpn, verdict=verdict, doubt=True, withheld=withheld)]
+
+
+@pytest.mark.parametrize("udp", [False, True])
+def test_doubt_of_a_host_that_is_silent_everywhere(udp: bool) -> None:
+    """It may be another machine now, or none; that is no verdict."""
+    for present in (False, True):
+        play = Play()
+        play.take(play.rounds.doubt(KEY, 0.0, 80, udp=udp, silent=udp))
+        assert play.wait() == [What.ARP]
+        if present:
+            play.take(play.rounds.resolved(KEY, play.now))
+        else:
+            assert play.wait() == []
+        assert play.ends == [End(KEY, 0, False, 80, absent=not present, doubt=True)]
+
+
+TCP_LAN, TCP_VPN, ECHO_LAN, ECHO_VPN = ("rst", True), ("rst", False), ("echo", True), ("echo", False)
+
+
+@pytest.mark.parametrize(
+    ("answers", "withheld"),
+    [
+        ([TCP_LAN, ECHO_LAN], "tcp"),
+        ([TCP_LAN, ECHO_LAN, ECHO_VPN], "tcp"),
+        ([ECHO_LAN], "echo"),
+        ([ECHO_LAN, ECHO_VPN], None),
+        ([ECHO_VPN], None),
+        ([ECHO_VPN, TCP_LAN, TCP_VPN], None),
+        ([TCP_VPN], None),
+        ([ECHO_LAN, TCP_VPN], None),
+    ],
+)
+@pytest.mark.parametrize("silent", [False, True])
+def test_doubt_of_udp(answers: list[tuple[str, bool]], withheld: str | None, silent: bool) -> None:
+    """Nothing is sent to the port itself; what the same host gives to one side and not to the other tells."""
+    play = Play()
+    play.take(play.rounds.doubt(KEY, 0.0, 5300, udp=True, silent=silent))
+    asked = [(send.what, send.vpn) for send in play.sent]
+    assert asked == [(What.SYN, 0), (What.ECHO, 0), (What.SYN, None), (What.ECHO, None)], "the VPN's side comes first"
+    for kind, lan in answers:
+        play.say(kind, lan=lan, **({} if kind == "echo" else {"port": 5300}))
+    while len(play.rounds):
         play.wait()
-        play.wait()
-        assert play.now <= 1.2
-    assert play.ends == [End(KEY, 0, from_vpn, 80, from_vpn, verdict=verdict, doubt=True)]
+    (end,) = play.ends
+    unanswered = silent or withheld is not None
+    assert (end.verdict, end.withheld) == (Sign.UNANSWERED if unanswered else None, withheld)
+    assert play.now <= 0.91
+
+
+def test_one_lost_packet_is_no_verdict() -> None:
+    play = Play()
+    play.take(play.rounds.doubt(KEY, 0.0, 80))
+    play.say("syn-ack", lan=True, port=80)
+    play.wait()
+    assert play.say("syn-ack", port=80) == [What.RST]
+    assert play.ends == [End(KEY, 0, True, 80, True, doubt=True)]
 
 
 def test_a_host_that_is_forgotten() -> None:

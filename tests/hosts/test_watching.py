@@ -35,7 +35,7 @@ def everyone(address: object) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("protocol", "after"), [(TCP, 1.2), (UDP, 2.0)])
+@pytest.mark.parametrize(("protocol", "after"), [(TCP, 1.2), (UDP, 1.5)])
 def test_an_answer_that_does_not_come(protocol: int, after: float) -> None:
     made = watch()
     assert made.take(flow(protocol), "new", 10.0) == Heard(B, port=80 if protocol == TCP else None)
@@ -93,11 +93,47 @@ def test_what_the_host_begins() -> None:
     assert made.take(flow(status=SEEN | ASSURED, state=ESTABLISHED, **turned), "changed", 1.0) == Heard(B)
 
 
-@pytest.mark.parametrize("port", [162, 514, 2055, 6343])
+@pytest.mark.parametrize("port", [9, 162, 514, 2055, 6343, 33434, 33534])
 def test_ports_that_nobody_answers(port: int) -> None:
     made = watch()
     made.take(flow(UDP, port=port), "new", 1.0)
     assert made.next_deadline() is None
+
+
+def test_a_port_that_is_closed_has_answered() -> None:
+    """The kernel takes the refusal for no answer, and may tell of the flow after it."""
+    for refused in (9.9, 10.1):
+        made = watch()
+        made.closed(B, 5300, refused)
+        made.take(flow(UDP, port=5300), "new", 10.0)
+        made.take(flow(UDP, port=5301, key=b"2"), "new", 10.0)
+        made.take(flow(TCP, port=5300, key=b"3"), "new", 10.0)
+        assert sorted(doubt[1:3] for doubt in made.due(99.0, everyone)) == [(TCP, 5300), (UDP, 5301)]
+        made.take(flow(UDP, port=5300, key=b"4"), "new", 30.0)
+        assert made.due(99.0, everyone) == [Doubt(B, UDP, 5300, A)], "that was long ago"
+    for number in range(6000):
+        made.closed(B, number, 40.0)
+    assert len(made._closed) <= 1024
+
+
+def test_a_udp_port_that_answers_who_hides_and_nobody_else() -> None:
+    made = watch()
+
+    def silent(key: bytes) -> list[bool]:
+        made.take(flow(UDP, port=161, key=key), "new", 10.0)
+        return [doubt.silent for doubt in made.due(99.0, everyone)]
+
+    assert [silent(b"1"), silent(b"2")] == [[False], [False]], "it may be off"
+    made.take(flow(UDP, SEEN, port=161, reply_destination=OWN), "changed", 5.0)
+    assert [silent(b"3"), silent(b"4")] == [[False], [True]], "one datagram may be lost"
+    for ends in (lambda: made.take(flow(UDP, SEEN, port=161), "changed", 5.0), lambda: made.closed(B, 161, 0.0)):
+        made.take(flow(UDP, SEEN, port=161, reply_destination=OWN), "changed", 5.0)
+        silent(b"5" + bytes([len(made._told)]))
+        ends()
+        assert [silent(b"6" + bytes([len(made._told)])), silent(b"7" + bytes([len(made._told)]))] == [[False], [False]]
+    for number in range(6000):
+        made.take(flow(UDP, SEEN, port=number, reply_destination=OWN), "changed", 5.0)
+    assert len(made._served) <= 1024
 
 
 def test_other_flows() -> None:

@@ -83,7 +83,7 @@ def loaded(site: Site, rate: float = RATE) -> Iterator[Load]:
 
 def configuration(site: Site, sync: str) -> str:
     """The example's, with a network behind the relay agent, and leases stored like this."""
-    text = site.config.replace("[leases]", f'[leases]\nsync = "{sync}"', 1)
+    text = site.plain.replace("[leases]", f'[leases]\nsync = "{sync}"', 1)
     at = text.index("\n[probe]")
     return text[:at] + _SUBNET + text[at:]
 

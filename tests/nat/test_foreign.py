@@ -6,6 +6,7 @@ import pytest
 
 from routerd.nat.foreign import findings
 from routerd.nat.foreign_text import rule_text
+from routerd.nat.foreign_walk import Effect
 from tests.nat.parts import PLAIN
 
 ON_VPN = {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "wg0"}}
@@ -54,6 +55,36 @@ def test_only_certain_drops_are_told() -> None:
     rejects = [ON_VPN, COMMENT, {"xt": {"type": "target", "name": "REJECT"}}]
     (found,) = findings(ruleset([TRACKED, DROP], rejects, policy="accept"), PLAIN)
     assert (found.handle, found.place) == (1, "ip t C")
+
+
+PORT = {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 80}}
+NAMED = {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": "@open"}}
+ESTABLISHED = {
+    "match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["established", "related"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("rules", "policy", "passed"),
+    [
+        ([[ESTABLISHED, ACCEPT], [PORT, ACCEPT]], "drop", {"wg0": 1, "lan0": 1}),
+        ([[ON_VPN, PORT, ACCEPT], [PORT, ACCEPT]], "drop", {"wg0": 0, "lan0": 1}),
+        ([[PORT, ACCEPT], [DROP]], "accept", {"wg0": 0, "lan0": 0}),
+        ([[PORT, ACCEPT], [ON_VPN, DROP]], "accept", {"wg0": 0}),
+        # Who knows what the others are about?
+        ([[PORT, ACCEPT], [NAMED, ACCEPT]], "drop", {}),
+        ([[PORT, ACCEPT], [{"limit": {"rate": 1}}, ACCEPT]], "drop", {}),
+        ([[PORT, ACCEPT], [ON_VPN, TRACKED, ACCEPT]], "drop", {"lan0": 0}),
+        ([[PORT, ACCEPT], [{"queue": {}}]], "drop", {}),
+        ([[PORT, ACCEPT], [ACCEPT]], "drop", {}),
+        ([[PORT, ACCEPT]], "accept", {}),
+        ([[PORT, DROP]], "accept", {}),
+    ],
+)
+def test_a_firewall_that_lets_some_ports_pass(rules: list[Any], policy: str, passed: dict[str, int]) -> None:
+    found = findings(ruleset(*rules, policy=policy), PLAIN)
+    assert {finding.way.packet.iif: finding.handle for finding in found} == passed
+    assert {finding.effect for finding in found} <= {Effect.PARTLY}
 
 
 def test_the_text_of_a_rule_is_found_by_its_handle() -> None:

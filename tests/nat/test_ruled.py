@@ -36,7 +36,7 @@ class Slow:
 
 
 class Quiet:
-    def __init__(self, changed: Callable[..., None]) -> None:
+    def __init__(self, *changed: Callable[..., None]) -> None:
         pass
 
     def close(self) -> None:

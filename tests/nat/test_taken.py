@@ -52,6 +52,8 @@ def test_a_forward_is_named_once_with_who_loses_by_it() -> None:
     services = [Service("tcp", HERE, 22), Service("tcp", A("0.0.0.0"), 22), Service("udp", HERE, 5001)]
     tracker = ProblemTracker()
     tracker.update([problem(*row) for row in taken(PART, services)], 0.0)
+    mends = [row.mend.partition("Choose")[0] for row in tracker.report(0.0)]
+    assert mends == ["", "Which one, root can see: ss -lunp 'sport = 5001'. "]
     end = "where hosts of the site reach the peer now"
     assert [row.text for row in tracker.report(0.0)] == [
         f"forward 22/tcp to 10.0.0.1:22: sshd (process 7) on this machine listens at port 22 too, {end}",

@@ -9,7 +9,7 @@ from routerd.lab.example import add_endpoint, add_host
 from routerd.lab.lab import Lab, Switch
 from tests.net.nat_scene import Question, ask, serve
 from tests.net.own import Own
-from tests.net.site import Site, soon
+from tests.net.site import Site, at_once, soon
 
 ALIAS = "192.168.200.201"
 POOL = [f"192.168.200.{n}" for n in range(210, 214)]
@@ -64,7 +64,7 @@ class Aliased(Own):
         self.x, self.tunnel_x = add_endpoint(lab, example, "x", number=3, suffix="x")
         for machine in (self.a, self.b, self.x):
             serve(lab, machine, [80])
-        text = self.text.replace('interval = "1s"', 'interval = "300ms"').replace("500ms", "200ms")
+        text = at_once(self.text).replace('interval = "1s"', 'interval = "300ms"').replace("500ms", "200ms")
         self.plain = text.replace("\n[probe]", _REST)
         self.text = self.plain.replace('interface = "lan0"\n', _LAN, 1)
         self.daemon: Daemon | None = None

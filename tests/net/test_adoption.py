@@ -104,6 +104,17 @@ def test_everything_is_as_it_should_be_at_each_step(own: Own) -> None:
     assert (own.files / "leases.db").exists()
 
 
+def test_nat_keep_leaves_all_that_carries_traffic_(own: Own) -> None:
+    text = _prefixes(own, "10.0.0.0/24", "10.7.0.0/24")
+    before = own.state()
+    daemon = own.start(text=f"{text}\n[nat]\nkeep = true\n")
+    running = own.state()
+    assert daemon.stop() == 0
+    assert own.state() == running
+    own.clean()
+    assert own.state() == before
+
+
 def test_the_next_start_touches_nothing_that_stays(own: Own) -> None:
     text = _prefixes(own, "10.0.0.0/24", "10.7.0.0/24")
     before = own.state()

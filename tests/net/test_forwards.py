@@ -11,6 +11,7 @@ import pytest
 
 from routerd.lab.example import LAN
 from routerd.lab.lab import Lab
+from routerd.lab.wireguard import Peer, add_peers
 from routerd.nat.listing import parse
 from tests.net.forward_scene import SECOND, Forwarding, said
 from tests.net.nat_scene import ask
@@ -19,6 +20,8 @@ from tests.net.site import soon
 pytestmark = pytest.mark.net
 
 B, BETA = "192.168.200.22", "10.0.0.2"
+_ALL6 = "/proc/sys/net/ipv6/conf/all/forwarding"
+_CONF6 = "grep -H . /proc/sys/net/ipv6/conf/*/*forwarding | grep -v /mc_"
 
 _TALK = """
 import socket, sys
@@ -116,6 +119,34 @@ def test_a_host_in_a_gap_of_the_allowed_ips_is_hidden_within_3_seconds_and_as_lo
     scene.turn(B)
 
 
+def test_ipv6_is_forwarded_by_the_interfaces_of_routerd_alone(scene: Forwarding) -> None:
+    example = scene.example
+    _give_ipv6(scene)
+    before = example.beta.run(["sh", "-c", _CONF6]).stdout
+    second = '[[lan]]\ninterface = "lan1"\n'
+    forward = '[[lan.forward]]\nlisten = "8086/tcp"\nto = "[fd00:10::1]:80"\n'
+    scene.reload(scene.config.replace(second, forward + second))
+    alone = "force_forwarding" in before
+    if not alone:
+        soon("it is told", lambda: [x for x in scene.problems() if "this machine does not forward IPv6" in x])
+        example.beta.run(["sh", "-c", f"echo 1 > {_ALL6}"])
+    soon("the peer answers", lambda: ask(example.b, ("tcp", "fd00:1::2", 8086)) == ["fd00:10::2 80"])
+    assert not [x for x in scene.problems() if "IPv6" in x]
+    if alone:
+        # Nothing else, and the machine is no router to others: it still believes advertisements.
+        now = {*example.beta.run(["sh", "-c", _CONF6]).stdout.split()} - {*before.split()}
+        own = ("lan0", example.tunnel_beta.interface)
+        assert now == {f"/proc/sys/net/ipv6/conf/{name}/force_forwarding:1" for name in own}
+    scene.reload(scene.config)
+    tunnel = example.tunnel_beta.interface
+    example.beta.ip("address delete fd00:1::2/64 dev lan0", f"address delete fd00:10::2/64 dev {tunnel}")
+    add_peers(example.tunnel_beta, [Peer(example.tunnel_a.keys.public, ["10.0.0.1/32"])])
+    if not alone:
+        example.beta.run(["sh", "-c", f"echo 0 > {_ALL6}"])
+    soon("all is as before", lambda: example.beta.run(["sh", "-c", _CONF6]).stdout == before)
+    soon("nothing of IPv6 is left", lambda: "fd00:" not in scene.rules())
+
+
 def test_what_cannot_be_is_refused_as_a_whole(scene: Forwarding) -> None:
     assert scene.daemon is not None
     scene.allow_site()
@@ -146,6 +177,18 @@ def test_what_cannot_be_is_refused_as_a_whole(scene: Forwarding) -> None:
     assert scene.asked()["b"] == said(B)
     scene.reload(scene.config)
     soon("the right one is taken over", lambda: not [x for x in scene.problems() if x.startswith("config: ")])
+
+
+def _give_ipv6(scene: Forwarding) -> None:
+    """The tunnel and the first LAN have IPv6 as well."""
+    example = scene.example
+    tunnel = example.tunnel_beta.interface
+    example.a.ip(f"address add fd00:10::1/128 dev {example.tunnel_a.interface}")
+    example.a.ip(f"route add fd00:10::2/128 dev {example.tunnel_a.interface}")
+    example.beta.ip(f"address add fd00:10::2/64 dev {tunnel}", "address add fd00:1::2/64 dev lan0 nodad")
+    example.b.ip("address add fd00:1::22/64 dev lan0 nodad")
+    scene.allow(LAN, SECOND, "fd00:10::2/128")
+    add_peers(example.tunnel_beta, [Peer(example.tunnel_a.keys.public, ["10.0.0.1/32", "fd00:10::1/128"])])
 
 
 class Talk:

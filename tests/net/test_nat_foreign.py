@@ -75,8 +75,11 @@ def test_ufw_drops_by_its_policy_until_a_route_is_allowed() -> None:
     assert "ufw route allow in on wg0 out on lan0" in other
     allowed = "add rule ip filter ufw-user-forward iifname { lan0, wg0 } oifname { lan0, wg0 } accept"
     assert said("ufw.nft", allowed) == []
-    # A rule for one service may be what is wanted: no alarm.
-    assert len(said("ufw.nft", "add rule ip filter ufw-user-forward iifname wg0 tcp dport 443 accept")) == 1
+    # A rule for one service may be what is wanted: it is told, and is no alarm.
+    one, other = said("ufw.nft", "add rule ip filter ufw-user-forward iifname wg0 tcp dport 443 accept")
+    assert one.startswith("foreign-drop firewall ip filter FORWARD (lan0 to wg0)")
+    assert other.startswith("foreign-partly firewall ip filter ufw-user-forward (wg0 to lan0): another program's rules")
+    assert 'drop all VPN traffic but what they let pass; the first such rule: iifname "wg0" tcp dport 443' in other
 
 
 def test_firewalld_rejects_and_masquerades() -> None:

@@ -186,6 +186,29 @@ async def adopts_and_keeps() -> None:
     assert third.checks()[0].ok
 
 
+async def sees_others_rules_soon() -> None:
+    service = NatService()
+    task = asyncio.create_task(service.run())
+    await service.apply(PART)
+
+    async def is_told(*codes: str) -> bool:
+        return {problem.code for problem in service.problems()} == set(codes)
+
+    async def load(*rules: str) -> None:
+        body = "".join(f"add rule ip fire f {rule}\n" for rule in rules)
+        table = "add table ip fire\nadd chain ip fire f { type filter hook forward priority 0; policy drop; }\n"
+        await sh(f"nft -f - <<'EOF'\nadd table ip fire\ndelete table ip fire\n{table}{body}EOF")
+
+    await soon(lambda: is_told(), 5.0)
+    known = "ct state established,related accept"
+    await load(known)
+    await soon(lambda: is_told("foreign-drop"), 6.0)
+    # What is mended is over as soon; between two looks lie two seconds.
+    await load(known, "tcp dport 80 accept")
+    await soon(lambda: is_told("foreign-partly"), 6.0)
+    await end(task)
+
+
 async def counters_survive() -> None:
     service = NatService()
     await service.apply(PART)
@@ -280,6 +303,7 @@ async def tells_masqueraded_flows(log: str) -> None:
         puts_back_what_others_take,
         moves_hosts_as_one_apply_would,
         adopts_and_keeps,
+        sees_others_rules_soon,
         counters_survive,
         ends_flows_whose_translation_went,
         says_what_is_wrong,

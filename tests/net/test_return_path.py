@@ -161,18 +161,18 @@ table ip some {
     chain input {
         type filter hook input priority 0
         iifname "lan0" ip saddr != 192.168.200.0/24 meta l4proto tcp tcp dport 80 drop
-        iifname "lan0" ip saddr != 192.168.200.0/24 meta l4proto udp udp dport 5300 drop
+        iifname "lan0" ip saddr != 192.168.200.0/24 meta l4proto { tcp, udp } th dport 5300 drop
         tcp dport 81 drop
     }
 }
 """
 _KNOCK = """
 import socket, sys, time
-kind, port = sys.argv[1], int(sys.argv[2])
+address, kind, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
 s = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
 s.settimeout(3)
 try:
-    s.connect(("192.168.200.22", port))
+    s.connect((address, port))
     s.send(b"x")
     s.recv(1)
 except OSError as error:
@@ -180,26 +180,35 @@ except OSError as error:
 """
 
 
-@pytest.mark.parametrize(("kind", "port"), [("tcp", 80), ("udp", 5300)])
-def test_flows_without_an_answer_make_a_host_lan_only(hosts: Hosts, kind: str, port: int) -> None:
-    host = hosts.host("b", 22, route=True, rules=_SOME_PORTS)
-    hosts.listen(host, 80, 81)
-    hosts.start(2.0, "auto", host)
-    soon("it is routed", lambda: hosts.path(22) == "direct")
-    for spared in (("tcp", 81), ("udp", 514)):
-        # Nobody is answered there, so hiding the peer would help nobody.
-        hosts.a.popen([sys.executable, "-c", _KNOCK, *map(str, spared)])
+def test_flows_without_an_answer_make_a_host_lan_only(hosts: Hosts) -> None:
+    """TCP does it for one host, UDP for another."""
+    both = {22: ("tcp", 80), 23: ("udp", 5300)}
+    known = [hosts.host(role, last, route=True, rules=_SOME_PORTS) for role, last in (("b", 22), ("c", 23))]
+    for host in known:
+        hosts.listen(host, 80, 81)
+    hosts.start(2.0, "auto", *known)
+
+    def knock(last: int, kind: str, port: int) -> None:
+        hosts.a.popen([sys.executable, "-c", _KNOCK, f"192.168.200.{last}", kind, str(port)])
+
+    for last in both:
+        soon("it is routed", lambda last=last: hosts.path(last) == "direct")
+        for spared in (("tcp", 81), ("udp", 514), ("udp", 5301), ("udp", 33440)):
+            # Nobody is answered there, or is told that nothing serves it, so hiding the peer would help nobody.
+            knock(last, *spared)
     began = time.monotonic()
     soon("that had its time", lambda: time.monotonic() > began + 3)
-    assert hosts.path(22) == "direct"
-    hosts.a.popen([sys.executable, "-c", _KNOCK, kind, str(port)])
+    assert [hosts.path(last) for last in both] == ["direct"] * 2
+    for last, (kind, port) in both.items():
+        knock(last, kind, port)
     began = time.monotonic()
-    soon("it is lan-only", lambda: hosts.path(22) == "lan-only")
+    soon("they are lan-only", lambda: all(hosts.path(last) == "lan-only" for last in both))
     assert time.monotonic() - began < 3.0
-    assert hosts.say()["changes"][-1][1::2] == ["masquerade", False]
+    changes = {address: rest for address, *rest in hosts.say()["changes"]}
+    assert [changes[f"192.168.200.{last}"][::2] for last in both] == [["masquerade", False]] * 2
     began = time.monotonic()
     soon("it is remembered", lambda: time.monotonic() > began + 2.5)
-    assert hosts.row(22)[0::3] == ("lan-only", "masquerade")
+    assert [hosts.row(last)[0::3] for last in both] == [("lan-only", "masquerade")] * 2
 
 
 def test_flows_are_proof_enough(hosts: Hosts) -> None:
@@ -219,6 +228,38 @@ def test_flows_are_proof_enough(hosts: Hosts) -> None:
     host.popen(["ping", "-i0.005", "-w8", "-q", "10.0.0.1"])
     soon("its packets are seen", lambda: hosts.path(22) == "direct")
     assert hosts.row(22)[1:3] == ("packet", "16")
+
+
+def test_a_closed_udp_port_is_proof(hosts: Hosts) -> None:
+    """The refusal is the host's own packet to the VPN, and no sample of such is needed."""
+    rules = """
+    table ip shut {
+        chain input {
+            type filter hook input priority 0
+            iifname "lan0" meta l4proto { tcp, icmp } ip saddr != 192.168.200.0/24 drop
+        }
+    }"""
+    host = hosts.host("b", 22, route=True, rules=rules)
+    hosts.start(30.0, "auto", host)
+    soon("it is known", lambda: hosts.path(22) == "unknown")
+    hosts.a.popen([sys.executable, "-c", _KNOCK, "192.168.200.22", "udp", "5301"])
+    soon("its refusal is seen", lambda: hosts.path(22) == "direct")
+    assert hosts.row(22)[1:3] == ("packet", "16")
+
+
+def test_another_machine_takes_the_address(hosts: Hosts) -> None:
+    """It has no route; a connection without an answer tells, long before the next measurement."""
+    host = hosts.host("b", 22, route=True)
+    hosts.start(30.0, "auto", host)
+    soon("it is routed", lambda: hosts.path(22) == "direct")
+    host.ip("link set lan0 down", "link set lan0 address 02:00:00:00:00:99", "link set lan0 up")
+    host.run(["ping", "-c1", "-W1", "192.168.200.2"])
+    hosts.a.popen([sys.executable, "-c", _KNOCK, "192.168.200.22", "tcp", "80"])
+    began = time.monotonic()
+    soon("it is masqueraded", lambda: hosts.path(22) == "unknown")
+    assert time.monotonic() - began < 3.0
+    assert hosts.say()["changes"][-1][1] == "masquerade"
+    assert hosts.say()["hosts"]["192.168.200.22"]["mac"] == "02:00:00:00:00:99"
 
 
 def test_a_proof_ends_when_nothing_is_heard_of_the_host(hosts: Hosts) -> None:

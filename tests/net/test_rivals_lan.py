@@ -177,15 +177,21 @@ def test_dnsmasq_on_this_machine_serves_its_interface_and_routerd_its_own(
     assert daemon.get("/v1/problems")[1] == {"problems": []}
 
 
-def test_dnsmasq_on_this_machine_that_serves_the_same_lan_is_named(site: Site) -> None:
+def beside_dnsmasq(site: Site) -> tuple[Daemon, "subprocess.Popen[str]"]:
+    """Start dnsmasq on this machine for the same LAN, and routerd, which names it."""
     other_lan(site)
     options = ("--bind-dynamic", "--interface=lan0", "--interface=oth0", POOL, OTHER_POOL)
     rival = dnsmasq(site, site.example.beta, *options)
     daemon = site.start(site.plain, ready=False)
     shown = soon("the rival is shown", lambda: problem(daemon, "dhcp-rival"))
     assert f"dnsmasq (process {rival.pid}) on this machine, as 192.168.200.2" in shown["text"]
-    end(rival)
-    daemon.wait_ready(20)
+    return daemon, rival
+
+
+def test_dnsmasq_on_this_machine_that_serves_the_same_lan_is_named(site: Site) -> None:
+    """That routerd takes over when it stops, which takes ten seconds, is in tests/long."""
+    daemon, _ = beside_dnsmasq(site)
+    assert daemon.get("/readyz")[0] == 503
 
 
 # ---------------------------------------------------------------- who holds the port

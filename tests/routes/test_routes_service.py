@@ -3,6 +3,7 @@
 import asyncio
 import errno
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
@@ -240,3 +241,15 @@ def test_forwarding_stays_on_where_something_else_forwards(tree, tmp_path):
         assert sysctl.read("eth0", "forwarding") == 1
 
     asyncio.run(scenario())
+
+
+def test_what_is_to_be_kept_stays_at_the_end_and_its_originals_too(tree, tmp_path):
+    async def main(keep):
+        kernel, routes = service(tmp_path)
+        async with running(routes):
+            await routes.apply(replace(PART, keep=keep))
+        return VIA in kernel.routes, (tree / "eth0" / "forwarding").read_text().strip()
+
+    assert asyncio.run(main(True)) == (True, "1")
+    # The next one that does not keep them sets them back to what they were before the first.
+    assert asyncio.run(main(False)) == (False, "0")

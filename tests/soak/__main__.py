@@ -76,7 +76,7 @@ def main(seconds: float) -> int:
     """Run the soak for so many seconds."""
     with Lab() as lab:
         site = Site(lab)
-        text = site.config.replace("  pools =", '  lease_time = "1m"\n  pools =')
+        text = site.plain.replace("  pools =", '  lease_time = "1m"\n  pools =')
         daemon = site.start(text)
         argv = [sys.executable, "-m", "tests.soak.clients", "lan0", str(seconds - 2), str(CLIENTS)]
         machine = site.example.b
