@@ -225,8 +225,8 @@ class Sysctl:
 class KernelPart:
     """What routes/ keeps in the kernel. Empty: nothing of routerd's is there.
 
-    `complete` False: not everything is known yet, so what is there already from before stays. `keep`: all of it stays at
-    the end, until the next start or `clean`: rules that are kept lead nowhere without forwarding and routes.
+    `complete` False: not everything is known yet, so what is there already from before stays. `keep`: all of it stays
+    at the end, until the next start or `clean`: rules that are kept lead nowhere without forwarding and routes.
     """
 
     routes: tuple[KernelRoute, ...] = ()

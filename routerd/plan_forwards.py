@@ -1,7 +1,6 @@
 """Port forwards: where they listen on this machine and where they lead, and those that cannot be. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from routerd.allowed import Owners
 from routerd.config.forward_rules import tcp_listeners
@@ -35,9 +34,10 @@ def forwards_of(
         if taken is not None:
             problems.append(_problem("forward-own-port", lan, forward, vpn.name, http=taken))
             continue
-        why = _nowhere(vpn, to, facts, owners)
+        # That a peer's own address is not in its AllowedIPs is a problem of the peer.
+        why = _nowhere(vpn, to, facts, {} if isinstance(forward.to.host, str) else owners)
         if why is not None:
-            problems.append(_nowhere_problem(lan, forward, vpn.name, why))
+            problems.append(_problem("forward-leads-nowhere", lan, forward, vpn.name, why=why))
         yield _made(lan, forward, vpn, to, listening[key], facts)
 
 
@@ -86,20 +86,14 @@ def _nowhere(vpn: NatVpn, to: Address, facts: Facts, owners: Mapping[str, Owners
     interface = facts.interfaces.get(vpn.interface or "")
     if interface is None:
         return None
-    for own in (*interface.addresses, *interface.addresses6):
-        if to == own.ip:
-            return f"{to} is this machine's own address inside the VPN"
-        if to.version == 4 and own.network.prefixlen < 31 and to in (own.network[0], own.network[-1]):
-            return f"{to} is the first or last address of {own.network}, and no machine's"
+    if any(to == own.ip for own in interface.addresses) or any(to == own.ip for own in interface.addresses6):
+        return f"{to} is this machine's own address inside the VPN"
+    for network in (own.network for own in interface.addresses if own.network.prefixlen < 31):
+        if to in (network[0], network[-1]):
+            return f"{to} is the first or last address of {network}, and no machine's"
     if vpn.name in owners and owners[vpn.name].find(to) is None:
         return f"{to} is in no peer's AllowedIPs"
     return None
-
-
-def _nowhere_problem(lan: Lan, forward: Forward, vpn: str, why: str) -> Problem:
-    made = _problem("forward-leads-nowhere", lan, forward, vpn, why=why)
-    peer = forward.to.host
-    return replace(made, within=(*made.within, f"peer {peer}")) if isinstance(peer, str) else made
 
 
 def _addresses(links: Iterable[Link], vpn: str, version: int) -> Iterator[Address]:

@@ -167,7 +167,7 @@ _DECLARED = (
         WARNING,
         "{subject}: it leads nowhere, because {why}",
         "Correct `to`, or add the address to the AllowedIPs of the peer that has it.",
-        depends_on=("interface-missing", "interface-down", "peer-address-not-allowed", "peer-no-allowed-ips"),
+        depends_on=("interface-missing", "interface-down"),
         patience=2.0,
     ),
     Declared(

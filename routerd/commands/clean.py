@@ -86,7 +86,7 @@ def _clean(args: argparse.Namespace) -> int:
 def _http(path: str) -> Http:
     """How the daemon would serve HTTP; how it does so by default if the configuration cannot be read."""
     try:
-        return read_config(path).http
+        return read_config(path, secrets=False).http
     except ConfigError:
         return Http()
 

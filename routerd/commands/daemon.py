@@ -96,7 +96,7 @@ class Daemon:
 def find_daemon(path: str) -> Daemon:
     """The daemon of this configuration; where that cannot be read, what can be known of it must do, with a note."""
     try:
-        return Daemon(read_config(path).http)
+        return Daemon(read_config(path, secrets=False).http)
     except ConfigError as error:
         if path == DEFAULT_CONFIG and not os.path.lexists(path):
             return Daemon(Http())

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print it. 1 for a name that is not known, 2 for a bad configuration."""
     try:
-        config = read_config(args.config)
+        config = read_config(args.config, secrets=False)
     except ConfigError as error:
         for fault in error.errors:
             print(fault, file=sys.stderr)

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the plan for the configuration and this machine as they are now; 2 for a bad configuration."""
     try:
-        config = read_config(args.config)
+        config = read_config(args.config, secrets=False)
     except ConfigError as error:
         for fault in error.errors:
             print(fault, file=sys.stderr)

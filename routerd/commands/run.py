@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT (0); 2 for a bad configuration, 1 where it cannot start."""
     try:
-        config = read_config(args.config)
+        # A secret that cannot be used silences RIP, not DHCP: here it is a problem, at a reload and in `check` a fault.
+        config = read_config(args.config, secrets=False)
     except ConfigError as error:
         for fault in error.errors:
             print(fault, file=sys.stderr)

@@ -165,6 +165,14 @@ def _check_maps(config: Config, networks: Networks, faults: Faults) -> None:
                 rule = f"must not overlap a LAN ({interface}: {network})"
                 faults.add(f"vpn[{number}].map_to", str(vpn.map_to), rule, "choose a prefix that nothing else uses")
                 break
+        if vpn.map_to is None or vpn.prefixes is not None:
+            continue
+        for address in networks.get(vpn.interface or "", ()):
+            # AllowedIPs may add to the network of the interface, never take from it.
+            if address.network.prefixlen < vpn.map_to.prefixlen:
+                rule = f"must be of the same size as what is behind {vpn.interface} ({address.network} at least)"
+                faults.add(f"vpn[{number}].map_to", str(vpn.map_to), rule, f"choose a /{address.network.prefixlen}")
+                break
 
 
 def _check_pins(config: Config, networks: Networks, faults: Faults) -> None:

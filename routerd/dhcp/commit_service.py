@@ -25,10 +25,11 @@ PATIENCE = 5.0
 """Seconds after which a disk that does not answer counts as one that fails."""
 LAZY_SECONDS = 60.0
 """How long a renewal that was answered is not stored at most."""
-GAP = 0.002
+GAP, MOST_GAP = 0.002, 0.006
 CROWD = 3
-"""Seconds between the beginnings of two commits, from so many rows at once on: under load many leases share a commit,
-which costs less and delays nobody noticeably. Clients that come one by one wait for nothing but the disk."""
+"""Seconds between the beginnings of two commits, at least, and at most as long as there are messages to be read and
+replies to be sent; from so many rows at once on. Under load many leases share a commit, which costs less and delays
+nobody noticeably. Clients that come one by one wait for nothing but the disk."""
 _MOST_OWED = 4096
 _CROWDED = 4096
 """Rows on their way to the disk, so many that who makes more of them by itself waits."""
@@ -59,7 +60,8 @@ class CommitService:
         self._pipeline: Pipeline[Waiter] = Pipeline()
         self._commit: asyncio.Future[None] | asyncio.Future[Aside] | None = None
         self._began = 0.0
-        self._pause = Pause(self.pump)
+        self._worked = 0
+        self._pause = Pause(self.pump, lambda: self._worked)
         self._stored: Turns[Item[Waiter]] = Turns(self._let_go)
         self._owed_since: float | None = None
         self._held = False
@@ -181,12 +183,13 @@ class CommitService:
         return len(done) == len(waits) and all(each.result() for each in done)
 
     def pump(self) -> None:
-        """Begin to store what was kept, if nothing is being stored."""
+        """Begin to store what was kept, if nothing is being stored; called after messages were read."""
+        self._worked += 1
         for waiter in self._pipeline.overflow():
             _refuse(waiter)
         if self._pipeline.stuck or not (self._pipeline.urgent or self._pipeline.owed >= _MOST_OWED):
             return
-        if self._commit is None and self._pause.is_over(clock()):
+        if self._commit is None and self._pause.is_over():
             self._begin()
 
     def tick(self) -> None:
@@ -235,7 +238,8 @@ class CommitService:
         if not (batch := self._pipeline.start()):
             return
         self._owed_since, self._began = None, clock()
-        self._pause.begin(self._began, GAP if len(batch) >= CROWD else 0.0)
+        if len(batch) >= CROWD:
+            self._pause.begin(GAP, MOST_GAP)
         self._commit = self._file.store(batch, self._began)
         self._commit.add_done_callback(self._committed)
 
@@ -269,6 +273,7 @@ class CommitService:
 
     def _let_go(self, item: Item[Waiter]) -> None:
         lan, rows, waiter, _ = item
+        self._worked += 1
         if waiter is not None:
             self._free(lan, waiter)
         if len(rows) != 1 or not rows[0].renewal:

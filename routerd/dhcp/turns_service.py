@@ -42,31 +42,43 @@ class Turns(Generic[T]):
 
 
 class Pause:
-    """A time in which something is not done again; `again` is called when it is over, if somebody asked meanwhile."""
+    """A time in which something is not done again; `again` is called when it is over, if somebody asked meanwhile.
 
-    def __init__(self, again: Callable[[], None]) -> None:
-        self._again = again
-        self._end = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+    It lasts for the least time, and longer, up to the most, until a turn of the event loop does not change `worked`:
+    that counts what is done, and nobody waits where nothing is left to be done.
+    """
 
-    def begin(self, now: float, seconds: float) -> None:
-        """Pause from `now` on."""
-        self._end = now + seconds
+    def __init__(self, again: Callable[[], None], worked: Callable[[], int]) -> None:
+        self._again, self._worked = again, worked
+        self._least = self._most = 0.0
+        self._seen = -1
+        self._next: asyncio.Handle | None = None
 
-    def is_over(self, now: float) -> bool:
+    def begin(self, least: float, most: float) -> None:
+        """Pause from now on, for so many seconds."""
+        now = asyncio.get_running_loop().time()
+        self._least, self._most, self._seen = now + least, now + most, -1
+
+    def is_over(self) -> bool:
         """May it be done? If not, it is asked again by itself."""
-        if now >= self._end:
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._most:
             return True
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._end - now, self._over)
+        if self._next is None:
+            self._next = loop.call_later(max(0.0, self._least - loop.time()), self._look)
         return False
 
     def cancel(self) -> None:
         """Ask no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
 
-    def _over(self) -> None:
-        self._timer = None
+    def _look(self) -> None:
+        loop, worked = asyncio.get_running_loop(), self._worked()
+        if worked != self._seen and loop.time() < self._most:
+            self._seen = worked
+            self._next = loop.call_soon(self._look)
+            return
+        self._next, self._most = None, 0.0
         self._again()

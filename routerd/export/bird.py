@@ -46,11 +46,14 @@ def _direct(vpns: Iterable[str]) -> list[str]:
 
 
 def _kernel(version: int) -> list[str]:
-    """Routes that routerd made are found there, and those that RIP learned are put there."""
+    """Routes that routerd made are found there, and those that RIP learned are put there.
+
+    Behind each of its routes routerd puts an unreachable one: to announce that as well would be a black hole.
+    """
     return [
         "protocol kernel {",
         "    learn;",
-        f"    ipv{version} {{ import all; export where source = RTS_RIP; }};",
+        f"    ipv{version} {{ import where dest = RTD_UNICAST; export where source = RTS_RIP; }};",
         "}",
     ]
 

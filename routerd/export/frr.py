@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
-from routerd.config.model import Config, Network, RipKey
+from routerd.config.model import Config, Network, Rip, RipKey
 from routerd.export.rip import GARBAGE, SECRET, TIMEOUT, Speaking, Unable, algorithm, moment, notes, speaking
 from routerd.model import Plan
 
 _LEAST_INTERVAL = 5
 _STATIC_METRIC = 122
+_UNREACHABLE = 16
 _MODES = {"plain": "text", "md5": "md5"}
 _MOMENT = "%H:%M:%S %-d %B %Y"
 _EVER, _NEVER = "00:00:00 1 January 1993", "infinite"
@@ -73,9 +74,9 @@ def _router(lans: list[Speaking], version: int) -> list[str]:
     lines = _list(ip, name, map(str, announced))
     for lan in lans:
         lines += _list(ip, f"{name}-{lan.interface}-in", (_inside(*row) for row in lan.learned(version)))
+        lines += _list(ip, f"{name}-{lan.interface}-out", map(str, lan.announced(version)))
     first = lans[0].settings
-    lines += [f"route-map {name} permit 10", f" match {match} address prefix-list {name}"]
-    lines += [f" set metric {first.metric}", *([f" set tag {first.tag}"] if first.tag else []), "exit"]
+    lines += _route_map(name, f" match {match} address prefix-list {name}", first, lans[0].ways)
     lines += _different(lans)
     far = {net: lan for lan in lans if version == 6 and lan.gateway6 is not None for net in lan.announced(6)}
     lines += [f"ipv6 route {net} {lan.gateway6} {lan.interface} {_STATIC_METRIC}" for net, lan in far.items()]
@@ -88,10 +89,25 @@ def _router(lans: list[Speaking], version: int) -> list[str]:
         if lan.settings.mode == "unicast":
             lines.append(f" passive-interface {lan.interface}")
         prefix = "" if version == 4 else "ipv6 "
-        lines.append(f" {prefix}distribute-list prefix {name}-{lan.interface}-in in {lan.interface}")
+        for way in ("in", "out"):
+            lines.append(f" {prefix}distribute-list prefix {name}-{lan.interface}-{way} {way} {lan.interface}")
     lines.append(f" timers basic {seconds} {TIMEOUT * seconds} {GARBAGE * seconds}")
     sources = ["kernel", "connected", *(["static"] if far else [])]
     return [*lines, *(f" redistribute {source} route-map {name}" for source in sources), "exit"]
+
+
+def _route_map(name: str, match: str, settings: Rip, ways: Iterable[str]) -> list[str]:
+    """Prefixes with a way are announced; those that have only routerd's unreachable route now are withdrawn.
+
+    That route has no interface, which is what tells the two apart.
+    """
+    lines, tag = [], [f" set tag {settings.tag}"] if settings.tag else []
+    number = 10
+    for way in ways:
+        lines += [f"route-map {name} permit {number}", match, f" match interface {way}"]
+        lines += [f" set metric {settings.metric}", *tag, "exit"]
+        number += 10
+    return [*lines, f"route-map {name} permit {number}", match, f" set metric {_UNREACHABLE}", *tag, "exit"]
 
 
 def _list(ip: str, name: str, permitted: Iterable[str]) -> list[str]:

@@ -34,40 +34,57 @@ class Proofs:
     """What holds for each host: that of its last change, until it ends. Nothing else decides."""
 
     def __init__(self) -> None:
-        self._hosts: dict[Host, tuple[Strategy, float]] = {}
+        self._ends: dict[Strategy, dict[Host, float]] = {strategy: {} for strategy in SETS}
 
     def __len__(self) -> int:
-        return len(self._hosts)
+        return sum(map(len, self._ends.values()))
 
     def take(self, changes: Iterable[HostChange], now: float) -> Taken:
         """Take over changes in their order."""
         touched, fallen = set(), set()
         for change in changes:
             host = (change.lan, change.address)
-            before = self._hosts.pop(host, None)
-            if change.strategy in SETS and change.seconds > 0:
-                self._hosts[host] = (change.strategy, now + change.seconds)
-            if before is not None or host in self._hosts:
+            before = [strategy for strategy, ends in self._ends.items() if ends.pop(host, None) is not None]
+            holds = change.strategy in SETS and change.seconds > 0
+            if holds:
+                self._ends[change.strategy][host] = now + change.seconds
+            if before or holds:
                 touched.add(host)
-            if before is not None and before[0] is Strategy.SITE_GATEWAY:
+            if Strategy.SITE_GATEWAY in before:
                 fallen.add(host)
-        still = {host for host in fallen if self._hosts.get(host, (None, 0.0))[0] is Strategy.SITE_GATEWAY}
-        return Taken(frozenset(touched), frozenset(fallen - still))
+        return Taken(frozenset(touched), frozenset(fallen - self._ends[Strategy.SITE_GATEWAY].keys()))
 
     def adopt(self, seen: Held, now: float) -> None:
         """Take over what an earlier routerd has left in the table, where nothing newer is known."""
         for host, (strategy, left) in seen.items():
-            self._hosts.setdefault(host, (strategy, now + left))
+            if not any(host in ends for ends in self._ends.values()):
+                self._ends[strategy][host] = now + left
 
     def held(self, now: float) -> dict[Host, tuple[Strategy, float]]:
         """What holds; what has ended is forgotten."""
-        self._hosts = {host: (strategy, end) for host, (strategy, end) in self._hosts.items() if end > now}
-        return {host: (strategy, end - now) for host, (strategy, end) in self._hosts.items()}
+        for ends in self._ends.values():
+            for host in [host for host, end in ends.items() if end <= now]:
+                del ends[host]
+        return {host: (strategy, end - now) for strategy, ends in self._ends.items() for host, end in ends.items()}
 
     def held_in(self, part: NatPart, now: float) -> dict[Host, tuple[Strategy, float]]:
         """What of that belongs into the part's table."""
         names, kinds = {lan.interface for lan in part.lans}, strategies(part)
         return {host: row for host, row in self.held(now).items() if host[0] in names and row[0] in kinds}
+
+    def held_of(self, hosts: Iterable[Host], now: float) -> dict[Host, tuple[Strategy, float]]:
+        """What holds for these hosts alone, without a look at all others."""
+        found = {}
+        for host in hosts:
+            for strategy, ends in self._ends.items():
+                if (end := ends.get(host, now)) > now:
+                    found[host] = (strategy, end - now)
+        return found
+
+    def count(self, part: NatPart, now: float) -> int:
+        """How many belong into the part's table."""
+        names, kinds = {lan.interface for lan in part.lans}, strategies(part)
+        return sum(end > now and host[0] in names for kind in kinds for host, end in self._ends[kind].items())
 
 
 def strays(wanted: Held, seen: Held) -> set[Host]:

@@ -138,7 +138,7 @@ class NatService:
         flows = {word: counter.packets for word, counter in counted.items() if word != "spoofed"}
         installed = self._installed and self._part is not None and not is_empty(self._part)
         return NatReport(
-            installed, len(self._proofs.held_in(self._part or NatPart(), _now())), flows, counted["spoofed"].packets
+            installed, self._proofs.count(self._part or NatPart(), _now()), flows, counted["spoofed"].packets
         )
 
     def status(self) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The table in the kernel: compared with what it should be, made, and taken away."""
 
+import asyncio
 import logging
 import time
 
@@ -10,6 +11,9 @@ from routerd.nat_part import NatPart
 from routerd.system.nft import Nft, NftError
 
 log = logging.getLogger(__name__)
+
+_LONG, _MANY = 20_000, 500
+"""A table of more characters, or with more hosts, is gone through beside the event loop."""
 
 
 class Table:
@@ -28,7 +32,9 @@ class Table:
         body = rules(part)
         found = await self._read()
         if found is not None and found.made_from == digest(body) and found.sealed == found.digest:
-            wrong = strays(self._proofs.held_in(part, _now()), found.hosts)
+            held = self._proofs.held_in(part, _now())
+            many = max(len(held), len(found.hosts)) > _MANY
+            wrong = await asyncio.to_thread(strays, held, found.hosts) if many else strays(held, found.hosts)
             if wrong:
                 await self.move(wrong, part)
             return False
@@ -42,7 +48,7 @@ class Table:
 
     async def move(self, hosts: set[Host], part: NatPart) -> None:
         """Make these hosts in the table as the proofs say, in one transaction."""
-        text = moves(hosts, self._proofs.held_in(part, _now()), part)
+        text = moves(hosts, self._proofs.held_of(hosts, _now()), part)
         if text:
             await self._nft.load(text, check=False)
 
@@ -57,7 +63,7 @@ class Table:
         text = await self._nft.list_table()
         if text is None:
             return None
-        found = parse(text)
+        found = parse(text) if len(text) < _LONG else await asyncio.to_thread(parse, text)
         self.counted = found.counted or self.counted
         if not self._adopted:
             # Only what an earlier routerd has left is taken over; later ones are others' elements.

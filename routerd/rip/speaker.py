@@ -14,6 +14,7 @@ from routerd.rip.links import Links
 from routerd.rip.message import HEADER, INFINITY, REQUEST
 from routerd.rip.message_ng import most_entries as most_entries_ng
 from routerd.rip.outbox import Outbox
+from routerd.rip.rivals import Rivals
 from routerd.rip.sequence import Sequence
 from routerd.rip.table import Prefix, Table, prefix_of
 from routerd.rip.timers import GARBAGE, TIMEOUT, Timers
@@ -38,6 +39,7 @@ class Speaker:
         )
         self._links = Links(settings.version, settings.own, settings.networks)
         self._table = Table(settings.version, self._codec, self._links)
+        self._rivals = Rivals()
         self._learned = LearnedTable()
         self._hearing = Hearing(settings, self._links, self._counters, now)
         self._timers = Timers(settings.update_interval, rng, now)
@@ -109,15 +111,24 @@ class Speaker:
         if heard.message.command == REQUEST:
             self._answer(heard, datagram, now, unix_now)
             return
-        for rte in heard.message.entries:
-            # Another machine that announces the same says that it no longer does: who believed it shall hear of us.
-            if rte.metric == INFINITY and self._table.is_announced((rte.address, rte.length)):
-                self._table.repeat((rte.address, rte.length))
+        self._watch(heard, now)
         if self._settings.learn is not None and self._learned.trusts(heard.source):
             entries = heard.message.entries
             lost = self._learned.hear(heard.source, entries, self._links, now, self._table.is_announced)
             if lost:
                 self._hearing.lost(heard.neighbour, lost, "more routes than can be learned")
+
+    def _watch(self, heard: Heard, now: float) -> None:
+        """Where another machine that announces the same no longer does, who believed it shall hear of us."""
+        until = now + self._settings.update_interval * TIMEOUT
+        for rte in heard.message.entries if len(self._table) else ():
+            prefix = (rte.address, rte.length)
+            if prefix not in self._table:
+                continue
+            if rte.metric < INFINITY:
+                self._rivals.announces(heard.source, prefix, until)
+            elif self._rivals.ends(heard.source, prefix, now) and self._table.is_announced(prefix):
+                self._table.repeat(prefix)
 
     def _answer(self, heard: Heard, datagram: Datagram, now: float, unix_now: float) -> None:
         """Whole tables and single entries go back to where the question came from (RFC 2453 section 3.9.1)."""
@@ -146,6 +157,8 @@ class Speaker:
         due = [timers.full_at, self._outbox.next_deadline(), self._learned.next_deadline()]
         if self._table.is_changed:
             due.append(timers.triggered_at)
+        if self._table.is_repeated:
+            due.append(timers.repeat_at)
         if self._asks:
             return float("-inf")
         return min((at for at in due if at is not None), default=None)
@@ -161,17 +174,24 @@ class Speaker:
         if timers.full_at is not None and timers.full_at <= now:
             table.expire(now)
             self._hearing.neighbours.expire(now)
+            self._rivals.expire(now)
             if len(table):
                 self._send(self._codec.response, table.whole(self._most(unix_now)), unix_now)
                 self._counters[FULL] += 1
             table.told()
             timers.full_sent(now)
         elif table.is_changed and timers.triggered_at <= now:
-            self._send(self._codec.response, table.changes(self._most(unix_now)), unix_now)
-            self._counters[TRIGGERED] += 1
-            table.told()
+            self._trigger(unix_now)
             timers.triggered_sent(now)
+        elif table.is_repeated and timers.repeat_at <= now:
+            self._trigger(unix_now)
+            timers.repeated(now)
         return self._outbox.take(now)
+
+    def _trigger(self, unix_now: float) -> None:
+        self._send(self._codec.response, self._table.changes(self._most(unix_now)), unix_now)
+        self._counters[TRIGGERED] += 1
+        self._table.told()
 
     def farewell(self, now: float, unix_now: float) -> tuple[Packet, ...]:
         """Everything that is or was announced, with metric 16; for a stop, to be called and sent three times."""

@@ -36,7 +36,7 @@ def prefix_of(network: Network) -> Prefix:
 
 
 class Table:
-    """All prefixes of one speaker. What a triggered update has to tell is in `changed`."""
+    """All prefixes of one speaker. A triggered update has to tell what has changed, and what is to be repeated."""
 
     def __init__(self, version: Version, codec: Codec, links: Links) -> None:
         self._version = version
@@ -44,6 +44,7 @@ class Table:
         self._links = links
         self._entries: dict[Prefix, _Entry] = {}
         self._changed: dict[Prefix, None] = {}
+        self._repeated: dict[Prefix, None] = {}
         self._chunks: tuple[int, list[bytes]] | None = None
 
     def __len__(self) -> int:
@@ -56,8 +57,16 @@ class Table:
 
     @property
     def is_changed(self) -> bool:
-        """Whether a triggered update has something to tell."""
+        """Whether a triggered update has something new to tell."""
         return bool(self._changed)
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether one has something to tell again."""
+        return bool(self._repeated)
+
+    def __contains__(self, prefix: Prefix) -> bool:
+        return prefix in self._entries
 
     def is_announced(self, prefix: Prefix) -> bool:
         """Whether this prefix itself is announced."""
@@ -94,7 +103,7 @@ class Table:
 
     def repeat(self, prefix: Prefix) -> None:
         """Tell this one again in a triggered update."""
-        self._change(prefix)
+        self._repeated[prefix] = None
 
     def expire(self, now: float) -> None:
         """Forget what was withdrawn long enough."""
@@ -102,11 +111,13 @@ class Table:
         for prefix in over:
             del self._entries[prefix]
             self._changed.pop(prefix, None)
+            self._repeated.pop(prefix, None)
             self._chunks = None
 
     def told(self) -> None:
-        """All changes were sent."""
+        """All changes were sent, and all that was to be repeated."""
         self._changed.clear()
+        self._repeated.clear()
 
     def _announce(self, prefix: Prefix, route: RipRoute) -> None:
         entry = self._entries.get(prefix)
@@ -144,8 +155,8 @@ class Table:
         return self._chunks[1]
 
     def changes(self, most: int) -> list[bytes]:
-        """The same for what has changed."""
-        return chunks([self._entries[prefix].wire for prefix in self._changed], most)
+        """The same for what has changed or is to be repeated."""
+        return chunks([self._entries[prefix].wire for prefix in {**self._changed, **self._repeated}], most)
 
     def farewell(self, most: int) -> list[bytes]:
         """The same for all of it, withdrawn."""

@@ -18,6 +18,8 @@ class Timers:
         self.full_at: float | None = None
         self.triggered_at = now
         """The earliest time of the next triggered update."""
+        self.repeat_at = now
+        """The same for one that only repeats; never earlier. Those do not make changes wait."""
 
     def configure(self, interval: float, now: float) -> None:
         """Another interval; the next full update is not later than it says."""
@@ -36,7 +38,14 @@ class Timers:
 
     def triggered_sent(self, now: float) -> None:
         """The next one waits for 1 to 5 s (RFC 2453 section 3.10.1)."""
-        self.triggered_at = now + self._rng.uniform(*_DAMPING) * min(1.0, self._interval / _USUAL)
+        self.triggered_at = self.repeat_at = now + self._damping()
+
+    def repeated(self, now: float) -> None:
+        """The same for one that told nothing new: only the next one of its kind waits."""
+        self.repeat_at = now + self._damping()
+
+    def _damping(self) -> float:
+        return self._rng.uniform(*_DAMPING) * min(1.0, self._interval / _USUAL)
 
     def _next(self) -> float:
         return self._interval * (1 + self._rng.uniform(-_JITTER, _JITTER))

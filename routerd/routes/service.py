@@ -93,7 +93,7 @@ class RoutesService:
             self._problems = tuple(problems)
 
     async def run(self) -> None:
-        """Retry and check for ever. Cancelling it restores settings and removes the routes, unless the part keeps them."""
+        """Retry and check for ever. Cancelling it restores settings and removes the routes, unless they are kept."""
         retry = _FIRST_RETRY
         try:
             while True:

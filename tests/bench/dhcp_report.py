@@ -78,7 +78,14 @@ def _beside(found: Figures) -> list[Line]:
         Line("routerd, ≤ 2.5 % drops", found.middle("routerd"), runs["routerd"] + doubles + lost),
         Line("routerd / Kea (goal 1.5)", median(kea), _listed(kea), least=1.2),
         Line("routerd / dnsmasq", median(dnsmasq), _listed(dnsmasq), least=15),
+        Line("limits by client, µs a message", found.middle("limits"), _limited(found)),
     ]
+
+
+def _limited(found: Figures) -> str:
+    """What the limits did to clients of a relay agent that asked as often as clients do."""
+    limited, received = sum(found.all("limited")), sum(found.all("received"))
+    return f"{limited:,.0f} of {received:,.0f} messages of perfdhcp's clients, in all runs, came too fast for them"
 
 
 def _alone(found: Figures, disk: Disk) -> list[Line]:

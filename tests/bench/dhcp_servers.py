@@ -12,6 +12,7 @@ from typing import Self
 from routerd.lab.errors import LabError
 from routerd.lab.lab import Lab
 from routerd.lab.namespace import Namespace
+from routerd.system.http_client import UnixConnection
 from tests.net.site import soon
 
 SERVER = "10.77.0.1"
@@ -109,6 +110,13 @@ class Server:
             self._process.terminate()
             self._process.wait(20)
             self._process = None
+
+    def counters(self) -> dict[str, int]:
+        """What routerd counts."""
+        with UnixConnection(str(self._wire.lab.directory / "routerd.sock"), 5.0) as connection:
+            connection.request("GET", "/v1/status", headers={"Host": "localhost"})
+            found: dict[str, int] = json.load(connection.getresponse())["services"]["dhcp"]["counters"]
+        return found
 
     @property
     def pid(self) -> int:

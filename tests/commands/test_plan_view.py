@@ -203,7 +203,7 @@ def test_address_translation_as_json() -> None:
 
 def test_forwards_that_are_not_made_are_listed_with_the_reason() -> None:
     config = parse(
-        '[[vpn]]\nname = "vpn"\ninterface = "wg0"\nprefixes = ["10.0.0.0/24"]\n[[lan]]\ninterface = "lan0"\n'
+        '[[vpn]]\nname = "vpn"\ninterface = "wg0"\n[[lan]]\ninterface = "lan0"\n'
         '[[lan.forward]]\nlisten = "80/tcp"\nto = "10.0.0.1:80"\n'
         '[[lan.forward]]\nlisten = "81/tcp"\nto = "10.9.0.1:80"\n'
         '[[lan.forward]]\nlisten = "82/udp"\nto = "10.0.0.1:82"\n'

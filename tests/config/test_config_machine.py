@@ -97,6 +97,14 @@ WG = '[[vpn]]\nname = "vpn"\ninterface = "wg0"\n'
 PIN = '[[lan]]\ninterface = "eth0"\n[[lan.host]]\nstrategy = "masquerade"\n'
 
 
+@pytest.mark.parametrize(("shown", "refused"), [("10.9.9.0/25", True), ("10.9.9.0/24", False), ("10.9.8.0/23", False)])
+def test_a_map_cannot_be_smaller_than_the_network_of_its_interface(shown: str, refused: bool) -> None:
+    """A larger one may be right: AllowedIPs add to what is behind the vpn."""
+    networks = {**ETH0, "wg0": (IPv4Interface("10.0.0.2/24"),)}
+    found = check_networks(parse(f'{WG}map_to = "{shown}"\n[[lan]]\ninterface = "eth0"\n'), networks)
+    assert [fault.path for fault in found] == ["vpn[0].map_to"] * refused
+
+
 @pytest.mark.parametrize(
     ("pin", "key"),
     [

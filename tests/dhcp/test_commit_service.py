@@ -119,6 +119,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[
         monkeypatch.setattr(commit_service, "clock", scene.clock)
         monkeypatch.setattr(lease_file_service, "wall_offset", lambda: 0.0)
         monkeypatch.setattr(commit_service, "GAP", 0.0)
+        monkeypatch.setattr(commit_service, "MOST_GAP", 0.0)
 
         async def whole() -> None:
             await scene.service.open()

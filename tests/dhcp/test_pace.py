@@ -76,8 +76,41 @@ def test_a_crowd_shares_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert disk.commits == [5, 35]
 
 
+def test_a_crowd_that_goes_on_asking_shares_a_larger_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as there is always more to read, the next commit waits, but only so long; without more it does not."""
+    monkeypatch.setattr(commit_service, "GAP", 0.0)
+    monkeypatch.setattr(commit_service, "MOST_GAP", 0.3)
+    disk = Disk(tmp_path / "leases.db")
+
+    async def story() -> None:
+        play, loop = Play(disk), asyncio.get_running_loop()
+        await play.service.open()
+        begin = clock()
+        play.ask(5)
+        while len(play.sent) < 6:
+            play.ask()
+            await asyncio.sleep(0)
+        assert clock() - begin >= 0.3
+        asked = play.asked
+        await play.answered()
+        assert disk.commits[:2] == [5, disk.commits[1]]
+        assert disk.commits[1] > 100
+        assert sum(disk.commits) == asked
+        # Now nobody else asks: whoever does is not kept waiting.
+        begin = loop.time()
+        play.ask(5)
+        await play.answered()
+        play.ask(5)
+        await play.answered()
+        assert loop.time() - begin < 0.3
+        await play.service.finish()
+
+    asyncio.run(asyncio.wait_for(story(), 10.0))
+
+
 def test_who_comes_alone_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit_service, "GAP", 1000.0)
+    monkeypatch.setattr(commit_service, "MOST_GAP", 1000.0)
     disk = Disk(tmp_path / "leases.db")
 
     async def story() -> None:
@@ -94,6 +127,7 @@ def test_who_comes_alone_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_what_waits_for_the_gap_is_stored_before_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit_service, "GAP", 1000.0)
+    monkeypatch.setattr(commit_service, "MOST_GAP", 1000.0)
     disk = Disk(tmp_path / "leases.db")
 
     async def story() -> None:

@@ -20,7 +20,7 @@ from tests.net.rip_routers import MISSING
 from tests.net.rip_scene import INNER, MORE, VPN, RipScene, Watch, bird_text
 from tests.net.site import soon
 from tests.net.test_rip_keys import ALGORITHMS, LEARN
-from tests.net.test_rip_places import Place, place, take_over
+from tests.net.test_rip_places import Place, ends_with_the_tunnel, place, take_over
 
 __all__ = ["place"]
 
@@ -268,3 +268,8 @@ def test_a_flood_neither_delays_updates_nor_dhcp() -> None:
 
 def test_frr_does_what_is_exported_for_it(place: Place) -> None:
     take_over(place, "frr")
+
+
+def test_frr_announces_no_black_hole() -> None:
+    with Lab() as lab:
+        ends_with_the_tunnel(RipScene(lab), "frr")

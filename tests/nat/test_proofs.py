@@ -41,12 +41,13 @@ def test_moving_the_touched_is_enough(before, after) -> None:
     proofs.take([HostChange(*host, strategy, seconds) for host, strategy, seconds in before], 0.0)
     table = set(proofs.held_in(PLAIN, 0.0))
     taken = proofs.take([HostChange(*host, strategy, seconds) for host, strategy, seconds in after], 0.0)
-    for line in moves(taken.touched, proofs.held_in(PLAIN, 0.0), PLAIN).splitlines():
+    for line in moves(taken.touched, proofs.held_of(taken.touched, 0.0), PLAIN).splitlines():
         verb, _, words = line.partition(" element inet routerd proven4 ")
         keys = {host for host in HOSTS if f"{host[1]} " in words.replace(",", " ")}
         assert verb == "add" or keys <= table
         table = table | keys if verb == "add" else table - keys
     assert table == set(proofs.held_in(PLAIN, 0.0))
+    assert len(table) == proofs.count(PLAIN, 0.0)
 
 
 def test_who_falls_was_routed_and_is_not_any_more() -> None:

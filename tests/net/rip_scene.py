@@ -6,6 +6,7 @@ b    192.168.200.22  its default gateway is gw, and it knows nothing else
 """
 
 import json
+import re
 import subprocess
 from datetime import datetime
 from itertools import count
@@ -85,6 +86,11 @@ class RipScene:
         head, _, rest = self.site.config.partition("  [lan.dhcp]")
         rip = ["[lan.rip]", f"versions = [{versions}]", f'update_interval = "{self.seconds}s"', *lines]
         return f"{head}{chr(10).join(rip)}\n{keys}\n[probe]{rest.partition('[probe]')[2]}"
+
+    def config_without_rip(self, text: str) -> str:
+        """The same, but for all sections of RIP."""
+        parts = re.split(r"(?m)^(?= *\[)", text)
+        return "".join(part for part in parts if not part.lstrip().startswith(("[lan.rip", "[[lan.rip")))
 
     def start(self, *lines: str, keys: str = "") -> Daemon:
         """Start routerd, and wait until it is ready."""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -165,7 +166,7 @@ def test_what_cannot_be_is_refused_as_a_whole(scene: Forwarding) -> None:
     done = scene.example.beta.run([sys.executable, "-m", "routerd", "check", "--config", path], check=False)
     assert done.returncode == 2
     for part in (
-        'lan[0].forward[4].listen: "8088/tcp": must not take port 8088, which python3 (process ',
+        f'lan[0].forward[4].listen: "8088/tcp": must not take port 8088, which {Path(sys.executable).name} (process ',
         'lan[1].forward[0].to: "nobody:80": has no peer of this name',
         'lan[1].forward[1].listen: "19000-20000/tcp": must not overlap lan[0].forward[2].listen (20000-20999/tcp)',
         'vpn[0].map_to: "10.9.0.0/16": must be of the same size',

@@ -10,7 +10,7 @@ from routerd.lab.daemon import Daemon, start_daemon
 from routerd.lab.lab import Lab, Switch
 from routerd.lab.namespace import Namespace
 from tests.net.rip_routers import MISSING, Bird, Frr
-from tests.net.rip_scene import bird_text, ripd_text
+from tests.net.rip_scene import RipScene, bird_text, ripd_text
 from tests.net.site import soon
 
 pytestmark = [pytest.mark.net, pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}")]
@@ -200,15 +200,52 @@ def take_over(place: Place, system: str) -> None:
     daemon.config.write_text(place.config(place.gw, rip=None))
     daemon.process.send_signal(1)
     soon("RIP is not spoken any more", lambda: not place.bird.routes())
+    _speak(place.lab, place.gw, system, text)
+    soon("routers learn the same", place.learned)
+
+
+def _speak(lab: Lab, machine: Namespace, system: str, text: str) -> None:
     if system == "frr":
-        frr = Frr(place.lab, place.gw, {"ripd": "", "ripngd": "", "staticd": ""})
+        frr = Frr(lab, machine, {"ripd": "", "ripngd": "", "staticd": ""}, name="frr-own")
         frr.start()
-        path = place.lab.directory / "exported.conf"
+        path = lab.directory / "exported.conf"
         path.write_text(text)
         frr.load(path)
     else:
-        Bird(place.lab, place.gw, f"router id 192.168.200.1;\n{text}", name="bird-gw").start()
-    soon("routers learn the same", place.learned)
+        Bird(lab, machine, f"router id 192.0.2.1;\n{text}", name="bird-own").start()
+
+
+def test_another_daemon_announces_no_black_hole() -> None:
+    with Lab() as lab:
+        ends_with_the_tunnel(RipScene(lab), "bird")
+
+
+def ends_with_the_tunnel(scene: RipScene, system: str) -> None:
+    """On the WireGuard host itself another daemon, by what is exported for it, speaks on one of two LANs only of it."""
+    beta, wg = scene.beta, scene.example.tunnel_beta.interface
+    beta.ip("link add lan1 type veth peer name lan1-far", "link set lan1 up", "link set lan1-far up")
+    beta.ip("address add 192.168.77.2/24 dev lan1")
+    scene.bird.start()
+    second = '[[lan]]\ninterface = "lan1"\n[lan.rip]\nversions = ["v2", "ng"]\n'
+    config = scene.config().replace("[probe]", f"{second}[probe]")
+    daemon = scene.site.start(config)
+    soon("routerd announces", lambda: scene.bird.routes().get(VPN) == "192.168.200.2")
+    argv = [sys.executable, "-m", "routerd", "export", system, "--config", str(daemon.config)]
+    text = beta.run(argv).stdout
+    scene.reload(daemon, scene.config_without_rip(config))
+    soon("RIP is not spoken any more", lambda: not scene.bird.routes())
+    _speak(scene.lab, beta, system, text)
+
+    def has() -> bool:
+        return scene.bird.routes().get(VPN) == "192.168.200.2" and VPN6 in scene.bird.routes(6)
+
+    soon("it announces", has)
+    assert set(scene.bird.routes()) == {VPN}, "nothing of the other LAN"
+    beta.ip(f"link set {wg} down")
+    soon("what has no way is withdrawn", lambda: not scene.bird.routes() and not scene.bird.routes(6))
+    assert f"unreachable {VPN}" in beta.run(["ip", "route", "show", "proto", "121"]).stdout
+    beta.ip(f"link set {wg} up", f"address replace fd00:10::2/64 dev {wg}")
+    soon("it announces again", has)
 
 
 def test_updates_also_go_by_broadcast_and_to_single_routers(place: Place) -> None:

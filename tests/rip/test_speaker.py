@@ -10,6 +10,7 @@ import pytest
 from routerd.config.model import LONGEST_SECRET
 from routerd.rip import message, message_ng
 from routerd.rip.message import INFINITY, RESPONSE
+from routerd.rip.rivals import MOST, Rivals
 from routerd.rip.words import GROUP, GROUP_NG, Change, Import, To
 from tests.rip.scene import (
     BETA6,
@@ -458,6 +459,8 @@ def test_the_question_at_the_start_is_signed_too() -> None:
 def test_a_standby_speaks_up_when_another_one_withdraws_what_it_announces() -> None:
     scene = Scene(V2, ONE, TWO)
     scene.due(10)
+    scene.hear(response(rte("10.0.0.0/24", 1), rte("10.9.0.0/16", 1)), OTHER)
+    assert scene.due() == []
     scene.hear(response(rte("10.0.0.0/24", 16), rte("10.9.0.0/16", 16)), OTHER)
     assert scene.told(scene.due()) == {"10.0.0.0/24": 1}
 
@@ -465,6 +468,7 @@ def test_a_standby_speaks_up_when_another_one_withdraws_what_it_announces() -> N
 def test_it_does_not_for_what_it_withdrew_itself_nor_for_what_is_well() -> None:
     scene = Scene(V2, ONE, TWO)
     scene.due()
+    scene.hear(response(rte("10.0.0.0/24", 1), rte("10.1.0.0/16", 1)), OTHER)
     scene.speaker.apply([TWO], scene.now)
     scene.due(10)
     scene.hear(response(rte("10.0.0.0/24", 16), rte("10.1.0.0/16", 15)), OTHER)
@@ -473,11 +477,67 @@ def test_it_does_not_for_what_it_withdrew_itself_nor_for_what_is_well() -> None:
 
 def test_two_standbys_do_not_excite_each_other() -> None:
     one, two = Scene(V2, ONE), Scene(V2, ONE, own=frozenset({OTHER}))
-    one.due(10), two.due(10)
-    one.speaker.apply([], one.now)
-    for _ in range(200):
+    for turn in range(600):
+        if turn == 400:
+            assert (one.count("SentUpdates"), two.count("SentUpdates")) == (0, 0)
+            one.speaker.apply([], one.now)
         for scene, source, other in ((one, OWN, two), (two, OTHER, one)):
             for packet in scene.due(0.1):
                 other.hear(packet.data, source)
-    # Once for the withdrawal itself, and once for the full update that says it again.
-    assert (one.count("SentUpdates"), two.count("SentUpdates")) == (1, 2)
+    assert (one.count("SentUpdates"), two.count("SentUpdates")) == (1, 1)
+
+
+POISONED = response(rte("10.0.0.0/24", 16), rte("10.1.0.0/16", 16))
+
+
+def test_a_poisoned_reverse_is_no_withdrawal() -> None:
+    """BIRD's default: what it learned here comes back as unreachable, in every update of it."""
+    scene = Scene(V2, ONE, TWO)
+    scene.due()
+    for _ in range(40):
+        scene.hear(POISONED)
+        scene.due(30)
+    assert scene.count("SentUpdates") == 0
+
+
+@pytest.mark.parametrize("was_alive", [False, True], ids=["poisoned reverse", "a withdrawal"])
+def test_what_a_neighbour_says_does_not_make_a_withdrawal_wait(was_alive: bool) -> None:
+    scene = Scene(V2, ONE, TWO)
+    scene.due(5)
+    if was_alive:
+        scene.hear(response(rte("10.1.0.0/16")))
+    scene.hear(POISONED)
+    assert len(scene.due()) == was_alive
+    scene.speaker.update([Change(ONE.prefix, None)], scene.now)
+    assert scene.told(scene.due()) == {"10.0.0.0/24": INFINITY}
+
+
+def test_a_neighbour_that_comes_and_goes_makes_no_storm() -> None:
+    scene = Scene(V2, ONE)
+    scene.due()
+    for _ in range(1000):
+        scene.hear(response(rte("10.0.0.0/24")))
+        scene.hear(POISONED)
+        scene.due(0.02)
+    assert 1 <= scene.count("SentUpdates") <= 20
+
+
+def test_who_was_silent_for_long_does_not_withdraw() -> None:
+    scene = Scene(V2, ONE)
+    scene.due()
+    scene.hear(response(rte("10.0.0.0/24")))
+    scene.due(181)
+    sent = scene.count("SentUpdates")
+    scene.hear(POISONED)
+    scene.due()
+    assert scene.count("SentUpdates") == sent
+
+
+def test_what_is_remembered_of_other_machines_is_bounded() -> None:
+    rivals = Rivals()
+    for n in range(MOST + 100):
+        rivals.announces(n, (0, 8), 10.0)
+    assert not rivals.ends(MOST, (0, 8), 0.0)
+    assert rivals.ends(0, (0, 8), 0.0)
+    rivals.expire(10.0)
+    assert not rivals.ends(1, (0, 8), 0.0)
