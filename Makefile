@@ -14,9 +14,10 @@ demo: ## show routerd's main job in a network of namespaces (root)
 test: lint ## lint, then run all tests; those of the network need root
 	@$(PYTHON) -m pytest -n 2 --dist worksteal --durations=5 --durations-min=0.1
 
-test-long: ## kill routerd under load, 50 times for each way to store leases; RIP: about four minutes (root)
+test-long: ## kill routerd under load, 50 times for each way to store leases; RIP; DHCP's models: about eight minutes (root)
 	@scripts/setup test
 	@$(PYTHON) -m pytest tests/long -n 2 -rP -o python_files='long_*.py'
+	@timeout --foreground 900 $(PYTHON) -m pytest -n 2 --hypothesis-profile=long tests/dhcp/test_*model.py tests/dhcp/test_properties.py
 
 test-kernel: ## run tests on Debian's kernel, emulated: its WireGuard, the example network, nftables; and cut its power
 	@scripts/setup kernel

@@ -73,7 +73,7 @@ class App:
             self._on_facts,
             self._on_devices,
             on_change=self._kernel_changed.set,
-            monitor=partial(Monitor, removed=self.routes.removed),
+            monitor=partial(Monitor, removed=self.routes.removed, unlearned=self._on_unlearned),
         )
         self.hosts = HostsService(
             decider,
@@ -209,6 +209,9 @@ class App:
         if any(vpn.withdraw == "all-peers-down" for vpn in self.config.vpns):
             self._changed.set()
 
+    def _on_unlearned(self) -> None:
+        self.rip.resync()
+
     async def _distribute(self) -> None:
         while True:
             await self._changed.wait()
@@ -264,6 +267,7 @@ class App:
             self._kernel_changed.clear()
             await self.routes.resync()
             self.aliases.resync()
+            self.rip.resync()
 
     # ------------------------------------------------------------ what is shown
 

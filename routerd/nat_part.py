@@ -140,7 +140,7 @@ class NatPart:
 class HostChange(NamedTuple):
     """One item of nat/: a host of a LAN and the strategy that holds for it now; `seconds` after which a proof ends.
 
-    `lost`: it had a way back and has none any more, so even its answered flows cannot go on without translation.
+    `lost`: it had a way back and has none any more, so that what was answered is not answered now either.
     """
 
     lan: str

@@ -348,6 +348,21 @@ _DECLARED = (
         "machine for some minutes.",
     ),
     Declared(
+        "rip-sequence-lost",
+        WARNING,
+        "{subject}: the sequence number in {path} could not be read: {reason}; numbers began with the clock's time",
+        "The file is written anew. Routers that remember larger numbers do not believe this machine until they forget "
+        "it (six update intervals); look at the file system, and see that the clock is right.",
+    ),
+    Declared(
+        "rip-sequence-end",
+        WARNING,
+        "{subject}: the sequence number has reached its end, {number}, so every packet has this one: routers go on to "
+        "believe, but would also believe a packet that somebody recorded and sends again",
+        "See that the clock is right. Then stop routerd, delete {path}, give all routers of the LAN a new key, wait "
+        "until they have forgotten this machine (six update intervals), and start it.",
+    ),
+    Declared(
         "rip-learned",
         ERROR,
         "{subject}: {what} cannot be kept: {reason}",

@@ -1,4 +1,4 @@
-"""RIP of `/v1/status` as tables for people: the speakers, and the routers that they hear. Pure."""
+"""RIP of `/v1/status` as tables for people: the speakers, the routers that they hear, what those said. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ _BAD = ("RcvBadPackets", "RcvBadRoutes")
 
 
 def rip_lines(rip: Row, now: float, paper: Paper) -> list[str]:
-    """Both tables; nothing where RIP is not spoken."""
+    """All tables; nothing where RIP is not spoken."""
     speakers: Sequence[Row] = rip.get("speakers", ())
     if not speakers:
         return []
@@ -26,7 +26,7 @@ def rip_lines(rip: Row, now: float, paper: Paper) -> list[str]:
         for one in speakers
     ]
     head = columns("LAN", "VERSION", "STATE", ">ANNOUNCED", ">WITHDRAWN", ">LEARNED", ">KEY")
-    return [*table("RIP", head, rows, "none", paper), *_neighbours(speakers, now, paper)]
+    return [*table("RIP", head, rows, "none", paper), *_neighbours(speakers, now, paper), *_learned(rip, paper)]
 
 
 def _neighbours(speakers: Sequence[Row], now: float, paper: Paper) -> list[str]:
@@ -47,5 +47,19 @@ def _neighbours(speakers: Sequence[Row], now: float, paper: Paper) -> list[str]:
     )
     lines = table("RIP neighbours", head, rows, "none heard", paper)
     if left:
+        lines[-1:] = [f"  … and {left} more (routerd status --json)", ""]
+    return lines
+
+
+def _learned(rip: Row, paper: Paper) -> list[str]:
+    """What routers of the site announced, if anything."""
+    learned: Row = rip.get("learned", {})
+    routes: Sequence[Row] = learned.get("routes", ())
+    if not routes:
+        return []
+    shown = routes[:_FIRST]
+    rows = [(each["prefix"], each["gateway"], each["lan"], each["neighbour"], each["metric"]) for each in shown]
+    lines = table("RIP learned", columns("PREFIX", "GATEWAY", "~LAN", "~FROM", ">METRIC"), rows, "none", paper)
+    if left := len(routes) - len(shown) + learned["left_out"]:
         lines[-1:] = [f"  … and {left} more (routerd status --json)", ""]
     return lines

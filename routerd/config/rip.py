@@ -15,6 +15,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\
 _EXAMPLE_TIME = "2030-01-31T00:00:00Z"
 _LINK_LOCAL = IPv6Network("fe80::/10")
 _EVERYTHING: dict[str, Network] = {"0.0.0.0/0": IPv4Network("0.0.0.0/0"), "::/0": IPv6Network("::/0")}
+_LARGEST_METRIC = 14
 _TIMES = (("send_from", "send_to"), ("accept_from", "accept_to"))
 
 
@@ -112,6 +113,9 @@ def make_rip(values: dict[str, Any], path: str, faults: Faults) -> Rip:
         values["imports"] = values.pop("import")
     rip = Rip(**values)
     _check_keys(rip, path, faults)
+    if rip.metric > _LARGEST_METRIC and faults.clean(f"{path}.metric"):
+        rule = "is of no use: every router adds 1 to what it hears, and 16 is unreachable (RFC 2453)"
+        faults.add(f"{path}.metric", rip.metric, rule, f"use {_LARGEST_METRIC} at most")
     if not faults.clean(f"{path}.versions"):
         return rip
     _check_families(rip, path, faults)
@@ -129,6 +133,12 @@ def _check_keys(rip: Rip, path: str, faults: Faults) -> None:
             where = f"{faults.item(f'{path}.key', index)}.id"
             rule = f"is the id already of {faults.item(f'{path}.key', other)}"
             faults.add(where, key.id, rule, "give each key an id of its own, the same on all routers")
+    endless = [index for index, key in enumerate(rip.keys) if key.accept_to is None]
+    plain = [index for index in endless if rip.keys[index].algorithm == "plain"]
+    if plain and len(plain) < len(endless):
+        where = f"{faults.item(f'{path}.key', plain[0])}.algorithm"
+        rule = "is believed for ever beside keys that sign packets, so who hears the password can forge what those say"
+        faults.add(where, "plain", rule, "remove it, or set its accept_to: the time when all routers have the new key")
     if rip.keys and "v2" not in rip.versions and faults.clean(f"{path}.versions"):
         rule = 'is of no use without "v2" in versions: RIPng has no authentication (RFC 2080)'
         faults.add(f"{path}.key", None, rule, "remove the keys; protect the link itself, or use IPsec")

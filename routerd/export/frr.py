@@ -68,7 +68,7 @@ def _lifetimes(key: RipKey) -> Iterator[str]:
 
 
 def _router(lans: list[Speaking], version: int) -> list[str]:
-    ip, match, router = ("ip", "ip", "rip") if version == 4 else ("ipv6", "ipv6", "ripng")
+    ip, router = ("ip", "rip") if version == 4 else ("ipv6", "ripng")
     name = "routerd" if version == 4 else "routerd6"
     announced = list(dict.fromkeys(net for lan in lans for net in lan.announced(version)))
     lines = _list(ip, name, map(str, announced))
@@ -76,7 +76,7 @@ def _router(lans: list[Speaking], version: int) -> list[str]:
         lines += _list(ip, f"{name}-{lan.interface}-in", (_inside(*row) for row in lan.learned(version)))
         lines += _list(ip, f"{name}-{lan.interface}-out", map(str, lan.announced(version)))
     first = lans[0].settings
-    lines += _route_map(name, f" match {match} address prefix-list {name}", first, lans[0].ways)
+    lines += _route_map(name, version, first)
     lines += _different(lans)
     far = {net: lan for lan in lans if version == 6 and lan.gateway6 is not None for net in lan.announced(6)}
     lines += [f"ipv6 route {net} {lan.gateway6} {lan.interface} {_STATIC_METRIC}" for net, lan in far.items()]
@@ -96,18 +96,19 @@ def _router(lans: list[Speaking], version: int) -> list[str]:
     return [*lines, *(f" redistribute {source} route-map {name}" for source in sources), "exit"]
 
 
-def _route_map(name: str, match: str, settings: Rip, ways: Iterable[str]) -> list[str]:
-    """Prefixes with a way are announced; those that have only routerd's unreachable route now are withdrawn.
+def _route_map(name: str, version: int, settings: Rip) -> list[str]:
+    """Withdraws prefixes that have only routerd's unreachable route now, or none any more, and announces the others.
 
-    That route has no interface, which is what tells the two apart.
+    Without the first part `set metric` would announce them as if they were reachable.
     """
-    lines, tag = [], [f" set tag {settings.tag}"] if settings.tag else []
-    number = 10
-    for way in ways:
-        lines += [f"route-map {name} permit {number}", match, f" match interface {way}"]
-        lines += [f" set metric {settings.metric}", *tag, "exit"]
-        number += 10
-    return [*lines, f"route-map {name} permit {number}", match, f" set metric {_UNREACHABLE}", *tag, "exit"]
+    match = f" match {'ip' if version == 4 else 'ipv6'} address prefix-list {name}"
+    gone = " match ip next-hop type blackhole" if version == 4 else f" match metric {_UNREACHABLE}"
+    return [
+        *(f"route-map {name} permit 10", match, gone, f" set metric {_UNREACHABLE}", "exit"),
+        *(f"route-map {name} permit 20", match, f" set metric {settings.metric}"),
+        *([f" set tag {settings.tag}"] if settings.tag else []),
+        "exit",
+    ]
 
 
 def _list(ip: str, name: str, permitted: Iterable[str]) -> list[str]:

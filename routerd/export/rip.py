@@ -23,16 +23,12 @@ class Unable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Speaking:
-    """One LAN. `prefixes` are announced, `vpn_interfaces` are those of WireGuard on this machine.
-
-    `ways` are all interfaces that a route to the prefixes may lead through.
-    """
+    """One LAN. `prefixes` are announced, `vpn_interfaces` are those of WireGuard on this machine."""
 
     interface: str
     settings: Rip
     prefixes: tuple[Network, ...]
     vpn_interfaces: tuple[str, ...]
-    ways: tuple[str, ...]
 
     def announced(self, version: int) -> list[Network]:
         """The prefixes of one IP version."""
@@ -68,13 +64,10 @@ def speaking(config: Config, plan: Plan) -> list[Speaking]:
     """Every LAN that has RIP, also while it is down."""
     parts = {lan.interface: lan for lan in plan.rip.lans}
     vpns = tuple(vpn.interface for vpn in config.vpns if vpn.interface is not None)
-    ways = tuple(dict.fromkeys((*vpns, *(lan.interface for lan in config.lans))))
-    return [_one(lan, lan.rip, plan, parts.get(lan.interface), (vpns, ways)) for lan in config.lans if lan.rip is not None]
+    return [_one(lan, lan.rip, plan, parts.get(lan.interface), vpns) for lan in config.lans if lan.rip is not None]
 
 
-def _one(
-    lan: Lan, settings: Rip, plan: Plan, part: RipLan | None, interfaces: tuple[tuple[str, ...], tuple[str, ...]]
-) -> Speaking:
+def _one(lan: Lan, settings: Rip, plan: Plan, part: RipLan | None, vpns: tuple[str, ...]) -> Speaking:
     found: dict[Network, None] = {}
     if settings.announce != "none":
         if "v2" in settings.versions:
@@ -83,7 +76,7 @@ def _one(
             routes = () if part is None else (*part.routes, *(each for peer in part.peers for each in peer.routes))
             six = (route.prefix for route in routes if isinstance(route.prefix, IPv6Network))
             found |= dict.fromkeys(settings.ng_prefixes if settings.ng_prefixes is not None else six)
-    return Speaking(lan.interface, settings, tuple(found), *interfaces)
+    return Speaking(lan.interface, settings, tuple(found), vpns)
 
 
 def notes(lan: Speaking) -> list[str]:

@@ -43,7 +43,7 @@ class FlowKeeper:
             await self._end(networks, lambda flows: after_change(flows, old, new))
 
     async def fallen(self, hosts: dict[Address, bool], part: NatPart) -> None:
-        """These hosts are not routed any more; True: because their way back is lost."""
+        """These hosts are not routed any more; True: because their way back is lost. Connections stay all the same."""
         if hosts:
             await self._end([ip_network(host) for host in hosts], lambda flows: without_way_back(flows, hosts, part))
 

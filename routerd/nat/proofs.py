@@ -52,7 +52,8 @@ class Proofs:
                 touched.add(host)
             if Strategy.SITE_GATEWAY in before:
                 fallen.add(host)
-        return Taken(frozenset(touched), frozenset(fallen - self._ends[Strategy.SITE_GATEWAY].keys()))
+        routed = self._ends[Strategy.SITE_GATEWAY]
+        return Taken(frozenset(touched), frozenset(host for host in fallen if host not in routed))
 
     def adopt(self, seen: Held, now: float) -> None:
         """Take over what an earlier routerd has left in the table, where nothing newer is known."""

@@ -1,4 +1,10 @@
-"""Which flows must be judged anew, because their translation works no more. All others go on as they began. Pure."""
+"""Which flows must be judged anew, because their translation works no more. All others go on as they began. Pure.
+
+A connection of TCP is never ended because its host's way back was lost. Masqueraded from its middle it is not known to
+the host, which resets it. Left alone it goes on as soon as the way is there again (tried: after 30 s), or goes on all
+the time where the host answers some addresses of the VPN only, and not those that it was measured from. Whoever can
+wait no longer connects anew, and is masqueraded then. What has no connections, as UDP, goes on masqueraded.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
@@ -8,6 +14,8 @@ from routerd.model import Address, Network
 from routerd.nat_part import NatPart
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP}
+_SCTP, _DCCP = 132, 33
+_CONNECTED = frozenset((TCP, _SCTP, _DCCP))
 
 End = tuple[Address, int]
 """An address, and a port; 0 where the flow's own port stays."""
@@ -79,12 +87,14 @@ def after_change(flows: Iterable[Flow], old: NatPart, new: NatPart) -> Iterator[
 
 
 def without_way_back(flows: Iterable[Flow], hosts: Mapping[Address, bool], part: NatPart) -> Iterator[Flow]:
-    """The flows from the VPN to these hosts that keep their source and so cannot be answered: those without an answer
-    so far, and all where the host's way back is known to be lost (the value)."""
+    """The flows from the VPN to these hosts that keep their source, cannot be answered so, and can otherwise: those
+    without an answer so far, and, where the host's way back is known to be lost (the value), all but connections."""
     prefixes = [prefix for vpn in part.vpns if vpn.interface is not None for prefix in vpn.prefixes]
     for flow in flows:
         lost = hosts.get(flow.destination)
-        if lost is not None and not flow.source_changed and _in(flow.source, prefixes) and (lost or flow.opening):
+        if lost is None or flow.source_changed or not _in(flow.source, prefixes):
+            continue
+        if flow.opening or (lost and flow.protocol not in _CONNECTED):
             yield flow
 
 

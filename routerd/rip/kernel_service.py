@@ -5,9 +5,11 @@ import logging
 import os
 import time
 from collections.abc import Callable, Hashable, Mapping
+from heapq import nsmallest
 from itertools import islice
 
 from routerd.model import Event, Network, Problem
+from routerd.rip.shown import learned_status
 from routerd.rip_part import RipLearned
 from routerd.system.learned_routes import METRIC, LearnedRoute, change, read, remove_all
 from routerd.system.netlink_error import NetlinkError
@@ -22,6 +24,8 @@ _PIECE = 500
 """So many routes are worked on at once: others wait as well."""
 _ONE_BY_ONE = 20
 """So many changes at once are told of one by one; more are summed up."""
+_SHOWN = 500
+"""So many learned routes are in the status: a neighbour may announce thousands."""
 
 Routes = set[LearnedRoute]
 
@@ -201,8 +205,12 @@ class KernelRoutes:
         return (Problem("rip-learned", "rip", (("what", what), ("reason", reason))),)
 
     def status(self) -> dict[str, object]:
-        """How many routes are kept, and how many cannot be."""
-        return {"kept": sum(map(len, self._kernel.values())), "failed": len(self._failed)}
+        """How many routes are kept, and how many cannot be; and the first ones of all prefixes that were learned."""
+        kept = sum(map(len, self._kernel.values()))
+        first = nsmallest(_SHOWN, self._known, key=lambda net: (net.version, int(net.network_address), net.prefixlen))
+        routes = [learned_status(best[1]) for prefix in first if (best := self._best(prefix)) is not None]
+        left_out = len(self._known) - len(routes)
+        return {"kept": kept, "failed": len(self._failed), "routes": routes, "left_out": left_out}
 
 
 def _by_prefix() -> dict[Network, Routes]:

@@ -29,6 +29,7 @@ class LanService:
         self._troubles: dict[Version, Troubles] = {}
         self._announced = Announced()
         self._keys = KeyFiles(lan.interface)
+        self._loaded: int | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -38,10 +39,15 @@ class LanService:
 
     # ------------------------------------------------------------ what is wanted
 
-    async def apply(self, lan: RipLan, states: Mapping[PeerKey, PeerState]) -> None:
-        """Speak by this part from now on, with the secrets as they are in their files now."""
+    async def apply(self, lan: RipLan, states: Mapping[PeerKey, PeerState], loaded: int) -> None:
+        """Speak by this part from now on. The secrets are read from their files where the number `loaded` is new.
+
+        Between two loads of the configuration somebody may be writing them: no neighbour has them yet.
+        """
         before, self.lan = self.lan, lan
-        await self._keys.read(lan.settings.keys)
+        if loaded != self._loaded:
+            self._loaded = loaded
+            await self._keys.read(lan.settings.keys)
         versions = {Version(name) for name in lan.settings.versions}
         if self._keys.keys is None:
             versions.discard(Version.V2)
@@ -50,7 +56,8 @@ class LanService:
             self._doors.pop(version).close()
         now = time.monotonic()
         self._announced.apply(lan)
-        self._announced.observe(states, now)
+        renamed = self._announced.renamed
+        self._announced.observe({key: state for key, state in states.items() if key not in renamed}, now)
         for version in sorted(versions):
             if version not in self._doors:
                 self._doors[version] = Door(version, lan, self._store, self._hear(version))

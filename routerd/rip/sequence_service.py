@@ -19,6 +19,8 @@ NAME = "rip-sequence"
 _PATIENCE = 1.0
 _RETRY = 60.0
 _LONGEST = 32
+_NEIGHBOURS_FORGET = 3600.0
+"""By then routers have forgotten a machine whose numbers stepped back: six times the longest update interval."""
 
 
 class SequenceStore:
@@ -28,6 +30,8 @@ class SequenceStore:
         self.sequence = Sequence()
         self._path: Path | None = None
         self._error: str | None = None
+        self._damage: str | None = None
+        self._damaged_at = float("-inf")
         self._worker = Worker("rip-sequence")
         self._running: asyncio.Future[None] | None = None
         self._waiting: list[Callable[[], None]] = []
@@ -42,7 +46,9 @@ class SequenceStore:
             return
         self._path, self._retry_at = path, float("-inf")
         if before is None:
-            self.sequence = Sequence(await asyncio.to_thread(_read, path))
+            number, self._damage = await asyncio.to_thread(_read, path)
+            self._damaged_at = time.monotonic()
+            self.sequence = Sequence(number)
             self._begun = self.sequence.last
         elif self.sequence.last != self._begun:
             await self._write(min(self.sequence.last + AHEAD, LAST))
@@ -103,26 +109,33 @@ class SequenceStore:
         self._worker.end()
 
     def problems(self) -> tuple[Problem, ...]:
-        """A problem while the file cannot be written."""
-        if self._error is None:
-            return ()
-        return (Problem("rip-sequence", "rip", (("path", str(self._path)), ("reason", self._error))),)
+        """Problems while the file cannot be written, or its number is of no use: none without signed packets."""
+        found, path = [], ("path", str(self._path))
+        is_used = self.sequence.last != self._begun or self.sequence.last == LAST
+        if self._error is not None:
+            found.append(Problem("rip-sequence", "rip", (path, ("reason", self._error))))
+        if is_used and self._damage is not None and time.monotonic() - self._damaged_at < _NEIGHBOURS_FORGET:
+            found.append(Problem("rip-sequence-lost", "rip", (path, ("reason", self._damage))))
+        if is_used and self.sequence.last == LAST:
+            found.append(Problem("rip-sequence-end", "rip", (path, ("number", str(LAST)))))
+        return tuple(found)
 
     def status(self) -> dict[str, object]:
         """The file, and why it cannot be written, if it cannot."""
         return {"file": None if self._path is None else str(self._path), "error": self._error}
 
 
-def _read(path: Path) -> int:
+def _read(path: Path) -> tuple[int, str | None]:
+    """The number, and why there is none although there is a file."""
     try:
         with path.open("rb") as file:
             number = int(file.read(_LONGEST))
         if not 0 <= number <= LAST:
             raise ValueError
-        return number
+        return number, None
     except FileNotFoundError:
-        return 0
+        return 0, None
     except (OSError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or "it holds no number"
         log.warning("rip: %s cannot be read: %s; sequence numbers begin with the time of the clock", path, reason)
-        return 0
+        return 0, reason

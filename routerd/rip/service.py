@@ -39,17 +39,24 @@ class RipService:
         self._store = SequenceStore()
         self._kernel = KernelRoutes(emit)
         self._is_first, self._is_over = True, False
+        self._loaded = 0
 
     # ------------------------------------------------------------ life
 
-    async def apply(self, part: RipPart, configured: Collection[str], directory: Path) -> None:
+    async def apply(
+        self, part: RipPart, configured: Collection[str], directory: Path, *, is_loaded: bool = True
+    ) -> None:
         """Speak on exactly these LANs, and keep sequence numbers in this directory.
+
+        Secrets are read anew where the configuration behind the part was (`is_loaded`), and else stay what they are;
+        on a LAN that is silent then, as soon as it is spoken on again.
 
         On a LAN that is `configured` but not in the part, this machine cannot or must not speak now; where it is not
         even configured any more, neighbours are told so.
         """
         if self._is_over:
             return
+        self._loaded += is_loaded
         await self._store.open(directory)
         wanted = {lan.interface: lan for lan in part.lans}
         if self._is_first:
@@ -64,7 +71,7 @@ class RipService:
                 self._kernel.look_soon()
             if name not in self._lans:
                 self._lans[name] = LanService(lan, self._store, self._learned)
-            await self._lans[name].apply(lan, states)
+            await self._lans[name].apply(lan, states, self._loaded)
 
     async def _leave(self, name: str, *, stays: bool) -> None:
         if not stays:
@@ -97,6 +104,10 @@ class RipService:
             for name, lan in self._lans.items():
                 if name not in self._silent:
                     lan.observe(states)
+
+    def resync(self) -> None:
+        """Somebody has changed the kernel's routes: see that the learned ones are there."""
+        self._kernel.look_soon()
 
     async def farewell(self) -> None:
         """Tell all neighbours that nothing is announced any more, and say nothing else from now on."""

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from routerd.rip_part import RipNeighbour, RipReport
+from routerd.rip_part import RipLearned, RipNeighbour, RipReport
 
 
 def speaker_status(is_open: bool, report: RipReport) -> dict[str, object]:
@@ -11,14 +11,27 @@ def speaker_status(is_open: bool, report: RipReport) -> dict[str, object]:
         "lan": report.lan,
         "version": report.version,
         "speaking": is_open,
-        "announced": report.announced,
-        "withdrawn": report.withdrawn,
+        # Who is silent announces nothing: neighbours forget.
+        "announced": report.announced if is_open else 0,
+        "withdrawn": report.withdrawn if is_open else 0,
         "learned": report.learned,
         "key": report.key_id,
         "key_expired": report.key_expired,
         "last_error": report.last_error,
         "counters": dict(report.counters),
         "neighbours": [_neighbour(each) for each in report.neighbours],
+    }
+
+
+def learned_status(learned: RipLearned) -> dict[str, object]:
+    """One learned route, ready for JSON."""
+    return {
+        "prefix": str(learned.prefix),
+        "lan": learned.lan,
+        "gateway": str(learned.gateway),
+        "neighbour": str(learned.neighbour),
+        "metric": learned.metric,
+        "tag": learned.tag,
     }
 
 

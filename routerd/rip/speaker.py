@@ -14,6 +14,7 @@ from routerd.rip.links import Links
 from routerd.rip.message import HEADER, INFINITY, REQUEST
 from routerd.rip.message_ng import most_entries as most_entries_ng
 from routerd.rip.outbox import Outbox
+from routerd.rip.partings import Partings, Place, places
 from routerd.rip.rivals import Rivals
 from routerd.rip.sequence import Sequence
 from routerd.rip.table import Prefix, Table, prefix_of
@@ -39,6 +40,7 @@ class Speaker:
         )
         self._links = Links(settings.version, settings.own, settings.networks)
         self._table = Table(settings.version, self._codec, self._links)
+        self._partings = Partings()
         self._rivals = Rivals()
         self._learned = LearnedTable()
         self._hearing = Hearing(settings, self._links, self._counters, now)
@@ -53,7 +55,10 @@ class Speaker:
     # ------------------------------------------------------------ what is announced
 
     def configure(self, settings: Settings, now: float) -> None:
-        """Go on with other settings of the same version; what is announced, learned and counted stays."""
+        """Go on with other settings of the same version; what is announced, learned and counted stays.
+
+        Who is not addressed any more is told metric 16.
+        """
         before, self._settings = self._settings, settings
         if before == settings:
             return
@@ -64,6 +69,7 @@ class Speaker:
         self._teach()
         self._asks |= settings.learn is not None and before.learn is None
         sent = (before.group, before.neighbours, before.keys, before.auth_length)
+        self._partings.configure(before, settings, now)
         if self._timers.full_at is not None and sent != (
             settings.group,
             settings.neighbours,
@@ -155,6 +161,7 @@ class Speaker:
         """When `on_deadline` has something to do; None: never, as things are."""
         timers = self._timers
         due = [timers.full_at, self._outbox.next_deadline(), self._learned.next_deadline()]
+        due.append(self._partings.next_deadline())
         if self._table.is_changed:
             due.append(timers.triggered_at)
         if self._table.is_repeated:
@@ -166,6 +173,7 @@ class Speaker:
     def on_deadline(self, now: float, unix_now: float) -> tuple[Packet, ...]:
         """What is to be sent now, in this order; more than a burst of packets is given piece by piece."""
         self._learned.expire(now)
+        self._part(now, unix_now)
         if self._asks:
             self._asks = False
             whole = self._codec.whole_table
@@ -196,34 +204,43 @@ class Speaker:
     def farewell(self, now: float, unix_now: float) -> tuple[Packet, ...]:
         """Everything that is or was announced, with metric 16; for a stop, to be called and sent three times."""
         self._outbox.clear()
+        if not len(self._table):
+            return ()
         bodies = self._table.farewell(self._most(unix_now))
-        return tuple(self._addressed(self._packets(self._codec.response, bodies, unix_now))) if bodies else ()
+        return tuple(self._addressed(self._packets(self._codec.response, bodies, unix_now), places(self._settings)))
+
+    def _part(self, now: float, unix_now: float) -> None:
+        """Say metric 16 to who is left, by the keys that are believed there, and to nobody else."""
+        for _, place, settings in self._partings.due(now):
+            if not len(self._table):
+                continue
+            bodies = self._table.farewell(_most_of(settings, unix_now))
+            packets, _, _ = self._signed(settings, self._codec.response, bodies, unix_now)
+            self._outbox.add(self._addressed(packets, [place]))
 
     def _send(self, header: bytes, bodies: list[bytes], unix_now: float) -> None:
-        self._outbox.add(self._addressed(self._packets(header, bodies, unix_now)))
+        self._outbox.add(self._addressed(self._packets(header, bodies, unix_now), places(self._settings)))
 
-    def _addressed(self, packets: list[bytes]) -> Iterable[Packet]:
-        places = [(To.UNICAST, address) for address in self._settings.neighbours]
-        if self._settings.group is not None:
-            places.insert(0, self._settings.group)
-        return (Packet(kind, address, self._codec.port, data) for data in packets for kind, address in places)
+    def _addressed(self, packets: list[bytes], to: list[Place]) -> Iterable[Packet]:
+        return (Packet(kind, address, self._codec.port, data) for data in packets for kind, address in to)
 
     def _most(self, unix_now: float) -> int:
-        """How many entries a packet has at most."""
-        if self._settings.version is Version.NG:
-            return most_entries_ng(self._settings.mtu)
-        return most_entries(sending_key(self._settings.keys, unix_now)[0])
+        return _most_of(self._settings, unix_now)
 
     def _packets(self, header: bytes, bodies: list[bytes], unix_now: float) -> list[bytes]:
-        """The packets of one update; they share one sequence number."""
-        if self._settings.version is Version.NG or not self._settings.keys:
-            self._key_id, self._key_expired = None, False
-            return [header + body for body in bodies]
-        key, self._key_expired = sending_key(self._settings.keys, unix_now)
+        packets, self._key_id, self._key_expired = self._signed(self._settings, header, bodies, unix_now)
+        return packets
+
+    def _signed(
+        self, settings: Settings, header: bytes, bodies: list[bytes], unix_now: float
+    ) -> tuple[list[bytes], int | None, bool]:
+        """The packets of one update, which share one sequence number; the key's id, and whether its time is over."""
+        if settings.version is Version.NG or not settings.keys:
+            return [header + body for body in bodies], None, False
+        key, is_expired = sending_key(settings.keys, unix_now)
         assert key is not None
-        self._key_id = key.id
         number = 0 if key.algorithm == "plain" else self._sequence.next(unix_now)
-        return [sign(header, body, key, number, self._settings.auth_length) for body in bodies]
+        return [sign(header, body, key, number, settings.auth_length) for body in bodies], key.id, is_expired
 
     # ------------------------------------------------------------ what is known
 
@@ -264,3 +281,10 @@ class Speaker:
             key_id=self._key_id,
             key_expired=self._key_expired,
         )
+
+
+def _most_of(settings: Settings, unix_now: float) -> int:
+    """How many entries a packet has at most."""
+    if settings.version is Version.NG:
+        return most_entries_ng(settings.mtu)
+    return most_entries(sending_key(settings.keys, unix_now)[0])

@@ -34,7 +34,8 @@ class RipStarter:
     async def apply(self, part: RipPart, config: Config) -> None:
         """Speak as the part says. Keys are read anew whenever the configuration was, though it may be the same."""
         before, self._applied = self._applied, (part, config)
-        if before is not None and before[0] == part and before[1] is config:
+        is_loaded = before is None or before[1] is not config
+        if not is_loaded and before is not None and before[0] == part:
             return
         names = [lan.interface for lan in config.lans if lan.rip is not None]
         if self._service is None and names:
@@ -43,7 +44,7 @@ class RipStarter:
             self._started.set()
         if self._service is not None:
             directory = Path(config.leases.store.removeprefix("sqlite:")).parent
-            await self._service.apply(part, names, directory)
+            await self._service.apply(part, names, directory, is_loaded=is_loaded)
         elif before is None:
             await self._remove_leftovers()
 
@@ -60,6 +61,11 @@ class RipStarter:
         """As `RipService.peers_changed`."""
         if self._service is not None:
             self._service.peers_changed()
+
+    def resync(self) -> None:
+        """As `RipService.resync`."""
+        if self._service is not None:
+            self._service.resync()
 
     async def farewell(self) -> None:
         """As `RipService.farewell`; where RIP was never spoken, nothing."""
@@ -83,5 +89,6 @@ class RipStarter:
     def status(self) -> dict[str, object]:
         """As `RipService.status`."""
         if self._service is None:
-            return {"speakers": [], "learned": {"kept": 0, "failed": 0}, "sequence": {"file": None, "error": None}}
+            learned = {"kept": 0, "failed": 0, "routes": [], "left_out": 0}
+            return {"speakers": [], "learned": learned, "sequence": {"file": None, "error": None}}
         return self._service.status()

@@ -9,8 +9,9 @@ import struct
 import sys
 from collections.abc import Callable
 
+from routerd.system.learned_routes import PROTOCOL as LEARNED
 from routerd.system.route_message import OWN_PROTOCOL
-from routerd.system.route_removal import Removal, is_own, removals, requester
+from routerd.system.route_removal import Removal, is_own, loses_learned, removals, requester
 
 _GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_LINK, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE
 _GROUPS |= 1 << 23 | 1 << 24  # RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF: forwarding, rp_filter
@@ -45,16 +46,22 @@ def matters(datagram: bytes) -> bool:
 
 
 def _filter() -> bytes:
-    """`matters` for a single message as a classic BPF program, so that the kernel never queues what does not."""
+    """`matters` for a single message as a classic BPF program, so that the kernel never queues what does not.
+
+    Learned routes that are deleted come through as well.
+    """
     new, deleted = (int.from_bytes(struct.pack("=H", kind), "big") for kind in _ROUTES)
     program = (
         (0x28, 0, 0, 4),  # type of the message; loads are big-endian, the message is in the machine's order
         (0x15, 1, 0, new),
-        (0x15, 0, 4, deleted),
+        (0x15, 0, 7, deleted),
         (0x30, 0, 0, 17),  # rtm_dst_len
-        (0x15, 2, 0, 0),
+        (0x15, 5, 0, 0),
         (0x30, 0, 0, 21),  # rtm_protocol
-        (0x15, 0, 1, OWN_PROTOCOL),
+        (0x15, 3, 0, OWN_PROTOCOL),
+        (0x15, 0, 3, LEARNED),
+        (0x28, 0, 0, 4),
+        (0x15, 0, 1, deleted),
         (0x06, 0, 0, 0xFFFFFFFF),
         (0x06, 0, 0, 0),
     )
@@ -64,12 +71,18 @@ def _filter() -> bytes:
 class Monitor:
     """Calls `changed` (from the event loop, often, never with arguments) until `close`. Raises OSError at the start.
 
-    `removed` is called, before `changed`, for every route of routerd's that another program has removed. Routes that
-    vanish with their interface or its address are not told: the kernel sends no message for them.
+    `removed` is called, before `changed`, for every route of routerd's that another program has removed, and
+    `unlearned` when some of those that RIP learned were. Routes that vanish with their interface or its address are
+    not told: the kernel sends no message for them.
     """
 
-    def __init__(self, changed: Callable[[], None], removed: Callable[[Removal], None] = lambda removal: None) -> None:
-        self._changed, self._removed = changed, removed
+    def __init__(
+        self,
+        changed: Callable[[], None],
+        removed: Callable[[Removal], None] = lambda removal: None,
+        unlearned: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._changed, self._removed, self._unlearned = changed, removed, unlearned
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
         try:
@@ -101,7 +114,7 @@ class Monitor:
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, prog)
 
     def _readable(self) -> None:
-        changed = False
+        changed = unlearned = False
         for _ in range(_DATAGRAMS_AT_ONCE):
             try:
                 datagram = self._socket.recv(65536)
@@ -116,8 +129,11 @@ class Monitor:
                     break
                 continue
             changed = changed or matters(datagram)
+            unlearned = unlearned or loses_learned(datagram)
             for prefix, metric, port in removals(datagram):
                 if not is_own(port):
                     self._removed(Removal(prefix, metric, requester(port)))
+        if unlearned:
+            self._unlearned()
         if changed:
             self._changed()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from routerd.system.files import namespace_inode
+from routerd.system.learned_routes import PROTOCOL as LEARNED
 from routerd.system.route_message import OWN_PROTOCOL
 
 _DELROUTE = 25
@@ -43,6 +44,19 @@ def removals(datagram: bytes) -> list[tuple[IPv4Network, int, int]]:
                 found.append((prefix, metric, port))
         offset += (length + 3) & ~3
     return found
+
+
+def loses_learned(datagram: bytes) -> bool:
+    """Whether a route that was learned by RIP went, and this process is not known to have removed it itself."""
+    offset, end = 0, len(datagram)
+    while end - offset >= _HEADER.size:
+        length, kind, _, _, port = _HEADER.unpack_from(datagram, offset)
+        if length < _HEADER.size or length > end - offset:
+            break
+        if kind == _DELROUTE and length >= _HEADER.size + 12 and datagram[offset + 21] == LEARNED and not is_own(port):
+            return True
+        offset += (length + 3) & ~3
+    return False
 
 
 def is_own(port: int) -> bool:

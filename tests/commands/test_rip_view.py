@@ -45,6 +45,21 @@ def test_the_tables() -> None:
     ]
 
 
+def test_learned_routes_are_listed() -> None:
+    routes = [
+        {"prefix": f"192.168.{net}.0/24", "gateway": "192.168.200.6", "lan": "lan0", "neighbour": "192.168.200.6"}
+        for net in range(30)
+    ]
+    learned = {"routes": [{**one, "metric": 2, "tag": 0} for one in routes], "left_out": 5}
+    lines = rip_lines({"speakers": [SPEAKER], "learned": learned}, NOW, Paper(120))
+    assert lines[8:11] == [
+        "RIP learned:",
+        "  PREFIX           GATEWAY        LAN   FROM           METRIC",
+        "  192.168.0.0/24   192.168.200.6  lan0  192.168.200.6       2",
+    ]
+    assert lines[-2:] == ["  … and 15 more (routerd status --json)", ""]
+
+
 def test_without_rip_there_is_nothing() -> None:
     assert rip_lines({}, NOW, Paper(120)) == []
     assert rip_lines({"speakers": []}, NOW, Paper(120)) == []

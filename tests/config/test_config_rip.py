@@ -47,7 +47,7 @@ def test_every_key() -> None:
     found = rip(
         RIP
         + BOTH
-        + 'announce = "peers"\nmode = "unicast"\nneighbors = ["192.168.200.1", "fe80::1"]\nmetric = 15\ntag = 65535\n'
+        + 'announce = "peers"\nmode = "unicast"\nneighbors = ["192.168.200.1", "fe80::1"]\nmetric = 14\ntag = 65535\n'
         + 'update_interval = "5s"\nauth_length = 20\nanswer_unauthenticated = true\nlearn = true\n'
         + 'import = ["172.16.0.0/12", "0.0.0.0/0", "::/0", "192.168.200.1", "fe80::1", "fd00:1::/48"]\n'
         + 'ng_prefixes = ["fd00:10::/64"]\nng_gateway = "fe80::9"\n'
@@ -63,7 +63,7 @@ def test_every_key() -> None:
         announce="peers",
         mode="unicast",
         neighbors=(IPv4Address("192.168.200.1"), IPv6Address("fe80::1")),
-        metric=15,
+        metric=14,
         tag=65535,
         update_interval=5.0,
         auth_length=20,
@@ -83,6 +83,11 @@ def test_every_key() -> None:
     )
 
 
+def test_a_plain_password_can_be_followed_by_a_key_that_signs() -> None:
+    old = key("accept_to = 2030-01-01T00:00:00Z", algorithm="plain")
+    assert [each.algorithm for each in rip(RIP + old + key(number=2)).keys] == ["plain", "md5"]
+
+
 # Each: the lines of the section, the path of its only fault below lan[0].rip, and words of the fault's line.
 ONE_FAULT = [
     ("versions = []", "versions", "must not be empty"),
@@ -91,6 +96,7 @@ ONE_FAULT = [
     ('announce = "none"', "announce", "does nothing without learn = true; set learn and import"),
     ("metric = 0", "metric", "must be from 1 to 15"),
     ("metric = 16", "metric", "must be from 1 to 15"),
+    ("metric = 15", "metric", "is of no use: every router adds 1 to what it hears"),
     ("tag = 65536", "tag", "must be from 0 to 65535"),
     ("tag = -1", "tag", "must be from 0 to 65535"),
     ('update_interval = "500ms"', "update_interval", "must be from 1s to 10m"),
@@ -122,6 +128,7 @@ ONE_FAULT = [
     (BOTH + 'ng_prefixes = ["fd00::/64"]\nng_gateway = "fd00::9"', "ng_gateway", "must be link-local"),
     ('versions = ["ng"]\n' + key(), "key", "RIPng has no authentication (RFC 2080)"),
     (key() + key(), "key[1].id", "is the id already of lan[0].rip.key[0]"),
+    (key() + key(number=2, algorithm="plain"), "key[1].algorithm", "is believed for ever beside keys"),
     (key(number=256), "key[0].id", "must be from 0 to 255"),
     (key(algorithm="sha"), "key[0].algorithm", 'use one of "plain", "md5", "hmac-sha-1"'),
     (key(file="rip.key"), "key[0].secret_file", "must name a file by its absolute path"),
@@ -264,6 +271,7 @@ def test_a_secret_that_is_none(files: Files, text: str, words: str) -> None:
 def test_a_secret_that_is_missing_or_no_file(files: Files) -> None:
     files.secret.unlink()
     assert "No such file or directory; create it, readable for routerd" in files.fault()
+    assert read_config(files.config, secrets=False).lans[0].rip is not None, "the start does without"
     files.secret.mkdir()
     assert "it is no regular file" in files.fault()
 

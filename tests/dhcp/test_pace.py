@@ -1,6 +1,7 @@
 """Many clients at once: they share commits, and a burst of replies does not keep messages from being read."""
 
 import asyncio
+import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -87,14 +88,16 @@ def test_a_crowd_that_goes_on_asking_shares_a_larger_commit(tmp_path: Path, monk
         await play.service.open()
         begin = clock()
         play.ask(5)
-        while len(play.sent) < 6:
-            play.ask()
+        for turn in itertools.count():
+            if len(play.sent) > 5:
+                break
+            play.ask(turn % 50 == 0)  # The other messages are no reason to store anything.
             await asyncio.sleep(0)
         assert clock() - begin >= 0.3
         asked = play.asked
         await play.answered()
         assert disk.commits[:2] == [5, disk.commits[1]]
-        assert disk.commits[1] > 100
+        assert disk.commits[1] > 20
         assert sum(disk.commits) == asked
         # Now nobody else asks: whoever does is not kept waiting.
         begin = loop.time()

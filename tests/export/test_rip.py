@@ -106,6 +106,26 @@ def test_nothing_is_learned_or_announced_that_is_not_meant() -> None:
     assert "export none;" in texts(SECTIONS["all"])[1]
 
 
+def test_a_lan_is_told_nothing_of_another() -> None:
+    vpn = '[[vpn]]\ninterface = "wg1"\nprefixes = ["10.1.0.0/24"]\n'
+    other = f'[[lan]]\ninterface = "eth1"\nvpns = ["wg1"]\n[lan.rip]\n{vpn}'
+    config = parse(_HEAD.replace("[lan.rip]", 'vpns = ["wg0"]\n[lan.rip]') + other)
+    interfaces = {
+        **FACTS.interfaces,
+        "eth1": Interface("eth1", 4, True, bytes(6), 1500, (IPv4Interface("192.168.201.2/24"),)),
+        "wg1": Interface("wg1", 5, True, b"", 1420, (IPv4Interface("10.1.0.2/24"),)),
+    }
+    text = frr(
+        config, plan(config, Facts(interfaces=interfaces, vpns={name: VpnFacts(found=True) for name in ("wg0", "wg1")}))
+    )
+    for interface, own, foreign in (("eth0", "10.0.0.0/24", "10.1.0.0/24"), ("eth1", "10.1.0.0/24", "10.0.0.0/24")):
+        name = f"routerd-{interface}-out"
+        assert f" distribute-list prefix {name} out {interface}\n" in text
+        rows = [line for line in text.splitlines() if line.startswith(f"ip prefix-list {name} ")]
+        assert any(line.endswith(own) for line in rows)
+        assert not any(foreign in line for line in rows)
+
+
 def test_a_secret_is_never_printed_and_what_cannot_be_authenticated_is_not_spoken() -> None:
     one, two = texts(SECTIONS["md5"])
     assert "key-string SECRET" in one

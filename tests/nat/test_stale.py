@@ -73,13 +73,16 @@ def test_what_has_no_answer_yet_takes_the_new_way() -> None:
     assert list(after_change(flows, NatPart(), THROUGH)) == [early, syn, towards]
 
 
-def test_a_host_without_way_back_loses_what_cannot_be_answered() -> None:
+def test_a_host_without_way_back_loses_what_goes_on_otherwise() -> None:
+    """Connections are not ended: masqueraded from their middle they would be reset, and their way may come again."""
     open_, syn = flow(PEER, HOST, 22), flow(PEER, HOST, 22, status=0, state=1)
+    talk, asked = flow(PEER, HOST, 5060, protocol=UDP), flow(PEER, HOST, 53, status=0, protocol=UDP)
+    sctp = flow(PEER, HOST, 2905, protocol=132)
     hidden, own = flow(PEER, HOST, 22, seen_as=HERE, status=0), flow(HOST, PEER, 22, status=0)
     other = flow(PEER, ip_address("192.168.200.23"), 22, status=0)
-    flows = [open_, syn, hidden, own, other]
-    assert list(without_way_back(flows, {HOST: False}, PLAIN)) == [syn]
-    assert list(without_way_back(flows, {HOST: True}, PLAIN)) == [open_, syn]
+    flows = [open_, syn, talk, asked, sctp, hidden, own, other]
+    assert list(without_way_back(flows, {HOST: False}, PLAIN)) == [syn, asked]
+    assert list(without_way_back(flows, {HOST: True}, PLAIN)) == [syn, talk, asked]
 
 
 def test_a_flow_in_words() -> None:

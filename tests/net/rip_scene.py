@@ -32,10 +32,10 @@ protocol kernel {{ ipv6 {{ export where source = RTS_RIP; }}; }}
 protocol static inner {{ ipv4; route 192.168.60.0/24 via "inner0"; route 172.16.5.0/24 via "inner0"; }}
 protocol static more {{ disabled; ipv4; route 192.168.61.0/24 via "inner0"; }}
 protocol rip rip4 {{
-    ipv4 {{ import all; export where source = RTS_STATIC; }};
+    ipv4 {{ import all; export where source = RTS_STATIC || source = RTS_RIP; }};
     interface "lan0" {{ {timers} {auth} }};
 }}
-protocol rip ng rip6 {{ ipv6 {{ import all; }}; interface "lan0" {{ {timers} }}; }}
+protocol rip ng rip6 {{ ipv6 {{ import all; export where source = RTS_RIP; }}; interface "lan0" {{ {timers} }}; }}
 """
 
 
@@ -46,7 +46,7 @@ def ripd_text(seconds: int = SECONDS) -> str:
 
 
 def bird_text(auth: str = "", seconds: int = SECONDS) -> str:
-    """BIRD's whole configuration."""
+    """BIRD's whole configuration. What it learned goes back as unreachable: poisoned reverse is its default."""
     timers = f"update time {seconds}; timeout time {6 * seconds}; garbage time {4 * seconds};"
     return _BIRD.format(timers=timers, auth=auth)
 

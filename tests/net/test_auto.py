@@ -197,10 +197,65 @@ def gain_and_lose(scene: Scene) -> None:
     by_dhcp(scene, "never")
     soon("B knows of no route", lambda: scene.client.routes() == {("default", "192.168.200.1")})
     gains(scene)
+    begun = Begun(scene)
     began = loses(scene)
     soon("B is masqueraded", lambda: scene.is_so(DHCP, "unknown", "masquerade"))
     assert time.monotonic() - began < 2 * INTERVAL
     assert scene.seen(DHCP) == {DHCP: {HERE}}
+    begun.check()
+
+
+_TELL = """
+import socket
+conn, who = socket.create_server(("", 7007)).accept()
+while conn.recv(1):
+    conn.sendall(who[0].encode())
+"""
+_BEGIN = """
+import socket, sys
+tcp = socket.create_connection((sys.argv[1], 7007), 8)
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.connect((sys.argv[1], 80))
+udp.settimeout(8)
+for word in sys.stdin:
+    try:
+        if word == "tcp\\n":
+            tcp.send(b"x")
+        elif word == "udp\\n":
+            udp.send(b"x")
+        print("" if word == "tcp\\n" else (udp if word == "udp\\n" else tcp).recv(100).decode(), flush=True)
+    except OSError as error:
+        print(type(error).__name__, flush=True)
+"""
+
+
+class Begun:
+    """A connection, and datagrams, from A to B that have begun while B was routed."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.b = scene.b
+        self.b.popen(["python3", "-Sc", _TELL], name="tell")
+        soon("B listens", lambda: ":7007" in self.b.run(["ss", "-Hltn"]).stdout)
+        pipe = subprocess.PIPE
+        argv = ["python3", "-Sc", _BEGIN, f"192.168.200.{DHCP}"]
+        self.program = scene.a.popen(argv, name="begun", stdin=pipe, stdout=pipe)
+        assert [self.say(word) for word in ("tcp", "hear", "udp")] == ["", PEER, f"{PEER} 80"]
+
+    def say(self, word: str) -> str:
+        """What comes of it: "tcp" sends a byte, "hear" waits for the answer to it, "udp" does both with a datagram."""
+        assert self.program.stdin is not None
+        assert self.program.stdout is not None
+        self.program.stdin.write(f"{word}\n")
+        self.program.stdin.flush()
+        return str(self.program.stdout.readline()).rstrip()
+
+    def check(self) -> None:
+        """B has lost its route: the datagrams go on masqueraded, and the connection does when B has the route again."""
+        assert [self.say("udp"), self.say("tcp")] == [f"{HERE} 80", ""]
+        self.b.ip("route add 10.0.0.0/24 via 192.168.200.2")
+        assert self.say("hear") == PEER
+        self.b.ip("route del 10.0.0.0/24")
+        self.program.terminate()
 
 
 def shows(scene: Scene, last: int, began: float) -> None:

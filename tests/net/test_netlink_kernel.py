@@ -180,13 +180,18 @@ async def hears_what_matters() -> None:
         except TimeoutError:
             return False
 
-    monitor = Monitor(changed)
+    lost = asyncio.Event()
+    monitor = Monitor(changed, unlearned=lost.set)
     assert await runs("ip link set far mtu 1400")
     assert await runs("ip addr add 192.168.201.1/24 dev lan")
     assert await runs("ip route add default via 192.168.200.1")
     assert await runs("ip route add 10.0.0.0/24 via 192.168.200.1 proto 121")
     assert await runs("ip route del 10.0.0.0/24")
     assert not await runs("ip route add 10.9.0.0/24 via 192.168.200.1")
+    assert not await runs("ip route add 10.8.0.0/24 via 192.168.200.1 proto 122")
+    assert not lost.is_set()
+    assert not await runs("ip route del 10.8.0.0/24")
+    assert lost.is_set()
     before, cpu = calls, time.process_time()
     many = "for i in $(seq 0 5999); do echo route add 172.16.$((i/250)).$((i%250)) via 192.168.200.1 proto bgp; done"
     assert not await runs(f"({many}) | ip -batch -")

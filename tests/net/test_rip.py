@@ -46,6 +46,8 @@ def _shows(daemon: Daemon, scene: RipScene) -> None:
     for version in ("v2", "ng"):
         assert scene.speaker(daemon, version)["last_error"] is None
     assert daemon.get("/v1/problems")[1] == {"problems": []}
+    (learned,) = daemon.get("/v1/status")[1]["services"]["rip"]["learned"]["routes"]
+    assert (learned["prefix"], learned["gateway"], learned["metric"]) == (INNER, "192.168.200.6", 2)
     text = daemon.get("/metrics")[1]
     assert 'routerd_rip_routes{lan="lan0",state="learned",version="v2"} 1.0' in text
     assert 'routerd_rip_counters_total{kind="rip2GlobalRouteChanges",lan="lan0",version="v2"} 1.0' in text
@@ -62,13 +64,25 @@ def _both_ways_keep_their_addresses(scene: RipScene) -> None:
 
 def _reload_changes_nothing(scene: RipScene, daemon: Daemon) -> None:
     watches = [Watch(machine) for machine in (scene.example.gw, scene.r2, scene.beta)]
-    sent = scene.speaker(daemon)["counters"]["full-updates"]
     for metric in (2, 1):
         scene.reload(daemon, scene.config(*LEARN, f"metric = {metric}"))
-    soon("updates go on", lambda: scene.speaker(daemon)["counters"]["full-updates"] > sent + 2)
+    _updates_go_on(daemon, scene)
+    triggered = {version: _counters(daemon, scene, version)["SentUpdates"] for version in ("v2", "ng")}
+    _updates_go_on(daemon, scene)
+    assert triggered == {version: _counters(daemon, scene, version)["SentUpdates"] for version in triggered}
     assert scene.all_have()
     for watch in watches:
         assert [watch.deleted(prefix) for prefix in ("10.0.0.0/24", INNER)] == [[], []]
+
+
+def _counters(daemon: Daemon, scene: RipScene, version: str = "v2") -> dict[str, int]:
+    found: dict[str, int] = scene.speaker(daemon, version)["counters"]
+    return found
+
+
+def _updates_go_on(daemon: Daemon, scene: RipScene) -> None:
+    sent = _counters(daemon, scene)["full-updates"]
+    soon("updates go on", lambda: _counters(daemon, scene)["full-updates"] > sent + 1)
 
 
 def _ends_with_its_cause(scene: RipScene) -> None:
@@ -86,6 +100,8 @@ def _what_is_not_announced_any_more_is_forgotten(scene: RipScene) -> None:
     soon("the inner network is gone", lambda: scene.learned() == {}, 2.0)
     scene.bird.ask("enable", "inner")
     soon("it is learned again", lambda: scene.learned() == {INNER: "192.168.200.6"})
+    scene.beta.ip(f"route del {INNER} proto 122")
+    soon("what somebody else deleted is put back", lambda: scene.learned() == {INNER: "192.168.200.6"}, 1.0)
 
 
 def _crash_changes_nothing(scene: RipScene, daemon: Daemon) -> Daemon:

@@ -39,6 +39,30 @@ def test_every_authentication_is_believed_in_both_directions() -> None:
             _wrong_keys_are_seen(scene, daemon, algorithm)
 
 
+def test_a_key_that_cannot_be_used_at_the_start_silences_rip_and_nothing_else() -> None:
+    with Lab() as lab:
+        scene = RipScene(lab)
+        scene.bird.text = bird_text(bird_key(7, "md5"))
+        scene.bird.start()
+        rip = f'[lan.rip]\nupdate_interval = "1s"\n{key_text(scene, 7, "md5")}'
+        daemon = scene.site.start(scene.site.config.replace("[probe]", f"{rip}[probe]"), ready=False)
+        scene.site.client("udhcpc").wait_lease()
+
+        def problems() -> dict[str, str]:
+            return {one["code"]: one["text"] for one in daemon.get("/v1/problems")[1]["problems"]}
+
+        soon("it is said", lambda: "RIPv2 is not spoken" in problems().get("rip-key", ""))
+        assert "rip lan0 v2" in daemon.get("/readyz")[1]
+        daemon.process.send_signal(1)
+        soon("a reload refuses it", lambda: "secret_file" in problems().get("config-invalid", ""))
+        assert scene.bird.routes() == {}
+        (lab.directory / "rip.key").write_text("correct-battery\n")
+        (lab.directory / "rip.key").chmod(0o600)
+        daemon.process.send_signal(1)
+        soon("BIRD believes it", lambda: scene.bird.routes().get(VPN) == BETA)
+        soon("the problems are over", lambda: problems() == {})
+
+
 def key_text(scene: RipScene, number: int, algorithm: str, *lines: str) -> str:
     """A key of routerd's configuration; its secret is in a file of the lab."""
     path = scene.lab.directory / "rip.key"

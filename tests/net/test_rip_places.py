@@ -104,6 +104,12 @@ def speaks(daemon: Daemon) -> bool:
     return any(one["speaking"] for one in speakers if one["version"] == "v2")
 
 
+def announced(daemon: Daemon) -> set[int]:
+    """How many routes RIPv2 is said to announce."""
+    speakers = daemon.get("/v1/status")[1]["services"]["rip"]["speakers"]
+    return {one["announced"] for one in speakers if one["version"] == "v2"}
+
+
 def ripd(place: Place, interface: str) -> Frr:
     """FRR on the machine of routerd, with RIP on this interface."""
     frr = Frr(place.lab, place.gw, {"ripd": ripd_text().replace("lan0", interface)})
@@ -176,11 +182,13 @@ def test_only_the_holder_of_a_shared_address_speaks(place: Place) -> None:
     soon("the holder speaks", lambda: speaks(first) and place.learned())
     soon("the other is up", lambda: "address-not-local" in problems(second))
     assert not speaks(second)
+    assert announced(second) <= {0}
     for source, target, old, new in ((one, two, first, second), (two, one, second, first)):
         source.ip(f"address del {SHARED}/24 dev lan0")
         target.ip(f"address add {SHARED}/24 dev lan0")
         soon("the other one speaks", lambda old=old, new=new: speaks(new) and not speaks(old))  # type: ignore[misc]
         soon("routers have the route", place.learned)
+        assert announced(old) == {0}
     sources = place.bird.ask("show", "rip", "neighbors", "rip4")
     assert SHARED in sources
     assert "192.168.200.1 " not in sources

@@ -6,6 +6,7 @@ from time import process_time
 import pytest
 
 from routerd.config.model import Rip
+from routerd.model import PeerKey
 from routerd.reports import PeerState
 from routerd.rip.announced import Announced
 from routerd.rip.settings import routes_of
@@ -133,8 +134,47 @@ def test_a_new_part_keeps_what_is_known_of_peers_that_stay() -> None:
 def test_a_peer_that_is_gone_is_withdrawn() -> None:
     clock = Clock()
     clock.after(0, UP)
+    clock.announced.apply(lan())
     clock.announced.observe({}, clock.now)
     assert clock.shown() == OWN_ONLY
+
+
+@pytest.mark.parametrize("name", [("vpn", "other"), ("other", "a")], ids=["the peer", "the vpn"])
+def test_a_new_name_changes_nothing(name: PeerKey) -> None:
+    clock = Clock()
+    clock.after(0, UP)
+    clock.announced.apply(lan(RipPeer(*name, (ONE,)), RipPeer("vpn", "b", (TWO,))))
+    assert clock.announced.renamed == {name}
+    for states in ({A: UP}, {}, {name: UNKNOWN}, {name: UP}):
+        clock.announced.observe(states, clock.now)
+        assert clock.shown() == WITH_A
+    clock.announced.observe({name: DOWN}, clock.now)
+    assert clock.shown() == OWN_ONLY
+    clock.announced.apply(BOTH)
+    assert clock.after(1, UP) == OWN_ONLY, "it is restless under any name"
+
+
+def test_peers_that_change_their_names_among_each_other_keep_their_routes() -> None:
+    clock = Clock()
+    clock.after(0, UP, DOWN)
+    clock.announced.apply(lan(RipPeer("vpn", "b", (ONE,)), RipPeer("vpn", "a", (TWO,))))
+    assert clock.announced.renamed == {A, B}
+    assert clock.shown() == WITH_A
+    assert clock.after(0, DOWN, UP) == WITH_A
+
+
+def test_another_peer_under_an_old_name_begins_anew() -> None:
+    clock = Clock()
+    clock.after(0, UP)
+    clock.announced.apply(lan(RipPeer("vpn", "c", (ONE,)), RipPeer("vpn", "a", (TWO,))))
+    assert clock.shown() == WITH_A
+
+
+def test_a_peer_whose_routes_are_all_others_is_the_same() -> None:
+    clock = Clock()
+    clock.after(0, UP)
+    clock.announced.apply(lan(RipPeer("vpn", "a", (route("10.9.0.0/16"),))))
+    assert clock.shown() == ["10.0.0.2/32", "10.9.0.0/16"]
 
 
 def test_a_peer_of_a_thousand_changes_in_a_few_milliseconds() -> None:

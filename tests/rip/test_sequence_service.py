@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from routerd.rip import sequence_service
-from routerd.rip.sequence import AHEAD
+from routerd.rip.sequence import AHEAD, LAST
 from routerd.rip.sequence_service import NAME, SequenceStore
 
 NOW = 1_800_000_000.0
@@ -124,12 +124,37 @@ def test_a_disk_that_hangs_holds_packets_for_a_moment_only(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("text", ["", "many\n", "-5\n", "9" * 40])
-def test_a_damaged_file_is_as_none(tmp_path: Path, text: str) -> None:
+def test_a_damaged_file_is_as_none_and_a_problem(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / NAME).write_text(text)
 
     async def play() -> None:
         store = await opened(tmp_path)
+        assert store.problems() == (), "no packet is signed"
         assert store.sequence.next(NOW) == NOW
+        (problem,) = store.problems()
+        assert (problem.code, dict(problem.values)["reason"]) == ("rip-sequence-lost", "it holds no number")
+        await sent(store)
+        assert stored(tmp_path) == NOW + AHEAD, "the file is mended"
+        monkeypatch.setattr(sequence_service, "_NEIGHBOURS_FORGET", 0.0)
+        assert store.problems() == ()
+
+    asyncio.run(play())
+
+
+def test_at_the_end_the_last_number_goes_on_and_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_text(f"{LAST - 1}\n")
+
+    async def play() -> None:
+        store = await opened(tmp_path)
+        assert store.problems() == ()
+        # RFC 4822 section 3.2.2: what does not decrease is believed.
+        assert [store.sequence.next(NOW) for _ in range(2)] == [LAST, LAST]
+        await sent(store)
+        (problem,) = store.problems()
+        assert (problem.code, dict(problem.values)["number"]) == ("rip-sequence-end", str(LAST))
+        await store.finish()
+        (problem,) = (await opened(tmp_path)).problems()
+        assert problem.code == "rip-sequence-end", "also after a restart"
 
     asyncio.run(play())
 

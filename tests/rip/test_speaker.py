@@ -8,6 +8,7 @@ from time import process_time
 import pytest
 
 from routerd.config.model import LONGEST_SECRET
+from routerd.model import Address
 from routerd.rip import message, message_ng
 from routerd.rip.message import INFINITY, RESPONSE
 from routerd.rip.rivals import MOST, Rivals
@@ -381,6 +382,66 @@ def test_new_keys_and_places_are_used_at_once() -> None:
     scene.speaker.configure(scene.settings, scene.now)
     assert scene.told(scene.due()) == {"10.0.0.0/24": 1}
     assert scene.speaker.report().key_id == 1
+
+
+BOTH_TOLD, GONE = {"10.0.0.0/24": 1, "10.1.0.0/16": 3}, {"10.0.0.0/24": INFINITY, "10.1.0.0/16": INFINITY}
+TO_GROUP, TO_ROUTER, TO_OTHER = (To.MULTICAST, GROUP), (To.UNICAST, ROUTER), (To.UNICAST, OTHER)
+TO_ALL = (To.BROADCAST, LAN.broadcast_address)
+Places = tuple[tuple[To, Address], ...]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "left"),
+    [
+        ((TO_GROUP,), (TO_ROUTER,), (TO_GROUP,)),
+        ((TO_GROUP, TO_ROUTER), (TO_ROUTER,), (TO_GROUP,)),
+        ((TO_ROUTER, TO_OTHER), (TO_ROUTER,), (TO_OTHER,) * 3),
+        ((TO_GROUP, TO_ROUTER), (TO_GROUP,), (TO_ROUTER,)),
+        ((TO_ALL,), (TO_OTHER,), (TO_ALL,)),
+        ((TO_GROUP,), (TO_ALL,), ()),
+        ((TO_ROUTER,), (TO_GROUP,), (TO_ROUTER,)),
+        ((TO_ROUTER,), (TO_ROUTER, TO_OTHER), ()),
+    ],
+)
+def test_who_is_not_addressed_any_more_is_told_by_its_own_key(before: Places, after: Places, left: Places) -> None:
+    old, new = key(), key(number=2, secret=b"other")
+    how = [
+        {"group": next((p for p in each if p[0] is not To.UNICAST), None)}
+        | {"neighbours": tuple(address for kind, address in each if kind is To.UNICAST)}
+        for each in (before, after)
+    ]
+    scene = Scene(V2, ONE, TWO, keys=(old,), **how[0])  # type: ignore[arg-type]
+    scene.due(3)
+    changed = replace(scene.settings, keys=(new,), **how[1])  # type: ignore[arg-type]
+    scene.speaker.configure(changed, scene.now)
+    sent = scene.due(1)
+    said = [packet for packet in sent if packet.data[10] == 1]
+    assert [(packet.kind, packet.address) for packet in said] == list(left)
+    assert all(scene.told([packet]) == GONE for packet in said)
+    # Whoever hears both is put right at once.
+    rest = [packet for packet in sent if packet.data[10] == 2]
+    assert not said or sent.index(said[0]) < sent.index(rest[0])
+    assert [(packet.kind, packet.address) for packet in rest] == list(after)
+    scene.settings = changed
+    assert scene.told(rest) == BOTH_TOLD
+    assert scene.speaker.report().key_id == 2
+    later = scene.due(100)
+    assert {(packet.kind, packet.address) for packet in later} == set(after)
+
+
+def test_who_is_addressed_again_is_not_told_any_more() -> None:
+    scene = Scene(V2, ONE, group=None, neighbours=(ROUTER, OTHER))
+    scene.due(3)
+    scene.speaker.configure(replace(scene.settings, neighbours=(ROUTER,)), scene.now)
+    scene.due(0.01)
+    scene.speaker.configure(scene.settings, scene.now)
+    assert scene.told(scene.due(1)) == {"10.0.0.0/24": 1}
+
+
+def test_where_nothing_is_announced_nobody_is_told() -> None:
+    scene = Scene(V2, group=None, neighbours=(ROUTER,))
+    scene.speaker.configure(replace(scene.settings, neighbours=(OTHER,)), scene.now)
+    assert scene.due(10) == []
 
 
 def test_a_shorter_interval_counts_from_now() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from routerd.system.monitor import matters
 from routerd.system.netlink_error import NetlinkError
 from routerd.system.route_message import peek
-from routerd.system.route_removal import is_own, removals, requester
+from routerd.system.route_removal import is_own, loses_learned, removals, requester
 
 
 def message(kind, body=b""):
@@ -56,6 +56,17 @@ def test_matters(datagram, expected):
 @given(st.binary(max_size=200))
 def test_garbage_never_raises(datagram):
     assert matters(datagram) in (True, False)
+    assert loses_learned(datagram) in (True, False)
+
+
+def test_a_learned_route_that_goes_is_told_apart():
+    gone = message(25, route(24, 122))
+    assert loses_learned(BGP + gone)
+    assert not matters(gone)
+    for other in (BGP, message(24, route(24, 122)), message(25, route(24, 121)), gone[:-1], b""):
+        assert not loses_learned(other)
+    own = struct.pack("=IHHII", len(gone), 25, 0, 1, os.getpid()) + gone[16:]
+    assert not loses_learned(own)
 
 
 @pytest.mark.parametrize(
