@@ -63,9 +63,7 @@ def plan(config: Config, facts: Facts) -> Plan:
     return Plan(
         routes=tuple(routes),
         dhcp=dhcp,
-        kernel=KernelPart(
-            tuple(dict.fromkeys(kernel)), tuple(sysctls), _complete(config, facts), keep=config.nat.keep
-        ),
+        kernel=KernelPart(tuple(dict.fromkeys(kernel)), tuple(sysctls), _complete(config, facts), keep=config.nat.keep),
         problems=tuple(problems),
         nat=nat,
         aliases=aliases,
