@@ -15,7 +15,7 @@ from routerd.lab.lab import Lab
 
 # A busy machine is no failure: how long an example takes is for the bench, not for a property.
 settings.register_profile("routerd", deadline=None)
-settings.register_profile("long", deadline=None, max_examples=5_000, stateful_step_count=100)
+settings.register_profile("long", deadline=None, max_examples=3_000, stateful_step_count=100)
 settings.load_profile("routerd")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -26,10 +26,10 @@ PATIENCE = 5.0
 LAZY_SECONDS = 60.0
 """How long a renewal that was answered is not stored at most."""
 GAP, MOST_GAP = 0.002, 0.006
-CROWD = 3
+CROWD, FULL = 3, 96
 """Seconds between the beginnings of two commits, at least, and at most as long as there are messages to be read and
-replies to be sent; from so many rows at once on. Under load many leases share a commit, which costs less and delays
-nobody noticeably. Clients that come one by one wait for nothing but the disk."""
+replies to be sent; from so many rows at once on, and until so many wait. Under load many leases share a commit, which
+costs less and delays nobody noticeably. Clients that come one by one wait for nothing but the disk."""
 _MOST_OWED = 4096
 _CROWDED = 4096
 """Rows on their way to the disk, so many that who makes more of them by itself waits."""
@@ -189,7 +189,7 @@ class CommitService:
             _refuse(waiter)
         if self._pipeline.stuck or not (self._pipeline.urgent or self._pipeline.owed >= _MOST_OWED):
             return
-        if self._commit is None and self._pause.is_over():
+        if self._commit is None and (self._pipeline.waiting >= FULL or self._pause.is_over()):
             self._begin()
 
     def tick(self) -> None:
@@ -274,7 +274,9 @@ class CommitService:
     def _let_go(self, item: Item[Waiter]) -> None:
         lan, rows, waiter, _ = item
         self._worked += 1
-        if waiter is not None:
+        if type(waiter) is Reply:
+            self._send(lan, waiter)
+        elif waiter is not None:
             self._free(lan, waiter)
         if len(rows) != 1 or not rows[0].renewal:
             self._announce(lan, rows)

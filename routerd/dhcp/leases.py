@@ -122,7 +122,7 @@ class LeaseTable(LeaseBook):
         key = client.key
         old = self._by_client.get(key)
         if old is not None and old.address == address and old.holds(now) and self._is_settled(address, client):
-            return (self._promise(old, client, hostname, seconds, now, given, renewal=True),)
+            return (self._promise(old, client, hostname, seconds, now, given, True),)
         if not self.free_for(address, client, now):
             return None
         reserved = self.pools.reserved_for(client)
@@ -133,9 +133,9 @@ class LeaseTable(LeaseBook):
         bound = lease is not None and lease.client == key and lease.state == BOUND
         if not bound:
             self._take(address, client, now, sure=reserved == address or (lease is not None and lease.client == key))
-        if self._offers.of(key) is not None or address in self._offers:
-            self.withdraw_offer(client)
-            self._offers.drop(address)
+        # This address first: it is not free, although its lease may just have ended.
+        self._offers.drop(address)
+        self.withdraw_offer(client)
         if lease is None or lease.client != key:
             if lease is not None:
                 self._forget(lease)
@@ -143,7 +143,7 @@ class LeaseTable(LeaseBook):
             self._by_address[address] = self._by_client[key] = lease
         elif not bound:
             lease.state, lease.starts = BOUND, now
-        return (*rows, self._promise(lease, client, hostname, seconds, now, given, renewal=bound))
+        return (*rows, self._promise(lease, client, hostname, seconds, now, given, bound))
 
     def _is_settled(self, address: int, client: Client) -> bool:
         """May the holder of this address keep it, with neither it nor another one held for anybody meanwhile?"""
@@ -159,7 +159,6 @@ class LeaseTable(LeaseBook):
         seconds: float,
         now: float,
         given: Given,
-        *,
         renewal: bool,
     ) -> Row:
         """The bound lease of this client lasts so long from now on; `renewal`: it was bound before."""

@@ -126,9 +126,9 @@ def read_options(data: bytes, offset: int, end: int, options: dict[int, bytes]) 
         if code == 0:
             offset += 1
             continue
-        if offset + 1 >= end:
-            raise WireError(f"offset {offset}: option {code} has no length")
         start = offset + 2
+        if start > end:
+            raise WireError(f"offset {offset}: option {code} has no length")
         offset = start + data[offset + 1]
         if offset > end:
             raise WireError(f"offset {start}: option {code} needs {data[start - 1]} bytes, {end - start} left")
@@ -140,7 +140,6 @@ def read_options(data: bytes, offset: int, end: int, options: dict[int, bytes]) 
 
 def encode_reply(
     request: Message,
-    *,
     yiaddr: int,
     options: bytes,
     ciaddr: int = 0,

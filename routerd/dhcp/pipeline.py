@@ -73,6 +73,11 @@ class Pipeline(Generic[T]):
         return bool(self._waiting or self._uncovered or (self._owed and not self.lazy))
 
     @property
+    def waiting(self) -> int:
+        """How many changes wait for the next batch, with whoever waits for them."""
+        return len(self._waiting)
+
+    @property
     def owed(self) -> int:
         """How many rows nobody waits for are to be stored: answered renewals, and what a failed commit left behind."""
         return len(self._owed)

@@ -25,7 +25,7 @@ class Reply:
 
 
 def lease_reply(
-    message: Message, payload: bytes, rows: tuple[Row, ...], *, address: int, ciaddr: int, relay_port: int = 0
+    message: Message, payload: bytes, rows: tuple[Row, ...], address: int, ciaddr: int, relay_port: int = 0
 ) -> Reply:
     """The OFFER or ACK of `address`: to the relay agent, to the address that the client has (`ciaddr`), else on the
     link to its hardware address, or to all if it wants that, has no Ethernet or is not given an address.

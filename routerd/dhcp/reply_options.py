@@ -61,7 +61,6 @@ class ReplyOptions:
         kind: int,
         address: int,
         hostname: str | None,
-        *,
         seconds: int | None,
         server: bytes | None = None,
         rapid: bool = False,

@@ -35,6 +35,7 @@ _EXHAUSTED_SECONDS = 60.0
 _MOST_HOPS = 16
 _LONGEST_RELAY_INFO = 600  # With the longest identifiers and host name it still fits one Ethernet frame.
 _NO_RELAY = RelayInfo()
+_OCTETS = tuple(bytes((value,)) for value in range(256))
 _RECEIVED = {
     bytes((DISCOVER,)): (DISCOVER, "pkt4-discover-received"),
     bytes((REQUEST,)): (REQUEST, "pkt4-request-received"),
@@ -109,7 +110,7 @@ class Responder:
         if scope is None:
             return self._drop("pkt4-not-for-us")
         self.counters[counter] += 1
-        hardware = bytes((message.htype,)) + message.chaddr
+        hardware = _OCTETS[message.htype] + message.chaddr
         client = Client(identifier or hardware, hardware, relay.circuit_id)
         if not giaddr:
             client = scope.table.placed(client, now) if scope.table.pools.has_places else client
@@ -231,7 +232,7 @@ class Responder:
         message, voice = asked.message, asked.scope.voice(asked.client)
         own, server = voice.options, asked.relay.server
         seconds = own.lease_seconds(message)
-        options, given = own.encode(message, ACK, address, voice.hostname, seconds=seconds, server=server, rapid=rapid)
+        options, given = own.encode(message, ACK, address, voice.hostname, seconds, server, rapid)
         hostname = voice.hostname or hostname_option(message)
         lease = asked.scope.table.at(address)
         had = None if lease is None else lease.given.routes
@@ -252,7 +253,7 @@ class Responder:
         self.counters["pkt4-offer-sent"] += 1
         own, server = voice.options, asked.relay.server
         seconds = own.lease_seconds(message) if address else None
-        options, _ = own.encode(message, OFFER, address, voice.hostname, seconds=seconds, server=server)
+        options, _ = own.encode(message, OFFER, address, voice.hostname, seconds, server)
         return self._lease_reply(asked, voice, address, options, (), 0)
 
     def _lease_reply(
@@ -260,10 +261,8 @@ class Responder:
     ) -> Reply:
         message = asked.message
         siaddr, sname, file = voice.boot
-        payload = encode_reply(
-            message, yiaddr=address, options=options, ciaddr=ciaddr, siaddr=siaddr, sname=sname, file=file
-        )
-        return lease_reply(message, payload, rows, address=address, ciaddr=ciaddr, relay_port=asked.relay.port)
+        payload = encode_reply(message, address, options, ciaddr, siaddr, sname, file)
+        return lease_reply(message, payload, rows, address, ciaddr, asked.relay.port)
 
     def _nak(self, asked: _Asked) -> Reply:
         self.counters["pkt4-nak-sent"] += 1

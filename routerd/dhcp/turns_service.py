@@ -56,6 +56,7 @@ class Pause:
 
     def begin(self, least: float, most: float) -> None:
         """Pause from now on, for so many seconds."""
+        self.cancel()
         now = asyncio.get_running_loop().time()
         self._least, self._most, self._seen = now + least, now + most, -1
 

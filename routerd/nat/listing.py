@@ -18,7 +18,7 @@ _COUNTER = re.compile(r"counter (\S+) \{\s*packets (\d+) bytes (\d+)\s*\}")
 _BLOCK = re.compile(r"^\t(set|map|chain|counter|\w+) (\S+) \{\n(.*?)^\t\}", re.MULTILINE | re.DOTALL)
 _ELEMENTS = re.compile(r"elements = \{(.*)\}", re.DOTALL)
 _ABOUT = re.compile(r'comment "text ([0-9a-f]+)(?: listing ([0-9a-f]+))?"')
-_HOST = re.compile(r'"([^"]*)" \. (\S+)(?: timeout (\S+))?(?: expires (\S+))?$')
+_HOST = re.compile(r'"([^"]*)" \. ([^\s,]+)(?: timeout ([^\s,]+))?(?: expires ([^\s,]+))?(?=\s*(?:,|$))')
 _TIME = re.compile(r"(\d+)(ms|d|h|m|s)")
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _TIMED = {f"{name}{version}": strategy for strategy, name in SETS.items() for version in (4, 6)}
@@ -51,7 +51,9 @@ def parse(text: str) -> Listing:
     made_from = sealed = ""
     for kind, name, body in _BLOCK.findall(text):
         if name in _TIMED:
-            hosts |= {host: (_TIMED[name], left) for host, left in _hosts(body)}
+            # There may be ten thousand, so nothing is built that is not kept.
+            for host, left in _hosts(body):
+                hosts[host] = (_TIMED[name], left)
             body = _ELEMENTS.sub("", body)
         if kind == "counter":
             body = ""
@@ -79,10 +81,7 @@ def _sorted(found: re.Match[str]) -> str:
 
 def _hosts(body: str) -> Iterator[tuple[Host, float]]:
     listed = _ELEMENTS.search(body)
-    for element in listed[1].split(",") if listed is not None else ():
-        found = _HOST.match(element.strip())
-        if found is None:
-            continue
+    for found in _HOST.finditer(body, *listed.span(1)) if listed is not None else ():
         try:
             host = (found[1], ip_address(found[2]))
         except ValueError:

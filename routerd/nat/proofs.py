@@ -61,11 +61,21 @@ class Proofs:
             if not any(host in ends for ends in self._ends.values()):
                 self._ends[strategy][host] = now + left
 
-    def held(self, now: float) -> dict[Host, tuple[Strategy, float]]:
-        """What holds; what has ended is forgotten."""
+    def copy(self) -> "Proofs":
+        """The same, for who looks through it meanwhile."""
+        made = Proofs()
+        made._ends = {strategy: dict(ends) for strategy, ends in self._ends.items()}
+        return made
+
+    def forget_ended(self, now: float) -> None:
+        """What has ended is needed no more."""
         for ends in self._ends.values():
             for host in [host for host, end in ends.items() if end <= now]:
                 del ends[host]
+
+    def held(self, now: float) -> dict[Host, tuple[Strategy, float]]:
+        """What holds; what has ended is forgotten."""
+        self.forget_ended(now)
         return {host: (strategy, end - now) for strategy, ends in self._ends.items() for host, end in ends.items()}
 
     def held_in(self, part: NatPart, now: float) -> dict[Host, tuple[Strategy, float]]:
@@ -82,23 +92,27 @@ class Proofs:
                     found[host] = (strategy, end - now)
         return found
 
+    def strays(self, seen: Held, part: NatPart, now: float) -> set[Host]:
+        """The hosts for which the table has another strategy, or one where there should be none, or none; what is
+        about to end counts as there and as gone.
+        """
+        names, found = {lan.interface for lan in part.lans}, set()
+        ours = {kind: self._ends[kind] for kind in strategies(part)}
+        for kind, ends in ours.items():
+            for host, end in ends.items():
+                theirs, left = seen.get(host, (None, 0.0))
+                if end > now and host[0] in names and theirs is not kind and max(end - now, left) > _SLACK:
+                    found.add(host)
+        for host, (_, left) in seen.items():
+            known = host[0] in names and any(ends.get(host, now) > now for ends in ours.values())
+            if not known and left > _SLACK:
+                found.add(host)
+        return found
+
     def count(self, part: NatPart, now: float) -> int:
         """How many belong into the part's table."""
         names, kinds = {lan.interface for lan in part.lans}, strategies(part)
         return sum(end > now and host[0] in names for kind in kinds for host, end in self._ends[kind].items())
-
-
-def strays(wanted: Held, seen: Held) -> set[Host]:
-    """The hosts for which the table has another strategy, or one where there should be none, or none; what is about
-    to end counts as there and as gone."""
-    hosts = set()
-    for host in wanted.keys() | seen.keys():
-        ours, theirs = wanted.get(host), seen.get(host)
-        if ours is not None and theirs is not None and ours[0] is theirs[0]:
-            continue
-        if any(held is not None and held[1] > _SLACK for held in (ours, theirs)):
-            hosts.add(host)
-    return hosts
 
 
 def sets(held: Held, part: NatPart) -> list[str]:

@@ -5,7 +5,7 @@ import logging
 import time
 
 from routerd.nat.listing import Listing, parse
-from routerd.nat.proofs import Host, Proofs, moves, strays
+from routerd.nat.proofs import Host, Proofs, moves
 from routerd.nat.ruleset import DELETE, digest, rules, seal, transaction
 from routerd.nat_part import NatPart
 from routerd.system.nft import Nft, NftError
@@ -32,9 +32,7 @@ class Table:
         body = rules(part)
         found = await self._read()
         if found is not None and found.made_from == digest(body) and found.sealed == found.digest:
-            held = self._proofs.held_in(part, _now())
-            many = max(len(held), len(found.hosts)) > _MANY
-            wrong = await asyncio.to_thread(strays, held, found.hosts) if many else strays(held, found.hosts)
+            wrong = await self._strays(found, part)
             if wrong:
                 await self.move(wrong, part)
             return False
@@ -45,6 +43,13 @@ class Table:
             raise NftError("another program removes the rules while they are made")
         await self._nft.load(seal(body, made.digest), check=False)
         return True
+
+    async def _strays(self, found: Listing, part: NatPart) -> set[Host]:
+        now = _now()
+        self._proofs.forget_ended(now)
+        if max(len(self._proofs), len(found.hosts)) < _MANY:
+            return self._proofs.strays(found.hosts, part, now)
+        return await asyncio.to_thread(self._proofs.copy().strays, found.hosts, part, now)
 
     async def move(self, hosts: set[Host], part: NatPart) -> None:
         """Make these hosts in the table as the proofs say, in one transaction."""

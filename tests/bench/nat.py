@@ -11,6 +11,7 @@ from routerd.lab.daemon import Daemon
 from routerd.lab.lab import Lab
 from routerd.lab.namespace import Namespace
 from tests.bench.dhcp_report import Line
+from tests.bench.leases_measured import LEASES, megabytes
 from tests.bench.peers import cpu
 from tests.net.site import Site, soon
 
@@ -141,6 +142,7 @@ def measure() -> str:
     """The table."""
     found = alone()
     busy, idle, proven = measuring()
+    without, held = megabytes(0), megabytes(LEASES)
     ours, theirs = streams()
     ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
     middle = statistics.median
@@ -158,6 +160,12 @@ def measure() -> str:
             middle(busy) * 100,
             f"{', '.join(f'{share:.2%}' for share in busy)}; {proven}; without hosts {idle:.2%}",
             most=3,
+        ),
+        Line(
+            f"{LEASES:,} leases more in memory, hosts measured, MB",
+            held - without,
+            f"{without:.0f} MB without",
+            most=35,
         ),
         Line(
             "a forwarded stream / the recipe's",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from routerd.dhcp import commit_service, lease_file_service
+from routerd.dhcp import commit_service, lease_file_service, store
 from routerd.dhcp.commit_service import LAZY_SECONDS, CommitService
 from routerd.dhcp.leases import BOUND, RELEASED, Row
 from routerd.dhcp.reply import Reply
@@ -474,7 +474,9 @@ def test_the_same_file_under_another_name_is_no_other_file(play: Play, tmp_path:
 
 
 @pytest.mark.parametrize("gone", ["leases.db*", "leases.db-wal"])
-def test_a_reply_never_rests_on_a_file_that_was_removed(play: Play, gone: str) -> None:
+def test_a_reply_never_rests_on_a_file_that_was_removed(play: Play, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+    monkeypatch.setattr(store, "LOOK_EVERY", 0.0)
+
     async def story(scene: Scene) -> None:
         for path in scene.path.parent.glob(gone):
             path.unlink()

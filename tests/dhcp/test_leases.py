@@ -44,6 +44,15 @@ def test_lowest_first_and_the_same_again() -> None:
     assert take(t, B, now=10.0) == 51
 
 
+def test_a_lease_that_its_client_takes_up_again_is_not_offered_to_others() -> None:
+    t = table(50, 51)
+    assert take(t, A) == 50
+    t.expire(LEASE)
+    assert take(t, A, now=LEASE + 1.0) == 50
+    assert take(t, B, now=LEASE + 1.0) == 51
+    assert t.offer(cl(C), 0, LEASE + 2.0) is None
+
+
 def test_offers_hold_their_address() -> None:
     t = table()
     assert [t.offer(cl(c), 0, 0.0) for c in (A, B)] == [50, 51]

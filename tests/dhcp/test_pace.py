@@ -81,6 +81,7 @@ def test_a_crowd_that_goes_on_asking_shares_a_larger_commit(tmp_path: Path, monk
     """As long as there is always more to read, the next commit waits, but only so long; without more it does not."""
     monkeypatch.setattr(commit_service, "GAP", 0.0)
     monkeypatch.setattr(commit_service, "MOST_GAP", 0.3)
+    monkeypatch.setattr(commit_service, "FULL", 10_000)
     disk = Disk(tmp_path / "leases.db")
 
     async def story() -> None:
@@ -128,6 +129,25 @@ def test_who_comes_alone_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.Mo
     assert disk.commits == [1, 1, 1]
 
 
+def test_a_full_batch_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit_service, "GAP", 1000.0)
+    monkeypatch.setattr(commit_service, "MOST_GAP", 1000.0)
+    disk = Disk(tmp_path / "leases.db")
+
+    async def story() -> None:
+        play = Play(disk)
+        await play.service.open()
+        play.ask(commit_service.FULL)
+        play.ask(commit_service.FULL)
+        await play.answered()
+        play.ask(commit_service.FULL)
+        await play.answered()
+        await play.service.finish()
+
+    asyncio.run(asyncio.wait_for(story(), 10.0))
+    assert disk.commits == [commit_service.FULL] * 3
+
+
 def test_what_waits_for_the_gap_is_stored_before_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit_service, "GAP", 1000.0)
     monkeypatch.setattr(commit_service, "MOST_GAP", 1000.0)
@@ -137,12 +157,12 @@ def test_what_waits_for_the_gap_is_stored_before_the_end(tmp_path: Path, monkeyp
         play = Play(disk)
         await play.service.open()
         play.ask(300)
-        play.ask(300)
+        play.ask(30)
         await play.service.finish()
-        assert play.sent == list(range(1, 601))
+        assert play.sent == list(range(1, 331))
 
     asyncio.run(asyncio.wait_for(story(), 10.0))
-    assert disk.commits == [300, 300]
+    assert disk.commits == [300, 30]
 
 
 def test_other_work_has_its_turn_in_a_burst() -> None:

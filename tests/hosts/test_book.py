@@ -153,6 +153,50 @@ def test_hosts_are_forgotten_unless_something_keeps_them() -> None:
     assert not made.know(("eth9", key()[1]), 0.0)
 
 
+def crowd(count: int) -> Book:
+    made = Book()
+    made.configure({"lan0": (auto, 1)}, 0.0)
+    for number in range(count):
+        made.know(("lan0", IPv4Address("10.1.0.0") + number), 0.0, mac=OWN)
+    return made
+
+
+def test_a_thousand_hosts_a_second_and_each_in_its_turn() -> None:
+    made = crowd(2500)
+    gone = [len(made.tick(FORGET + second)) for second in range(1, 5)]
+    assert gone == [1000, 1000, 500, 0]
+    assert made.hosts == {}
+
+
+def test_many_hosts_are_judged_anew_in_pieces() -> None:
+    made = crowd(2500)
+    made.know(key(), 0.0, mac=OWN)
+    made.configure({"lan0": (lambda host: (Strategy.SITE_GATEWAY, True), 1)}, 1.0)
+    made.forget(key())
+    counts = [len(taken(made))]
+    while made.judge_rest(1.0):
+        counts.append(len(taken(made)))
+    assert sum(counts) + len(taken(made)) == 2500 + 2, "one was told of, and has gone since"
+    assert max(counts) <= 1001
+    assert all(host.strategy is Strategy.SITE_GATEWAY for host in made.hosts.values())
+
+
+def test_who_shows_no_way_back_is_counted_by_lan() -> None:
+    made = crowd(1500)
+    made.configure({"lan0": (lambda host: (Strategy.SITE_GATEWAY, True), 1)}, 1.0)
+    made.judge_rest(1.0)
+    for host in made.hosts.values():
+        host.silent = 2
+    made.tick(2.0)
+    assert made.without_way_back == {}, "not before all were looked at"
+    made.tick(3.0)
+    assert len(made.without_way_back["lan0"]) == 1500
+    made.saw(("lan0", IPv4Address("10.1.0.7")), "tcp", OWN, 0, 3.5)
+    made.tick(4.0)
+    made.tick(5.0)
+    assert len(made.without_way_back["lan0"]) == 1499
+
+
 def test_a_full_book_takes_only_what_is_kept() -> None:
     made = book(most=3)
     assert [made.know(key(last), 1.0) for last in (30, 31, 32)] == [True, True, False]

@@ -75,6 +75,17 @@ def test_ten_thousand_hosts_are_measured_less_often_instead_of_faster() -> None:
     assert len(log) <= 500 * RATE + 10
 
 
+def test_thousands_that_are_found_at_once_do_not_come_due_at_once() -> None:
+    made = schedule(10_000)
+    log = play(made, 100.0, 110.0)
+    assert 10 * RATE - 5 <= len(log) <= 10 * RATE + 10
+    assert len(made._ready) < 300
+    assert [key for _, key in log] == [host(number) for number in range(len(log))]
+    # After a long time without any measurement all of them are due, and are taken in by pieces.
+    made.due(5000.0)
+    assert len(made._ready) <= 500 + 300
+
+
 def test_after_an_ack_it_is_measured_within_a_second_and_again() -> None:
     made = schedule(300)
     play(made, 100.0, 120.0, proven=False, answered=False)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routerd.nat.listing import by_strategy, parse
-from routerd.nat.proofs import Proofs, moves, strays
+from routerd.nat.proofs import Proofs, moves
 from routerd.nat_part import HostChange, Strategy
 from tests.nat.parts import HOST, PLAIN, WHOLE
 
@@ -71,10 +71,20 @@ def test_only_pins_by_mac_bring_more_sets_than_the_proven() -> None:
 
 def test_what_is_about_to_end_is_no_stray() -> None:
     routed, soon = (Strategy.SITE_GATEWAY, 60.0), (Strategy.SITE_GATEWAY, 0.5)
+    hidden = (Strategy.MASQUERADE, 60.0)
     one, other, third = HOSTS
-    assert strays({one: routed, other: soon}, {third: soon}) == {one}
-    assert strays({one: routed}, {one: (Strategy.SITE_GATEWAY, 1.0), other: routed}) == {other}
-    assert strays({one: routed}, {one: (Strategy.MASQUERADE, 60.0)}) == {one}
+    proofs = Proofs()
+    proofs.take([HostChange(*one, *routed), HostChange(*other, *soon)], 0.0)
+    assert proofs.strays({third: soon}, PLAIN, 0.0) == {one}
+    assert proofs.strays({one: (Strategy.SITE_GATEWAY, 1.0), third: routed}, PLAIN, 0.0) == {third}
+    assert proofs.strays({one: hidden}, PLAIN, 0.0) == {one}
+    assert proofs.strays({one: (Strategy.MASQUERADE, 0.5), other: (Strategy.MASQUERADE, 0.5)}, PLAIN, 0.0) == {one}
+    assert proofs.strays({one: routed}, PLAIN, 70.0) == {one}
+    elsewhere = ("lan.7", one[1])
+    assert proofs.strays({one: routed, elsewhere: routed}, PLAIN, 0.0) == {elsewhere}
+    copy = proofs.copy()
+    proofs.forget_ended(1.0)
+    assert (len(copy), len(proofs)) == (2, 1)
 
 
 LISTED = """table inet routerd {

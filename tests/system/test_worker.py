@@ -1,9 +1,11 @@
 """Blocking calls in their own thread: in order, with their results, and never in the way of the event loop."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -57,6 +59,26 @@ async def main():
 asyncio.run(main())
 """
     assert subprocess.run([sys.executable, "-c", code], timeout=10, check=False).returncode == 0
+
+
+def test_what_a_call_brought_is_not_kept() -> None:
+    """It may be the leases of a whole site, and the next call may be long in coming."""
+
+    class Large:
+        pass
+
+    async def main() -> None:
+        worker = Worker("test")
+        brought = weakref.ref(await worker.run(Large))
+        for _ in range(200):
+            gc.collect()
+            if brought() is None:
+                break
+            await asyncio.sleep(0.01)
+        assert brought() is None
+        worker.end()
+
+    asyncio.run(main())
 
 
 def test_a_result_that_nobody_waits_for_any_more_is_dropped() -> None:
