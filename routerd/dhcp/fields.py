@@ -14,8 +14,7 @@ def is_impossible(message: Message) -> bool:
     giaddr = message.giaddr
     if giaddr and (giaddr >> 24 in (0, 127) or giaddr >> 24 >= 224):
         return True
-    client = message.options.get(opt.CLIENT_ID)
-    return client is not None and len(client) > _LONGEST_CLIENT_ID
+    return opt.CLIENT_ID in message.options and len(message.options[opt.CLIENT_ID]) > _LONGEST_CLIENT_ID
 
 
 def address_option(message: Message, code: int) -> int:

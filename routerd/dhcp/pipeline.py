@@ -141,23 +141,25 @@ class Pipeline(Generic[T]):
             return []
         waiting = self._waiting
         self._in_flight = [waiting.popleft() for _ in range(min(self._largest, len(waiting)))]
-        self._trying, self._unwaited, self._owed = self._owed.copy(), self._owed, {}
+        trying, self._unwaited, self._owed = self._owed.copy(), self._owed, {}
         for lan, rows, _, _ in self._in_flight:
             for row in rows:
-                self._trying[lan, row.address] = row
+                trying[lan, row.address] = row
+        self._trying = trying
         self._taken = waiting[0].number - 1 if waiting else self._number
-        return [(lan, row) for (lan, _), row in self._trying.items()]
+        return [(lan, row) for (lan, _), row in trying.items()]
 
     def done(self) -> list[Item[T]]:
         """The batch is on disk: what was stored, and who may go now."""
         self.stuck = False
-        alone = [Item[T](key[0], (row,), None) for key, row in self._unwaited.items() if self._trying[key] is row]
-        if self._uncovered:
-            for key in self._trying:
-                known = self._uncovered.get(key)
-                if known is not None and known[0] <= self._taken:
-                    del self._uncovered[key]
-        stored = alone + self._in_flight
+        for item in self._in_flight if self._unwaited else ():
+            for row in item.rows:
+                self._unwaited.pop((item.lan, row.address), None)
+        for key in self._trying if self._uncovered else ():
+            known = self._uncovered.get(key)
+            if known is not None and known[0] <= self._taken:
+                del self._uncovered[key]
+        stored = [Item[T](key[0], (row,), None) for key, row in self._unwaited.items()] + self._in_flight
         self._in_flight, self._trying, self._unwaited = [], {}, {}
         return stored
 
@@ -174,7 +176,11 @@ class Pipeline(Generic[T]):
     def failed(self) -> Freed[T]:
         """The batch could not be stored; its rows come again with the next."""
         freed = self.hangs()
-        self._owed = self._trying | {key: _instead(self._trying.get(key), row) for key, row in self._owed.items()}
+        newer, self._owed = self._owed, self._unwaited
+        for item in self._in_flight:
+            self._owe(item.lan, item.rows)
+        for (lan, _), row in newer.items():
+            self._owe(lan, (row,))
         self._in_flight, self._trying, self._unwaited = [], {}, {}
         return freed
 
@@ -182,7 +188,7 @@ class Pipeline(Generic[T]):
 
     def _is_covered(self, lan: str, rows: tuple[Row, ...]) -> bool:
         """Does a row that is on disk bound what these rows promise?"""
-        return rows[0].covered and len(rows) == 1 and (lan, rows[0].address) not in self._uncovered
+        return len(rows) == 1 and rows[0].covered and (lan, rows[0].address) not in self._uncovered
 
     def _free(self, items: Iterable[Item[T]]) -> Freed[T]:
         freed: Freed[T] = Freed([], [])

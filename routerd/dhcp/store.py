@@ -182,15 +182,17 @@ class LeaseStore:
 
         `now`: everything that was promised before, by the caller's clock, is stored with it; default: the present.
         """
-        single = len(changes) <= rows.ROWS_PER_STATEMENT and all(row.state != DELETED for _, row in changes)
-        self._transact(offset, now, lambda base: self._write(changes, base), single=single)
+        gone = DELETED in {row.state for _, row in changes}
+        single = len(changes) <= rows.ROWS_PER_STATEMENT and not gone
+        write = self._sort if gone else self._write
+        self._transact(offset, now, lambda base: write(changes, base), single=single)
 
     def replace(self, changes: Sequence[tuple[str, Row]], offset: float, now: float | None = None) -> None:
         """As `commit`, but instead of all leases that are in the file. Raises `StoreError`."""
 
         def write(base: float) -> None:
             self._connection.execute("DELETE FROM lease")
-            self._write(changes, base)
+            self._sort(changes, base)
             if self.left or self._left_behind():
                 self._connection.execute(rows.LEFT_TABLE)
                 self._connection.execute("DELETE FROM left_behind")
@@ -233,15 +235,15 @@ class LeaseStore:
             self._clock.noted(newest)
         self._look_again()
 
+    def _sort(self, changes: Sequence[tuple[str, Row]], base: float) -> None:
+        final = {(lan, row.address): row for lan, row in changes}
+        gone = [key for key, row in final.items() if row.state == DELETED]
+        self._connection.executemany("DELETE FROM lease WHERE lan = ? AND address = ?", gone)
+        self._write([(lan, row) for (lan, _), row in final.items() if row.state != DELETED], base)
+
     def _write(self, changes: Sequence[tuple[str, Row]], base: float) -> None:
-        if any(row.state == DELETED for _, row in changes):
-            final = {(lan, row.address): row for lan, row in changes}
-            gone = [key for key, row in final.items() if row.state == DELETED]
-            self._connection.executemany("DELETE FROM lease WHERE lan = ? AND address = ?", gone)
-            changes = [(lan, row) for (lan, _), row in final.items() if row.state != DELETED]
-        keep = [rows.stored(lan, row, base) for lan, row in changes]
-        for start in range(0, len(keep), rows.ROWS_PER_STATEMENT):
-            piece = rows.padded(keep[start : start + rows.ROWS_PER_STATEMENT])
+        for start in range(0, len(changes), rows.ROWS_PER_STATEMENT):
+            piece = rows.padded(rows.stored(changes[start : start + rows.ROWS_PER_STATEMENT], base))
             self._connection.execute(rows.upsert(len(piece)), list(chain.from_iterable(piece)))
 
     def _undone(self, error: sqlite3.Error) -> StoreError:

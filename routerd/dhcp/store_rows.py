@@ -68,10 +68,12 @@ def upsert(rows: int) -> str:
     return f"REPLACE INTO lease ({NAMES}) VALUES " + ",".join([f"({marks})"] * rows)
 
 
-def stored(lan: str, row: Row, base: float) -> tuple[object, ...]:
-    """The values of a lease, as COLUMNS."""
-    address, client, hardware, hostname, state, starts, expires, _, told, seconds, _ = row
-    return (lan, address, client, hardware, hostname, state, starts + base, expires + base, *told, seconds)
+def stored(leases: Iterable[tuple[str, Row]], base: float) -> list[tuple[object, ...]]:
+    """The values of leases, as COLUMNS."""
+    return [
+        (lan, address, client, hardware, hostname, state, starts + base, expires + base, *told, seconds)
+        for lan, (address, client, hardware, hostname, state, starts, expires, _, told, seconds, _) in leases
+    ]
 
 
 def restored(values: Sequence[Any], offset: float) -> Row:

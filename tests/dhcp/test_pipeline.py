@@ -208,6 +208,13 @@ def test_a_binding_that_was_never_stored_stays_new_however_often_its_client_asks
     asked_before.failed()
     assert told(asked_before) == [(3, False)]
 
+    asked_twice: Pipeline[str] = Pipeline()
+    asked_twice.add("lan0", rows(3), "new")
+    asked_twice.add("lan0", renewal(3), "again")
+    asked_twice.start()
+    asked_twice.failed()
+    assert told(asked_twice) == [(3, False)]
+
     given_up: Pipeline[str] = Pipeline(most_waiting=0)
     given_up.add("lan0", rows(3), "new")
     given_up.add("lan0", renewal(3), "again")
