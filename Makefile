@@ -1,6 +1,6 @@
 # `make` alone lists the targets. On a fresh Debian 12, as root, each installs what it lacks.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-kernel lint format bench fuzz soak docs clean
+.PHONY: help demo test test-long test-kernel test-deb lint format bench fuzz soak docs wheel deb clean
 
 PYTHON := .venv/bin/python
 
@@ -23,6 +23,10 @@ test-kernel: ## run tests on Debian's kernel, emulated: its WireGuard, the examp
 	@scripts/setup kernel
 	@$(PYTHON) -m tests.kernel
 	@$(PYTHON) -m tests.kernel.power
+
+test-deb: ## install, upgrade, remove and purge the Debian package in a Debian; pipx and uv: about three minutes (root)
+	@scripts/setup deb
+	@$(PYTHON) -m pytest tests/deb -n 2 -rP -o python_files='deb_*.py'
 
 lint: ## ruff and mypy
 	@scripts/setup test
@@ -50,6 +54,16 @@ soak: ## ten minutes of clients, a flapping peer and reloads; nothing may grow (
 docs: ## write manual pages, completion and the JSON schema to build/share
 	@scripts/setup demo
 	@$(PYTHON) -m routerd.docs build/share
+
+wheel: ## build the wheel, for pipx and uv: dist/routerd-VERSION-py3-none-any.whl
+	@scripts/setup demo
+	@rm -f dist/routerd-*.whl
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || stat -c %Y pyproject.toml) \
+		$(PYTHON) -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
+	@ls dist/routerd-*.whl
+
+deb: wheel ## build the Debian package: build/routerd_VERSION_all.deb
+	@PYTHON=$(PYTHON) packaging/deb/build dist/routerd-*.whl build
 
 clean: ## remove caches and build output; .venv stays
 	@rm -rf .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -14,9 +14,12 @@ from routerd.alias_leases_service import AliasLeases
 from routerd.aliases.starter_service import AliasStarter, memory_path
 from routerd.api.service import ApiService, BindError
 from routerd.api.sources import Sources
+from routerd.beside.starter_service import BesideStarter
 from routerd.config.fault import ConfigError, ConfigFault
 from routerd.config.model import Config
 from routerd.config_service import ConfigService
+from routerd.confirm_service import ConfirmService
+from routerd.dhcp.asking_service import ask_servers
 from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore, StoreError
 from routerd.events import EventLog
@@ -56,10 +59,15 @@ class _Stop(Exception):
 
 
 class App:
-    """routerd with one configuration at a time. `read` reads it anew from where `path` says it is."""
+    """routerd with one configuration at a time. `read` reads it anew from where `path` says it is; `text` is what it
+    read last, and `confirm` takes it back where it is on trial.
+    """
 
-    def __init__(self, config: Config, path: str, read: Callable[[], Config]) -> None:
+    def __init__(
+        self, config: Config, path: str, read: Callable[[], Config], text: Callable[[], str], confirm: ConfirmService
+    ) -> None:
         self.config = config
+        self.confirm = confirm
         self.plan = Plan()
         self._facts = Facts()
         self._devices: dict[str, WireGuardDevice] = {}
@@ -85,14 +93,16 @@ class App:
         self.dhcp = DhcpService(LeaseStore(_store_path(config)), self._emit, self.hosts.acknowledged)
         self.peers = PeersService(self._on_peers, self._emit)
         self.rip = RipStarter(self._emit, self.peers.states)
+        self.beside = BesideStarter(ask_servers, lambda: self.problems.look_soon())
         self.kept = KeptStarter(self._changed.set)
         self.aliases = AliasStarter(memory_path(config.leases.store), self.nat.ruled, self._changed.set, self._emit)
         self.leased = AliasLeases(lambda spans: self.dhcp.held(spans), self._changed.set)
         self.notify = NotifyService(self.dhcp.alive, self._summary)
-        self.source = ConfigService(path, read, self._take_over, self.notify.reloading, self.problems.look_soon)
+        look = self.problems.look_soon
+        self.source = ConfigService(path, read, self._take_over, self.notify.reloading, look, confirm, text)
         self.api = ApiService(self._sources())
         own = (self.dhcp, self.observe, self.routes, self.nat, self.hosts)
-        self._services = (*own, self.kept, self.aliases, self.peers, self.rip, self.api)
+        self._services = (*own, self.kept, self.aliases, self.peers, self.rip, self.beside, self.api)
 
     def _sources(self) -> Sources:
         return Sources(
@@ -108,7 +118,12 @@ class App:
             devices=lambda: self._devices,
             events=self.events,
             reload=self.source.reload,
+            reload_on_trial=self.source.reload,
+            confirm=self.confirm.confirm,
+            deadline=self.confirm.deadline,
             release=self.dhcp.release,
+            take_over=self.dhcp.take_over,
+            saved=self.dhcp.saved,
             probe=self.peers.probe_now,
             version=__version__,
             started=time.time(),
@@ -122,6 +137,7 @@ class App:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        self.confirm.bind(stop.set, self.source.go_back, self.problems.look_soon)
         await self._start()
         # Not by the loop, which would make it deadly again when it closes.
         signal.signal(signal.SIGHUP, lambda *_: loop.call_soon_threadsafe(self.source.ask))
@@ -134,12 +150,14 @@ class App:
                 tasks.create_task(self.problems.run(), name=self.problems.name)
                 tasks.create_task(self.notify.run(), name=self.notify.name)
                 tasks.create_task(self.source.run(), name=self.source.name)
+                tasks.create_task(self.confirm.run(), name=self.confirm.name)
                 gc.freeze()
                 await stop.wait()
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)
                 await self.source.close()
                 log.info("routerd: stopping")
                 self.notify.stopping()
+                self.confirm.stopping()
                 await self.rip.farewell()
                 # Nothing may be answered for without rules, and those of all services go at once.
                 await self.aliases.release()
@@ -233,6 +251,7 @@ class App:
                 await self.nat.apply(made.nat)
                 await self.aliases.settle()
             await self.rip.apply(self.plan.rip, config)
+            await self.beside.apply(self.plan.beside, config)
             await self.hosts.apply(self.plan.nat, config.return_path)
             await self.kept.apply(self.plan.nat, config.return_path)
             if replace(part, targets=()) != replace(self._part, targets=()):
@@ -278,11 +297,11 @@ class App:
 
     def _problems(self) -> list[Problem]:
         found = [problem for service in self._services for problem in service.problems()]
-        return [*self.plan.problems, *found, *self.source.problems()]
+        return [*self.plan.problems, *found, *self.source.problems(), *self.confirm.problems()]
 
     def _checks(self) -> tuple[Check, ...]:
         """routerd's own duties; a peer's or a host's state is none."""
-        services = (self.dhcp, self.routes, self.nat, self.hosts, self.peers, self.rip, self.api)
+        services = (self.dhcp, self.routes, self.nat, self.hosts, self.peers, self.rip, self.beside, self.api)
         return (*duties(self.plan), *(check for service in services for check in service.checks()))
 
     def _summary(self) -> str:

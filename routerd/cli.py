@@ -10,7 +10,20 @@ from importlib import import_module
 from routerd import __version__
 
 DEFAULT_CONFIG = "/etc/routerd/routerd.toml"
-COMMANDS = ("run", "check", "plan", "status", "leases", "export", "lab", "clean")
+COMMANDS = (
+    "run",
+    "check",
+    "plan",
+    "reload",
+    "confirm",
+    "status",
+    "leases",
+    "export",
+    "backup",
+    "restore",
+    "lab",
+    "clean",
+)
 
 
 def parser(only: str | None = None) -> argparse.ArgumentParser:

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager
 
 from routerd.config.fault import ConfigError, ConfigFault
 from routerd.config.model import Config
+from routerd.config.store import parse_text
+from routerd.confirm_service import ConfirmService
 from routerd.model import Problem
 from routerd.reports import ConfigReport, ReloadResult
 
@@ -18,7 +20,7 @@ class ConfigService:
     """The file `path`, read by `read`. One reload at a time, each inside of `during`.
 
     `take_over` puts a configuration into force. It and `read` raise `ConfigError` where there are faults; then the one
-    from before must go on, and `refused` is called.
+    from before must go on, and `refused` is called. `text` is what `read` read last; without `trial` all is for good.
     """
 
     name = "reload"
@@ -30,8 +32,11 @@ class ConfigService:
         take_over: Callable[[Config], Awaitable[None]],
         during: Callable[[], AbstractContextManager[None]],
         refused: Callable[[], None],
+        trial: ConfirmService | None = None,
+        text: Callable[[], str] = str,
     ) -> None:
         self.path = path
+        self._trial, self._text = trial, text
         self._read, self._take_over, self._during, self._refused = read, take_over, during, refused
         self._loaded = time.time()
         self._faults: tuple[ConfigFault, ...] = ()
@@ -55,23 +60,57 @@ class ConfigService:
         async with self._lock:
             pass
 
-    async def reload(self) -> ReloadResult:
-        """Take over the configuration as it is now, or keep the running one if that has faults."""
+    async def reload(self, confirm: float | None = None) -> ReloadResult:
+        """Take over the configuration as it is now, or keep the running one if that has faults.
+
+        `confirm`: on trial for so many seconds; None: for good, or within a trial that is pending.
+        """
         async with self._lock:
             if self._closed:
                 fault = ConfigFault("routerd", None, "is stopping", "reload after its next start")
                 return ReloadResult(False, (fault,))
             with self._during():
-                return await self._reload()
+                return await self._reload(confirm)
 
-    async def _reload(self) -> ReloadResult:
+    async def _reload(self, confirm: float | None) -> ReloadResult:
         try:
-            await self._take_over(await asyncio.to_thread(self._read))
+            config = await asyncio.to_thread(self._read)
+            if self._trial is None:
+                await self._take_over(config)
+            else:
+                await self._try_out(self._trial, config, confirm)
         except ConfigError as error:
             return self._refuse(error.errors)
         self._loaded, self._faults = time.time(), ()
         log.info("config %s: taken over", self.path)
         return ReloadResult(True)
+
+    async def _try_out(self, trial: ConfirmService, config: Config, confirm: float | None) -> None:
+        text = self._text()
+        await trial.begin(text, confirm, is_reload=True)
+        try:
+            await self._take_over(config)
+        except ConfigError:
+            await trial.abandon()
+            raise
+        trial.taken_over(text)
+
+    async def go_back(self) -> bool:
+        """Put the configuration from before a trial into force again, if the trial is over; False: that cannot be."""
+        async with self._lock:
+            previous = None if self._trial is None else self._trial.previous()
+            if previous is None or self._trial is None or self._closed:
+                return True
+            try:
+                with self._during():
+                    await self._take_over(parse_text(previous, secrets=False))
+            except ConfigError as error:
+                for fault in error.errors:
+                    log.error("config: that from before cannot be in force again: %s", fault)
+                return False
+            self._loaded, self._faults = time.time(), ()
+            await self._trial.went_back()
+            return True
 
     def _refuse(self, faults: tuple[ConfigFault, ...]) -> ReloadResult:
         self._faults = faults

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6
 from typing import NamedTuple
 
 from routerd.alias_part import AliasPart, Claimed
+from routerd.beside_part import BesidePart
 from routerd.config.model import Dhcp
 from routerd.nat_part import NatPart
 from routerd.rip_part import RipPart
@@ -303,6 +304,7 @@ class Plan:
     nat: NatPart = field(default_factory=NatPart)
     aliases: AliasPart = field(default_factory=AliasPart)
     rip: RipPart = field(default_factory=RipPart)
+    beside: tuple[BesidePart, ...] = ()
 
 
 # ---------------------------------------------------------------- WireGuard as it is read

@@ -6,7 +6,7 @@ Pure and whole: the same input gives the same plan, and nothing of the machine i
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
-from routerd.config.model import Config, Vpn
+from routerd.config.model import BESIDE_MODES, Config, Vpn
 from routerd.model import (
     Facts,
     KernelPart,
@@ -19,13 +19,15 @@ from routerd.model import (
     VpnFacts,
 )
 from routerd.plan_aliases import alias_routes
-from routerd.plan_dhcp import default_router, dhcp_part
+from routerd.plan_beside import beside_part
+from routerd.plan_dhcp import dhcp_part
 from routerd.plan_ipv6 import ipv6_sysctls
 from routerd.plan_kernel import kernel_routes, unreachable, vpn_sysctls
 from routerd.plan_links import Link, gateway_of, interface_of, link_of
 from routerd.plan_map import Shown, shown_of
 from routerd.plan_nat import nat_part
 from routerd.plan_rip import rip_part
+from routerd.plan_told import default_router
 
 
 def plan(config: Config, facts: Facts) -> Plan:
@@ -55,6 +57,11 @@ def plan(config: Config, facts: Facts) -> Plan:
         for link in links
         if link.lan.dhcp is not None and link.lan.dhcp.mode == "serve"
     )
+    beside = tuple(
+        beside_part(link, routes, facts, config, problems)
+        for link in links
+        if link.lan.dhcp is not None and link.lan.dhcp.mode in BESIDE_MODES
+    )
     nat, aliases = nat_part(config, facts, behind, mapped, problems)
     kernel += alias_routes(nat.aliases, nat.vpns, facts)
     sysctls |= dict.fromkeys(ipv6_sysctls(nat, facts, links, problems))
@@ -68,6 +75,7 @@ def plan(config: Config, facts: Facts) -> Plan:
         nat=nat,
         aliases=aliases,
         rip=rip,
+        beside=beside,
     )
 
 
@@ -160,7 +168,7 @@ def _lan_routes(
 ) -> list[Route]:
     gateway = gateway_of(vpn, link)
     settings = link.lan.dhcp
-    serves = settings is not None and settings.mode == "serve" and settings.routes != "never"
+    serves = settings is not None and settings.mode != "off" and settings.routes != "never"
     rip = link.lan.rip
     announced = rip is not None and "v2" in rip.versions and rip.announce != "none"
     channels = (*(("dhcp",) if serves else ()), *(("rip",) if announced else ())) or ("manual",)

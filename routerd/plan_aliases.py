@@ -8,9 +8,9 @@ from routerd.alias_part import AliasLan, AliasPart, Claimed, FixedAlias
 from routerd.config.model import AddressRange, Alias, Config, Lan
 from routerd.model import Facts, KernelRoute, LeasedAlias, Network, Problem, VpnFacts
 from routerd.nat_part import NatAlias, NatPool, NatVpn, PoolPeer
-from routerd.plan_dhcp import default_router
 from routerd.plan_links import Link
 from routerd.plan_targets import PeerTarget, Targets
+from routerd.plan_told import default_router
 
 _NAMED = 3
 

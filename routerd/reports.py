@@ -152,6 +152,17 @@ class Released(Enum):
     """It is gone here, but the lease file could not be written: a restart before it can would bring it back."""
 
 
+class Confirmed(Enum):
+    """How confirming a configuration that is on trial ended."""
+
+    DONE = "done"
+    """It stays in force."""
+    NOTHING = "nothing"
+    """None is on trial, or not any more."""
+    UNSTORED = "unstored"
+    """The mark of the trial cannot be removed, so it will be taken back."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReloadResult:
     """Whether a new configuration was taken over, and why not."""

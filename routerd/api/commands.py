@@ -1,6 +1,7 @@
 """What may be changed over HTTP, and by whom: through the Unix socket, or with the token."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict
@@ -13,7 +14,10 @@ from routerd.api.answers import client, error_answer, is_unix, json_answer, not_
 from routerd.api.auth import has_token
 from routerd.api.handlers import READ, Handler, accepting, peer_path, unknown_peer
 from routerd.api.sources import Sources
-from routerd.reports import Released
+from routerd.config.schema import Bad
+from routerd.confirm import parse_deadline
+from routerd.lease_records import read_import
+from routerd.reports import Confirmed, Released
 from routerd.system.secret import SecretError
 
 log = logging.getLogger("routerd.api")
@@ -35,11 +39,18 @@ class Commands:
         found: dict[tuple[str, str], Handler] = {}
         if self._sources.reload is not None:
             found[hdrs.METH_POST, "/v1/reload"] = self._allowed(self._reload)
+        if self._sources.confirm is not None:
+            found[hdrs.METH_POST, "/v1/confirm"] = self._allowed(self._confirm)
         if self._sources.release is not None:
             found[hdrs.METH_DELETE, "/v1/leases/{address}"] = self._allowed(self._release)
+        if self._sources.take_over is not None:
+            found[hdrs.METH_POST, "/v1/leases/import"] = self._allowed(self._import)
+        if self._sources.saved is not None:
+            found[hdrs.METH_POST, "/v1/leases/save"] = self._allowed(self._save)
         if self._sources.probe is not None:
             found[hdrs.METH_POST, "/v1/peers/{name:.+}"] = self._of_peer(self._allowed(self._probe))
-        return {path: accepting(negotiation.JSON, handler) for path, handler in found.items()}
+        media = {"/v1/leases/save": negotiation.BINARY}
+        return {key: accepting(media.get(key[1], negotiation.JSON), handler) for key, handler in found.items()}
 
     def _of_peer(self, probe: Handler) -> Handler:
         async def handler(request: web.Request) -> web.StreamResponse:
@@ -81,10 +92,29 @@ class Commands:
 
     async def _reload(self, request: web.Request) -> web.StreamResponse:
         assert self._sources.reload is not None
-        result = await self._sources.reload()
+        text = request.query.get("confirm")
+        if text is None:
+            result = await self._sources.reload()
+        elif self._sources.reload_on_trial is None:
+            return error_answer(400, "confirm: this daemon cannot try a configuration")
+        else:
+            try:
+                seconds = parse_deadline(text)
+            except Bad as error:
+                return error_answer(400, f"confirm: {error.rule}; {error.mend}")
+            result = await self._sources.reload_on_trial(seconds)
         if result.ok:
             return json_answer(200, {"reloaded": True})
         return json_answer(422, {"reloaded": False, "errors": [asdict(error) for error in result.errors]})
+
+    async def _confirm(self, request: web.Request) -> web.StreamResponse:
+        assert self._sources.confirm is not None
+        outcome = await self._sources.confirm()
+        if outcome is Confirmed.NOTHING:
+            return error_answer(409, "no configuration is on trial, or not any more: there is nothing to confirm")
+        if outcome is Confirmed.UNSTORED:
+            return error_answer(503, "that it is confirmed cannot be kept, so it will be taken back; see the log")
+        return json_answer(200, {"confirmed": True})
 
     async def _release(self, request: web.Request) -> web.StreamResponse:
         assert self._sources.release is not None
@@ -101,6 +131,25 @@ class Commands:
         if outcome is Released.UNSTORED:
             return error_answer(503, f"{address} is free now, but the lease file cannot be written; see /v1/problems")
         return json_answer(200, {"released": str(address)})
+
+    async def _import(self, request: web.Request) -> web.StreamResponse:
+        assert self._sources.take_over is not None
+        try:
+            asked = read_import(json.loads(await request.read()))
+        except (ValueError, RecursionError) as error:
+            wrong = "the body is no JSON" if isinstance(error, json.JSONDecodeError | RecursionError) else str(error)
+            return error_answer(400, wrong)
+        imported = await self._sources.take_over(asked)
+        if not imported.stored:
+            return error_answer(503, "the lease file cannot be written, so nothing is sure; see /v1/problems")
+        return json_answer(200, {"leases": [views.outcome(each) for each in imported.outcomes]})
+
+    async def _save(self, request: web.Request) -> web.StreamResponse:
+        assert self._sources.saved is not None
+        data = await self._sources.saved()
+        if data is None:
+            return error_answer(503, "the lease file cannot be read; see /v1/problems")
+        return web.Response(body=data, content_type=negotiation.BINARY[0])
 
     async def _probe(self, request: web.Request) -> web.StreamResponse:
         assert self._sources.probe is not None

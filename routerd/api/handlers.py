@@ -17,7 +17,7 @@ from routerd.reports import PeerReport
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_OPTIONAL = ("events", "reload", "release", "probe")
+_OPTIONAL = ("events", "reload", "confirm", "release", "take_over", "saved", "probe")
 READ = "GET,HEAD"
 
 
@@ -133,7 +133,8 @@ class Readers:
         }
         config = None if sources.config is None else views.config(sources.config())
         status = views.status(sources.version, sources.started, self._now(), counts, sources.status(), config)
-        return json_answer(200, status)
+        deadline = None if sources.deadline is None else sources.deadline()
+        return json_answer(200, status | views.trial(deadline))
 
     def _list_of(
         self, key: str, source: Callable[[], Iterable[T]], view: Callable[[T], views.Json], order: pages.Order[T]

@@ -5,6 +5,7 @@ from hashlib import blake2b
 
 JSON = ("application/json",)
 TEXT = ("text/plain",)
+BINARY = ("application/vnd.sqlite3",)
 EVENTS = ("text/event-stream",)
 HEALTH = ("application/health+json", *JSON)
 TAG_BYTES = 12

@@ -31,7 +31,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A method of a path. `needs` names the source without which it is not there."""
+    """A method of a path. `body` is the shape of what is sent; `needs` the source without which it is not there."""
 
     path: str
     name: str
@@ -39,6 +39,7 @@ class Operation:
     answers: Mapping[int, Answer]
     method: str = "get"
     parameters: tuple[str, ...] = ()
+    body: str = ""
     needs: str = ""
     errors: tuple[int, ...] = field(default=())
 
@@ -52,14 +53,14 @@ _ERRORS = {
     405: "the method is not allowed here; Allow lists those that are",
     406: "Accept excludes the media type of this path",
     408: "the body did not come within 5 s",
-    409: "the configuration reserves the address",
+    409: "the configuration reserves the address, or none is on trial",
     413: "the body is larger than 64 KiB",
     414: "the path is too long",
     417: "Expect says something else than 100-continue",
     421: "the Host header is neither an IP address nor a name of this machine",
     431: "the headers are too large",
     501: "the method is not known here",
-    503: "too many ask for this at once; try again later",
+    503: "too many ask for this at once, or the lease file cannot be used; try again later",
 }
 _ALWAYS = (400, 405, 406, 413, 414, 417, 421, 431, 501)
 _CHANGE = (401, 403, 408)
@@ -120,6 +121,13 @@ _PARAMETERS: dict[str, Json] = {
         "in": "query",
         "description": "go on behind this event, as the header Last-Event-ID says it; 0: all that are kept",
         "schema": TEXT,
+    },
+    "confirm": {
+        "name": "confirm",
+        "in": "query",
+        "description": "put it into force on trial: it is taken back after this time (from 1s to 24h, such as 60s), "
+        "unless POST /v1/confirm comes before",
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,3}s$"},
     },
     "If-None-Match": {
         "name": "If-None-Match",
@@ -201,6 +209,25 @@ OPERATIONS = (
         needs="release",
         errors=(404, 409, 503, *_CHANGE),
     ),
+    Operation(
+        "/v1/leases/import",
+        "leaseImport",
+        "Take over leases of another DHCP server; what is known here, and what is reserved, wins.",
+        {200: Answer("what became of each, in their order", ref("Imported"))},
+        method="post",
+        body="Import",
+        needs="take_over",
+        errors=(503, *_CHANGE),
+    ),
+    Operation(
+        "/v1/leases/save",
+        "leaseSave",
+        "The lease file as it is now, as one SQLite database: for backups.",
+        {200: Answer("the database", {"type": "string", "format": "binary"}, negotiation.BINARY[0])},
+        method="post",
+        needs="saved",
+        errors=(503, *_CHANGE),
+    ),
     _list("problems", "Problem", "All problems, first causes first."),
     Operation(
         "/v1/status",
@@ -225,8 +252,18 @@ OPERATIONS = (
         "Read the configuration anew.",
         _RELOADED,
         method="post",
+        parameters=("confirm",),
         needs="reload",
         errors=_CHANGE,
+    ),
+    Operation(
+        "/v1/confirm",
+        "confirm",
+        "Keep the configuration that is on trial.",
+        {200: Answer("it stays in force", ref("Confirmed"))},
+        method="post",
+        needs="confirm",
+        errors=(409, 503, *_CHANGE),
     ),
     Operation(
         "/metrics",
@@ -274,6 +311,9 @@ def _operation(operation: Operation) -> Json:
         "parameters": [_PARAMETERS[name] for name in operation.parameters],
         "responses": dict(sorted(answers.items())),
     }
+    if operation.body:
+        content = {"application/json": {"schema": ref(operation.body)}}
+        found["requestBody"] = {"required": True, "content": content}
     if operation.method != "get":
         found["security"] = [{}, {"token": []}]
     return found

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from routerd.api.health import FAIL, PASS, WARN
 from routerd.api.views import Json
+from routerd.lease_records import MOST_RECORDS, OUTCOMES, STATES
 from routerd.model import RouteState
 from routerd.reports import REACHABLE, ReturnPath
 
@@ -102,6 +103,49 @@ _LEASE = closed(
     }
 )
 
+_OCTETS: Json = {"type": "string", "pattern": "^([0-9a-fA-F]{2}(:[0-9a-fA-F]{2})*)?$"}
+_SECONDS = maybe({"type": "number", "minimum": 0, "maximum": 100_000_000_000})
+
+_IMPORT = closed(
+    {
+        "leases": rows(
+            closed(
+                {
+                    "address": {"type": "string", "format": "ipv4"},
+                    "hardware": _OCTETS,
+                    "client_id": maybe(_OCTETS),
+                    "hostname": maybe({"type": "string", "maxLength": 255}),
+                    "state": one_of(STATES),
+                    "starts": _SECONDS,
+                    "expires": _SECONDS,
+                    "line": {"type": "integer", "minimum": 0},
+                },
+                optional=("client_id", "hostname", "starts", "expires", "line"),
+            )
+        )
+        | {"maxItems": MOST_RECORDS},
+        "lan": maybe(TEXT),
+        "dry_run": FLAG,
+    },
+    optional=("lan", "dry_run"),
+)
+
+_IMPORTED = closed(
+    {
+        "leases": rows(
+            closed(
+                {
+                    "address": {"type": "string", "format": "ipv4"},
+                    "outcome": one_of(OUTCOMES),
+                    "state": one_of(STATES),
+                    "reason": maybe(TEXT),
+                    "line": {"type": "integer", "minimum": 0},
+                }
+            )
+        )
+    }
+)
+
 _HOST = closed(
     {
         "address": {"type": "string", "format": "ipv4"},
@@ -141,8 +185,9 @@ _STATUS = closed(
         "counts": by_name(by_name(COUNT)),
         "services": {"type": "object"},
         "config": closed({"path": TEXT, "loaded": maybe(TIME), "errors": rows(ref("Fault"))}),
+        "confirm": closed({"deadline": maybe(TIME)}),
     },
-    optional=("config",),
+    optional=("config", "confirm"),
 )
 
 _CHECK = closed(
@@ -180,6 +225,9 @@ SHAPES: dict[str, Json] = {
     "Health": _HEALTH,
     "Error": closed({"error": TEXT}),
     "Reloaded": closed({"reloaded": {"const": True}}),
+    "Confirmed": closed({"confirmed": {"const": True}}),
     "Refused": closed({"reloaded": {"const": False}, "errors": rows(ref("Fault"))}),
+    "Import": _IMPORT,
+    "Imported": _IMPORTED,
     "Released": closed({"released": {"type": "string", "format": "ipv4"}}),
 }

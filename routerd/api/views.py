@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import unquote
 
+from routerd.lease_records import Outcome
 from routerd.model import Route
 from routerd.reports import Check, ConfigReport, HostReport, LeaseReport, PeerReport, ProblemReport
 
@@ -91,6 +92,17 @@ def lease(report: LeaseReport) -> Json:
     }
 
 
+def outcome(found: Outcome) -> Json:
+    """What became of one lease that was to be taken over."""
+    return {
+        "address": str(found.address),
+        "outcome": found.outcome,
+        "state": found.state,
+        "reason": found.reason or None,
+        "line": found.line,
+    }
+
+
 def host(report: HostReport) -> Json:
     """One host of `/v1/hosts`."""
     lease, evidence = report.lease, report.evidence
@@ -154,6 +166,11 @@ def status(
         "services": dict(services),
         **({} if config is None else {"config": config}),
     }
+
+
+def trial(deadline: float | None) -> Json:
+    """The part of `/v1/status` that says until when the configuration must be confirmed; empty where it need not be."""
+    return {} if deadline is None else {"confirm": {"deadline": time_text(deadline, milliseconds=True)}}
 
 
 def tally(counts: dict[str, int], states: Iterable[str]) -> None:

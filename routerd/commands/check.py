@@ -18,12 +18,35 @@ HELP = "check the configuration, and whether it fits this machine"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the choice of the rules themselves."""
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of the configuration instead")
+    parser.add_argument(
+        "--ask-segment",
+        action="store_true",
+        help="ask on the LANs which DHCP servers answer, and show what they would give; no address is taken",
+    )
+    parser.add_argument(
+        "--interface",
+        metavar="INTERFACE",
+        action="append",
+        default=[],
+        help="with --ask-segment: ask here, whatever the configuration says; may be said several times",
+    )
+    parser.add_argument(
+        "--seconds",
+        metavar="SECONDS",
+        type=_seconds,
+        default=5.0,
+        help="with --ask-segment: wait so long for answers (%(default)s); dnsmasq takes three to try an address",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Check the file `args.config` and print the outcome; 0 where it is valid, 2 where it is not."""
     if args.schema:
         return _print_schema()
+    if args.ask_segment:
+        from routerd.commands import ask_segment
+
+        return ask_segment.run(args)
     try:
         config = read_config(args.config)
     except ConfigError as error:
@@ -39,6 +62,16 @@ def run(args: argparse.Namespace) -> int:
     for note in notes:
         print(f"note: {note}")
     return 0
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 60.0:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds from 0.1 to 60")
+    return seconds
 
 
 def _print_schema() -> int:

@@ -10,16 +10,22 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from pathlib import Path
 
+from routerd.beside.options_file_service import FileError, OptionsFile
+from routerd.beside.starter_service import configured_servers, record_path, recorded_servers, withdraw_all
+from routerd.beside.words import ServerKey
 from routerd.config.fault import ConfigError
-from routerd.config.model import Http
+from routerd.config.model import Config, Http, Leases
 from routerd.config.store import read_config
+from routerd.dhcp.asking_service import ask_servers
 from routerd.health import ProblemTracker
 from routerd.model import KernelPart, Problem
 from routerd.routes.problems import route_text, setting_name
 from routerd.routes.service import RoutesService
 from routerd.system import learned_routes, sysctl
 from routerd.system.capabilities import NET_ADMIN
+from routerd.system.confirm_mark import MarkFile
 from routerd.system.files import RUNTIME
 from routerd.system.leftovers import LeftoverError, is_served, remove_stale_socket, remove_table
 from routerd.system.lock import DaemonLock, LockedError
@@ -39,6 +45,7 @@ class _Outcome:
     routes: list[str] = field(default_factory=list)
     settings: list[str] = field(default_factory=list)
     nft: list[str] = field(default_factory=list)
+    servers: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -77,8 +84,10 @@ def _clean(args: argparse.Namespace) -> int:
     asyncio.run(_clean_kernel(outcome))
     _clean_learned(outcome)
     _collect(outcome.nft, outcome, remove_table)
+    _clean_servers(args.config, outcome)
     for entry in http.listen:
         _collect(outcome.files, outcome, partial(remove_stale_socket, entry))
+    _collect(outcome.files, outcome, _remove_mark)
     _print(outcome, args.json)
     return 1 if outcome.problems else 0
 
@@ -125,6 +134,39 @@ async def _clean_kernel(outcome: _Outcome) -> None:
         outcome.files.append(str(originals.path))
 
 
+def _clean_servers(path: str, outcome: _Outcome) -> None:
+    """What other DHCP servers were told: those of the configuration, and those that are remembered."""
+    try:
+        config: Config | None = read_config(path, secrets=False)
+    except ConfigError:
+        config = None
+    record = record_path(Leases().store if config is None else config.leases.store)
+    recorded = recorded_servers(record)
+    found = asyncio.run(withdraw_all(recorded | (configured_servers(config) if config else frozenset()), ask_servers))
+    for key, withdrawn in found.items():
+        outcome.servers += withdrawn.removed
+        # Of a server that is only named now nothing is known; that it does not answer says nothing.
+        if withdrawn.left is not None and (withdrawn.removed or key in recorded):
+            outcome.problems.append(withdrawn.left)
+        elif key.kind == "dnsmasq":
+            _collect(outcome.files, outcome, partial(_remove_options, key))
+    if recorded and not any(found[key].left for key in recorded):
+        record.unlink(missing_ok=True)
+        outcome.files.append(str(record))
+
+
+def _remove_options(key: ServerKey) -> str | None:
+    path = Path(key.path)
+    try:
+        there = OptionsFile(path).read() is not None
+        OptionsFile(path).empty(remove=True)
+    except FileError as error:
+        if error.foreign:
+            return None
+        raise LeftoverError(f"{path}: {error}") from None
+    return str(path) if there else None
+
+
 def _clean_learned(outcome: _Outcome) -> None:
     try:
         outcome.routes += map(str, learned_routes.remove_all())
@@ -163,6 +205,15 @@ def _compare(outcome: _Outcome, originals: Mapping[sysctl.Key, int], before: Map
             outcome.kept.append(f"{setting_name(*key)} = {now}: something else forwards on this machine")
 
 
+def _remove_mark() -> str | None:
+    """Nothing is left that a trial could take back."""
+    file = MarkFile()
+    try:
+        return file.remove()
+    except OSError as error:
+        raise LeftoverError(f"{file.path}: cannot be removed: {error.strerror}") from None
+
+
 def _texts(problems: Iterable[Problem]) -> list[str]:
     tracker = ProblemTracker()
     tracker.update(problems, 0.0)
@@ -187,6 +238,7 @@ def _print(outcome: _Outcome, as_json: bool) -> None:
     lines += [f"removed route {text}" for text in outcome.routes]
     lines += [f"restored {text}" for text in outcome.settings]
     lines += [f"removed nft {text}" for text in outcome.nft]
+    lines += [f"removed {text}" for text in outcome.servers]
     lines += [f"removed {text}" for text in outcome.files]
     lines += [f"left {text}" for text in outcome.kept]
     print("\n".join(lines) if lines else "nothing of routerd's is here")

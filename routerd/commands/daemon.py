@@ -1,5 +1,6 @@
 """The running daemon, as commands ask it."""
 
+import json
 import os
 import re
 import sys
@@ -14,13 +15,15 @@ from routerd.commands.words import count
 from routerd.config.fault import ConfigError, escape
 from routerd.config.model import Http
 from routerd.config.store import read_config
-from routerd.system.http_client import AskError, ask, choose
+from routerd.system.http_client import AskError, ask, ask_bytes, choose
 from routerd.system.secret import SecretError, read_secret
 
 Answer = tuple[int, Any]
 
 _PROBE_TIMEOUT = 30.0
 _STORE_TIMEOUT = 15.0
+_RELOAD_TIMEOUT = 30.0
+_SAVE_TIMEOUT = 60.0
 _FAILED = re.compile(r"\[-\](.*?) failed: (.*)")
 
 
@@ -73,9 +76,49 @@ class Daemon:
         status, body = self._ask(f"/v1/leases/{address}", method="DELETE", token=self._token(), timeout=_STORE_TIMEOUT)
         return status, _text(body)
 
-    def _ask(self, path: str, *, method: str = "GET", token: bytes | None = None, timeout: float = 5.0) -> Answer:
+    def take_over(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
+        """Have leases of another server taken over: what became of each, in their order."""
+        path, body = "/v1/leases/import", json.dumps(asked).encode()
+        status, found = self._ask(path, method="POST", token=self._token(), timeout=_STORE_TIMEOUT, body=body)
+        rows = self._object(path, status, found).get("leases")
+        if not isinstance(rows, list):
+            raise AskError(f"{path} answered without leases: is that routerd at {choose(self._http.listen)}?")
+        return rows
+
+    def saved(self) -> bytes:
+        """The lease file as it is now, as one SQLite database."""
+        path, http = "/v1/leases/save", self._http
+        certificate, token = http.tls_cert, self._token()
+        status, data = ask_bytes(
+            http.listen, path, method="POST", token=token, certificate=certificate, timeout=_SAVE_TIMEOUT
+        )
+        if status != 200:
+            raise AskError(f"{path} answered {status}: {escape(data.decode(errors='replace').strip())[:200]}")
+        return data
+
+    def reload(self, confirm: str | None) -> Answer:
+        """Have the configuration read anew, on trial for the time `confirm`: the status of the answer, and its body."""
+        path = "/v1/reload" if confirm is None else f"/v1/reload?confirm={quote(confirm, safe='')}"
+        return self._ask(path, method="POST", token=self._token(), timeout=_RELOAD_TIMEOUT)
+
+    def confirm(self) -> Answer:
+        """Have the configuration that is on trial kept: the status of the answer, and what it says."""
+        status, body = self._ask("/v1/confirm", method="POST", token=self._token(), timeout=_STORE_TIMEOUT)
+        return status, _text(body)
+
+    def _ask(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        token: bytes | None = None,
+        timeout: float = 5.0,
+        body: bytes | None = None,
+    ) -> Answer:
         certificate = self._http.tls_cert
-        return ask(self._http.listen, path, method=method, token=token, certificate=certificate, timeout=timeout)
+        return ask(
+            self._http.listen, path, method=method, token=token, certificate=certificate, timeout=timeout, body=body
+        )
 
     def _object(self, path: str, status: int, body: Any) -> dict[str, Any]:
         if status != 200:

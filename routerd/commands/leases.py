@@ -1,4 +1,4 @@
-"""`routerd leases`: the leases of the running daemon: a list, one of them, and releasing one."""
+"""`routerd leases`: a list of leases, one of them, releasing one; taking leases over from other servers, and back."""
 
 import argparse
 import json
@@ -8,12 +8,12 @@ import time
 from ipaddress import IPv4Address
 from typing import Any
 
-from routerd.commands import terminal
+from routerd.commands import leases_export, leases_import, terminal
 from routerd.commands.daemon import Daemon, find_daemon, nearest
 from routerd.commands.leases_view import STATES, lease_lines, lease_table
 from routerd.system.http_client import AskError
 
-HELP = "list, show and release the DHCP leases of the running daemon"
+HELP = "list, show and release DHCP leases, and move them from and to other DHCP servers"
 
 _LIST = "list all leases; this is what `routerd leases` does by itself"
 _SHOW = "show everything that is known of one lease"
@@ -38,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("client", metavar="ADDRESS|MAC|HOSTNAME", help="whose lease")
     release = actions.add_parser("release", parents=[shared], help="forget a lease", description=_RELEASE)
     release.add_argument("address", metavar="ADDRESS", type=_address, help="the leased address")
+    for action in (leases_import, leases_export):
+        command = actions.add_parser(action.NAME, parents=[shared], help=action.HELP, description=action.DESCRIPTION)
+        action.add_arguments(command)
 
 
 def _add_filters(parser: argparse.ArgumentParser, default: str | None) -> None:
@@ -47,6 +50,10 @@ def _add_filters(parser: argparse.ArgumentParser, default: str | None) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it. 1 where the daemon does not answer, there is no such lease, or it cannot be released."""
+    if args.action == leases_import.NAME:
+        return leases_import.run(args)
+    if args.action == leases_export.NAME:
+        return leases_export.run(args)
     try:
         daemon = find_daemon(args.config)
         if args.action == "show":

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
+from routerd.commands.plan_beside_view import beside_json, beside_text
 from routerd.commands.plan_nat_view import nat_json, nat_text
 from routerd.commands.plan_rip_view import rip_json, rip_text
 from routerd.commands.table import Cell, Paper, columns, table, wrap
@@ -97,7 +98,15 @@ def as_json(outlook: Outlook) -> dict[str, object]:
     ]
     problems = [{"code": p.code, "subject": p.subject, "text": p.text, "mend": p.mend} for p in outlook.problems]
     nat = nat_json(outlook.plan.nat, outlook.plan.aliases)
-    parts = {"routes": routes, "dhcp": dhcp, "kernel": kernel, "nat": nat, "rip": rip_json(outlook.plan.rip)}
+    beside = beside_json(outlook.plan.beside)
+    parts = {
+        "routes": routes,
+        "dhcp": dhcp,
+        "dhcp_beside": beside,
+        "kernel": kernel,
+        "nat": nat,
+        "rip": rip_json(outlook.plan.rip),
+    }
     unmade = [
         {"lan": lan, "listen": listen, "to": to, "why": _why(outlook, listen, to)} for lan, listen, to in outlook.unmade
     ]
@@ -116,6 +125,7 @@ def as_text(outlook: Outlook, paper: Paper) -> list[str]:
         for p in made.dhcp
     ]  # fmt: skip
     lines += table("DHCP", columns("LAN", "FROM", "~POOLS", "ROUTER", "~OPTION 121"), dhcp, "not served", paper)
+    lines += beside_text(made.beside, paper)
     kernel = [(route_text(route), Cell(*_ACTIONS[action])) for route, action in kernel_routes(outlook)]
     lines += table("Kernel routes", columns("~ROUTE", "~ACTION"), kernel, "none", paper)
     values = [

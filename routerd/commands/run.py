@@ -11,10 +11,12 @@ from glob import escape
 from pathlib import Path
 
 from routerd.app import App, StartError
+from routerd.commands import trial
+from routerd.commands.run_trial import NotBackError, RefusedError, RunTrial
 from routerd.config.fault import ConfigError
 from routerd.config.model import Config
-from routerd.config.store import read_config
-from routerd.system import sockets_rip
+from routerd.config.store import ConfigFile
+from routerd.system import capabilities, sockets_rip
 from routerd.system.files import RUNTIME, namespace_inode
 from routerd.system.handover import Place
 from routerd.system.listeners import remember_listeners
@@ -29,24 +31,24 @@ log = logging.getLogger("routerd")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the choice of a user."""
+    """Add the choice of a user, and the time for a trial."""
     parser.add_argument(
         "--user",
         metavar="NAME[:GROUP]",
         type=_user,
         help="started as root, run on as this user, with the three capabilities that routerd needs",
     )
+    trial.add_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run until SIGTERM or SIGINT (0); 2 for a bad configuration, 1 where it cannot start."""
+    """Run until SIGTERM or SIGINT (0); 2 for a bad configuration, 1 where it cannot start or was not confirmed."""
+    source = ConfigFile(args.config)
     try:
         # A secret that cannot be used silences RIP, not DHCP: here it is a problem, at a reload and in `check` a fault.
-        config = read_config(args.config, secrets=False)
+        config = source.read(secrets=False)
     except ConfigError as error:
-        for fault in error.errors:
-            print(fault, file=sys.stderr)
-        return 2
+        return _faulty(error)
     start_log(config.log.level, config.log.format)
     # The loop shares the interpreter with the thread that stores leases; a fast hand-over keeps DHCP's delay low.
     sys.setswitchinterval(0.0005)
@@ -59,17 +61,14 @@ def run(args: argparse.Namespace) -> int:
     remember_listeners(forward.listen for lan in config.lans for forward in lan.forwards)
     lock = DaemonLock()
     try:
-        may_settle(args.user)
-        # Before anything is touched: a second daemon would undo what the first one does, and take its files.
-        lock.take()
-        settle(args.user, places(config))
-        if not os.access(args.config, os.R_OK):
-            log.warning("%s: cannot be read by this user any more, so a reload will fail", args.config)
-        asyncio.run(App(config, str(args.config), lambda: read_config(args.config)).run())
+        return _run(args, source, config, lock)
     except LockedError as error:
         print(f"routerd: {error}; one daemon serves all LANs and vpns of a network namespace", file=sys.stderr)
         return 1
-    except (PrivilegeError, StartError) as error:
+    except RefusedError as error:
+        print(f"routerd: {error}", file=sys.stderr)
+        return 2
+    except (PrivilegeError, StartError, NotBackError) as error:
         print(f"routerd: {error}", file=sys.stderr)
         return 1
     except OSError as error:
@@ -77,7 +76,43 @@ def run(args: argparse.Namespace) -> int:
         return 1
     finally:
         lock.give_back()
-    return 0
+
+
+def _run(args: argparse.Namespace, source: ConfigFile, config: Config, lock: DaemonLock) -> int:
+    may_settle(args.user)
+    tried = RunTrial(source, args.confirm)
+    # Before anything is touched: a second daemon would undo what the first one does, and take its files.
+    tried.lock(lock)
+    config = tried.choose(config)
+    settle(args.user, places(config), _also(config))
+    if not os.access(args.config, os.R_OK):
+        log.warning("%s: cannot be read by this user any more, so a reload will fail", args.config)
+    try:
+        confirm = tried.service()
+    except ConfigError as error:
+        return _faulty(error, 1)
+    is_back = False
+    try:
+        asyncio.run(App(config, source.path, source.read, lambda: source.text, confirm).run())
+    finally:
+        is_back = confirm.finish()
+    if not confirm.is_expired:
+        return 0 if is_back else 1
+    end = "all is as it was before" if is_back else "not all could be taken back, see above"
+    print(f"routerd: the configuration was not confirmed in time; {end}", file=sys.stderr)
+    return 1
+
+
+def _faulty(error: ConfigError, code: int = 2) -> int:
+    for fault in error.errors:
+        print(fault, file=sys.stderr)
+    return code
+
+
+def _also(config: Config) -> tuple[int, ...]:
+    """Capabilities that this configuration has a use for: a dnsmasq that stays gets a SIGHUP after a change."""
+    stays = any(lan.dhcp is not None and lan.dhcp.mode == "dnsmasq" for lan in config.lans)
+    return (capabilities.KILL,) if stays else ()
 
 
 def places(config: Config) -> Iterator[Place]:
@@ -86,7 +121,9 @@ def places(config: Config) -> Iterator[Place]:
     store = Path(config.leases.store.removeprefix("sqlite:"))
     names = {escape(store.name + suffix) for suffix in ("", "-wal", "-shm", "-journal", "-clean")}
     others = {escape(f"{store.name}.damaged-") + "*", escape(f".{store.name}-clean.") + "*"}
-    others |= {"rip-sequence", ".rip-sequence.*"}
+    others |= {escape(f"{store.name}-aliases") + "*", escape(f".{store.name}-aliases.") + "*", ".restore-*"}
+    others |= {escape(f"{store.name}.before-restore-") + "*", "rip-sequence.before-restore-*"}
+    others |= {"rip-sequence", ".rip-sequence.*", "beside-servers", ".beside-servers.*"}
     yield Place(store.parent, "leases", frozenset(names | others), mode=0o750, waits=True)
     for listen in config.http.listen:
         if listen.startswith("unix:"):
@@ -97,7 +134,15 @@ def places(config: Config) -> Iterator[Place]:
 def own_files() -> frozenset[str]:
     """Patterns of the runtime directory's files that belong to the daemon of this network namespace."""
     inode = namespace_inode()
-    return frozenset({f"sysctl-{inode}.json", f".sysctl-{inode}.json.*", f"lock-{inode}"})
+    return frozenset(
+        {
+            f"sysctl-{inode}.json",
+            f".sysctl-{inode}.json.*",
+            f"lock-{inode}",
+            f"confirm-{inode}.json",
+            f".confirm-{inode}.json.*",
+        }
+    )
 
 
 def _user(text: str) -> User:

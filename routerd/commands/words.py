@@ -57,6 +57,6 @@ def amount(count: object) -> str | None:
     return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
 
 
-def count(number: int, what: str) -> str:
-    """A number of things: 1 peer, 2 peers."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def count(number: int, what: str, many: str | None = None) -> str:
+    """A number of things: 1 peer, 2 peers; `many` where the plural is another word."""
+    return f"{number} {what if number == 1 else many or f'{what}s'}"

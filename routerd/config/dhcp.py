@@ -6,14 +6,17 @@ from ipaddress import IPv4Address, IPv4Network
 from itertools import pairwise
 from typing import Any
 
+from routerd.config.beside import check_beside
 from routerd.config.durations import format_duration
 from routerd.config.fault import Faults
-from routerd.config.model import AddressRange, Dhcp, Reservation
+from routerd.config.model import BESIDE_MODES, AddressRange, Dhcp, Reservation
 from routerd.config.options import NTP
 from routerd.config.schema import INVALID
 
 _NAMES = ("mac", "client_id", "circuit_id")
-_NOT_INHERITED = frozenset(("pools", "router", "reservations", "options", "subnet", "subnets", "mode"))
+_NOT_INHERITED = frozenset(
+    ("pools", "router", "reservations", "options", "subnet", "subnets", "mode", "dnsmasq", "kea", "tag")
+)
 
 
 def make_reservation(values: dict[str, Any], path: str, faults: Faults) -> Any:
@@ -40,6 +43,7 @@ def make_subnet(values: dict[str, Any], path: str, faults: Faults) -> dict[str, 
 def make_dhcp(values: dict[str, Any], path: str, faults: Faults) -> Dhcp:
     """The Dhcp of a parsed section with its subnets; faults between its keys are added."""
     inner = values.pop("subnets", ())
+    check_beside(values.get("mode", "serve"), values, inner, path, faults)
     dhcp = _checked(Dhcp(**values), path, faults)
     where = f"{path}.subnet"
     subnets = [
@@ -68,7 +72,9 @@ def _inherited(around: Dhcp, own: dict[str, Any], values: dict[str, Any]) -> Dhc
     options = own.get("options", ())
     codes = {option.code for option in options} | ({NTP} if own.get("ntp") else set())
     kept = tuple(option for option in around.options if option.code not in codes)
-    return Dhcp(**{**taken, **own, "options": tuple(options) + kept})
+    # A server that stays serves all networks of the LAN, or none.
+    mode = {"mode": around.mode} if around.mode in BESIDE_MODES else {}
+    return Dhcp(**{**taken, **own, **mode, "options": tuple(options) + kept})
 
 
 def _checked(dhcp: Dhcp, path: str, faults: Faults) -> Dhcp:

@@ -60,7 +60,7 @@ def parse_store(value: Any) -> str:
     return "sqlite:" + _absolute(text.removeprefix("sqlite:"), "sqlite:/var/lib/routerd/leases.db")
 
 
-def _file(example: str) -> Kind:
+def file_path(example: str) -> Kind:
     """The kind of an absolute path of a file."""
     return Kind(
         "absolute path of a file", lambda value: _absolute(text_of(value, "the path of a file", example), example)
@@ -77,7 +77,7 @@ def make_http(values: dict[str, Any], path: str, faults: Faults) -> Http:
 
 LISTEN = Kind("ADDRESS:PORT, [IPV6]:PORT or unix:/PATH", parse_listen)
 STORE = Kind("sqlite:/PATH", parse_store)
-TOKEN_FILE = _file("/etc/routerd/http.token")
-TLS_CERT = _file("/etc/routerd/http.crt")
-TLS_KEY = _file("/etc/routerd/http.key")
-SECRET_FILE = _file("/etc/routerd/rip.key")
+TOKEN_FILE = file_path("/etc/routerd/http.token")
+TLS_CERT = file_path("/etc/routerd/http.crt")
+TLS_KEY = file_path("/etc/routerd/http.key")
+SECRET_FILE = file_path("/etc/routerd/rip.key")

@@ -13,7 +13,10 @@ WITHDRAW = ("never", "gateway-down", "all-peers-down")
 ROUTES = ("auto", "always", "never")
 STRATEGIES = ("auto", "site-gateway", "masquerade", "none")
 SOURCE_NAT = ("auto", "always", "never")
-DHCP_MODES = ("serve", "off")
+BESIDE_MODES = ("dnsmasq", "kea")
+"""The modes of lan.dhcp where another DHCP server stays, and is kept current."""
+DHCP_MODES = ("serve", *BESIDE_MODES, "off")
+SUBNET_MODES = ("serve", "off")
 RIP_VERSIONS = ("v2", "ng")
 RIP_ANNOUNCE = ("prefixes", "peers", "none")
 RIP_MODES = ("multicast", "broadcast", "unicast")
@@ -102,10 +105,32 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
+class Dnsmasq:
+    """A dnsmasq of this machine that stays. `tag` None means: the one that it gives clients of the LAN by itself."""
+
+    options_file: str = "/run/routerd/dnsmasq-options"
+    pid_file: str = "/run/dnsmasq/dnsmasq.pid"
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kea:
+    """A Kea of this machine that stays, and where it takes commands. `write`: its file is kept current too.
+
+    `config_file` None means: the one that its process was started with, as far as that can be seen.
+    """
+
+    socket: str = "/run/kea/kea4-ctrl-socket"
+    write: bool = True
+    config_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dhcp:
     """What to serve on one LAN. `router` None means: found out; the string "none" means: no router is served.
 
-    `authoritative` None means that it was not set: as if true, but another server on the LAN comes first.
+    `authoritative` None means that it was not set: as if true, but another server on the LAN comes first. `tag` is for
+    a subnet that dnsmasq serves, `dnsmasq` and `kea` are for the modes of these names.
     """
 
     mode: str = "serve"
@@ -129,6 +154,9 @@ class Dhcp:
     conflict_probe: bool = True
     subnet: IPv4Network | None = None
     subnets: "tuple[Dhcp, ...]" = ()
+    tag: str | None = None
+    dnsmasq: Dnsmasq = field(default_factory=Dnsmasq)
+    kea: Kea = field(default_factory=Kea)
 
     @property
     def is_authoritative(self) -> bool:

@@ -1,6 +1,7 @@
 """The rules between the keys of a whole configuration that need no machine."""
 
 from routerd.config.alias_rules import check_aliases
+from routerd.config.beside import check_servers
 from routerd.config.dhcp import overlap
 from routerd.config.durations import format_duration
 from routerd.config.fault import Faults
@@ -23,6 +24,7 @@ def check_config(config: Config, faults: Faults) -> None:
     _check_lans(config, faults)
     _check_pools(config, faults)
     _check_addresses(config, faults)
+    check_servers(config, faults)
     check_maps(config, faults)
     check_strategies(config, faults)
     check_forwards(config, faults)

@@ -12,16 +12,34 @@ from routerd.system.secret import SecretError, read_secret
 LARGEST = 4 << 20
 
 
+class ConfigFile:
+    """A configuration file that is read more than once. `text` is what was read last."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self.text = ""
+
+    def read(self, *, secrets: bool = True) -> Config:
+        """As `read_config`."""
+        self.text = _read_text(self.path)
+        return parse_text(self.text, secrets=secrets)
+
+
 def read_config(path: str | Path, *, secrets: bool = True) -> Config:
     """The configuration in a file; raises ConfigError, also for a file that cannot be read (its path is the path).
 
     With `secrets` the files of secrets that it names are looked at too: they must be there, safe, and fit. No error
     shows a secret.
     """
+    return parse_text(_read_text(path), secrets=secrets)
+
+
+def parse_text(text: str, *, secrets: bool = True) -> Config:
+    """As `read_config`, for the content of a file."""
     if not secrets:
-        return parse(_read_text(path))
+        return parse(text)
     try:
-        config = parse(_read_text(path))
+        config = parse(text)
     except ConfigError as error:
         more = _secret_faults(error.partial) if error.partial is not None else []
         raise ConfigError([*error.errors, *more], error.partial) from None

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from routerd.config import values as kinds
+from routerd.config.beside import KEA_FILE, OPTIONS_FILE, PID_FILE, SOCKET, TAG
 from routerd.config.dhcp import make_dhcp, make_reservation, make_subnet
 from routerd.config.durations import LONGEST, duration
 from routerd.config.endpoints import LISTEN, SECRET_FILE, STORE, TLS_CERT, TLS_KEY, TOKEN_FILE, make_http
@@ -20,9 +21,12 @@ from routerd.config.model import (
     ROUTES,
     SOURCE_NAT,
     STRATEGIES,
+    SUBNET_MODES,
     SYNC,
     WITHDRAW,
     Alias,
+    Dnsmasq,
+    Kea,
     Lan,
     Leases,
     Log,
@@ -138,8 +142,7 @@ def _reservation(path: str) -> Section:
     )
 
 
-_DHCP_KEYS: Final = (
-    Key("mode", choice(DHCP_MODES), "whether DHCP is served", "serve"),
+_SERVED_KEYS: Final = (
     Key("pools", array(kinds.POOL), "the addresses to lease", []),
     Key(
         "router",
@@ -174,9 +177,59 @@ SUBNET = Section(
     "subnets",
     "A network behind a relay agent. What is not set here is as in lan.dhcp, but pools, router and reservations.",
     make_subnet,
-    (Key("subnet", kinds.NETWORK, "the network", required=True), *_DHCP_KEYS),
+    (
+        Key("subnet", kinds.NETWORK, "the network", required=True),
+        Key("mode", choice(SUBNET_MODES), "whether DHCP is served", "serve"),
+        *_SERVED_KEYS,
+        Key("tag", TAG, 'with mode = "dnsmasq": the tag that the dhcp-range of this network sets', absent="none"),
+    ),
     (_reservation("lan.dhcp.subnet.reservation"), _option("lan.dhcp.subnet.option")),
     many=True,
+)
+
+DNSMASQ = Section(
+    "lan.dhcp.dnsmasq",
+    "dnsmasq",
+    'With mode = "dnsmasq": the dnsmasq of this machine that serves the LAN and is told the routes.',
+    plain(Dnsmasq),
+    (
+        Key(
+            "options_file",
+            OPTIONS_FILE,
+            "the file that routerd writes and dnsmasq reads (its dhcp-optsfile, or a file inside its dhcp-optsdir)",
+            "/run/routerd/dnsmasq-options",
+        ),
+        Key("pid_file", PID_FILE, "the file with dnsmasq's process number", "/run/dnsmasq/dnsmasq.pid"),
+        Key(
+            "tag",
+            TAG,
+            "the tag that the LAN's clients have in dnsmasq",
+            absent="the interface's name, which dnsmasq gives them by itself",
+        ),
+    ),
+)
+
+KEA = Section(
+    "lan.dhcp.kea",
+    "kea",
+    'With mode = "kea": the Kea of this machine that serves the LAN and is told the routes.',
+    plain(Kea),
+    (
+        Key("socket", SOCKET, "Kea's control socket", "/run/kea/kea4-ctrl-socket"),
+        Key(
+            "write",
+            kinds.BOOL,
+            "have Kea write its file (config-write) after a change, so that its next start has the routes at once; only "
+            "where the file says what Kea runs and has no comments or includes, which Kea would not write back",
+            True,
+        ),
+        Key(
+            "config_file",
+            KEA_FILE,
+            "the file Kea was started with",
+            absent="the one its process was started with, where that can be seen",
+        ),
+    ),
 )
 
 DHCP = Section(
@@ -184,8 +237,8 @@ DHCP = Section(
     "dhcp",
     "The DHCP server of this LAN; without the section routerd does not touch DHCP here.",
     make_dhcp,
-    _DHCP_KEYS,
-    (_reservation("lan.dhcp.reservation"), _option("lan.dhcp.option"), SUBNET),
+    (Key("mode", choice(DHCP_MODES), "who serves DHCP", "serve"), *_SERVED_KEYS),
+    (_reservation("lan.dhcp.reservation"), _option("lan.dhcp.option"), SUBNET, DNSMASQ, KEA),
 )
 
 RIP_KEY = Section(

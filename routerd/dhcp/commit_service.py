@@ -182,6 +182,12 @@ class CommitService:
         done, _ = await asyncio.wait(waits, timeout=_STORED_WITHIN)
         return len(done) == len(waits) and all(each.result() for each in done)
 
+    async def saved(self) -> bytes:
+        """The lease file's content, with all that is waiting now. Raises `StoreError`."""
+        self._begin()
+        await self._wait(_STORED_WITHIN)
+        return await self._file.saved()
+
     def pump(self) -> None:
         """Begin to store what was kept, if nothing is being stored; called after messages were read."""
         self._worked += 1

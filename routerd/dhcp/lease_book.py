@@ -72,6 +72,11 @@ class LeaseBook:
             self._by_client[row.client] = own
         return True
 
+    def lengthen(self, lease: Lease, expires: float) -> Row:
+        """The lease of a client that holds it lasts longer; what its client was promised last is not known then."""
+        lease.expires, lease.seconds = max(lease.expires, expires), 0.0
+        return lease.row()
+
     # ------------------------------------------------------------ what there is
 
     def __len__(self) -> int:

@@ -116,6 +116,10 @@ class LeaseFile:
             return self._disk.reopen(self._known(), now)
         return self._disk.commit(batch, now)
 
+    async def saved(self) -> bytes:
+        """The content of the file. Raises `StoreError`, also where it is not open now."""
+        return await self._disk.saved()
+
     def stored(self, renewed: Aside | None) -> None:
         """A batch was stored; `renewed` is where the file was set aside."""
         if renewed is not None:

@@ -1,9 +1,11 @@
 """Option values and their encoding: classless routes (RFC 3442), domain lists (RFC 3397), splitting (RFC 3396)."""
 
-from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Iterable
+from ipaddress import IPv4Address
 
-from routerd.wire import Reader, WireError
+from routerd.classless import classless_routes as classless_routes
+from routerd.classless import decode_classless_routes as decode_classless_routes
+from routerd.classless import encode_route as encode_route
 
 SUBNET_MASK = 1
 ROUTER = 3
@@ -31,8 +33,6 @@ SEARCH = 119
 CLASSLESS_ROUTES = 121
 MS_CLASSLESS_ROUTES = 249
 
-Routes = Sequence[tuple[IPv4Network, IPv4Address]]
-
 
 def encode_option(code: int, parts: Iterable[bytes]) -> bytes:
     """One option as it goes on the wire, in several instances where it is longer than 255 bytes (RFC 3396).
@@ -53,43 +53,6 @@ def encode_option(code: int, parts: Iterable[bytes]) -> bytes:
     if piece or not out:
         out += bytes((code, len(piece))) + piece
     return bytes(out)
-
-
-def encode_route(prefix: IPv4Network, gateway: IPv4Address) -> bytes:
-    """A destination descriptor and its router (RFC 3442): the width, the significant octets, the router's address."""
-    width = prefix.prefixlen
-    return bytes((width,)) + prefix.network_address.packed[: (width + 7) // 8] + gateway.packed
-
-
-def classless_routes(routes: Routes, router: IPv4Address | None) -> tuple[bytes, ...]:
-    """The entries of option 121, one bytes value a route.
-
-    The default route via `router` comes last: a client that takes option 121 ignores the router option (RFC 3442), so
-    without it the client would lose its default route. Nothing at all comes out where there is no route to hand out.
-    """
-    entries = [encode_route(prefix, gateway) for prefix, gateway in routes]
-    if entries and router is not None:
-        entries.append(encode_route(IPv4Network("0.0.0.0/0"), router))
-    return tuple(entries)
-
-
-def decode_classless_routes(data: bytes) -> list[tuple[IPv4Network, IPv4Address]]:
-    """The routes in a whole option 121. Raises `WireError` for a bad width, a cut entry or host bits."""
-    reader = Reader(data)
-    routes = []
-    while reader.left:
-        start = reader.offset
-        width = reader.uint8()
-        if width > 32:
-            raise WireError(f"offset {start}: width of at most 32 expected, {width} found")
-        octets = reader.bytes((width + 7) // 8).ljust(4, b"\x00")
-        gateway = IPv4Address(reader.bytes(4))
-        try:
-            prefix = IPv4Network((octets, width))
-        except ValueError:
-            raise WireError(f"offset {start}: {IPv4Address(octets)}/{width} has host bits set") from None
-        routes.append((prefix, gateway))
-    return routes
 
 
 def encode_domains(names: Iterable[str]) -> bytes:

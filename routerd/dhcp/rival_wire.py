@@ -1,5 +1,6 @@
 """The question to another DHCP server, and what its answer says: IPv4 packets as they are on the LAN."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from struct import Struct
@@ -39,14 +40,21 @@ class Answer:
     xid: int
 
 
-def questions(mac: bytes, address: IPv4Address, xid: int) -> tuple[bytes, bytes]:
+def questions(
+    mac: bytes, address: IPv4Address, xid: int, codes: Iterable[int] = (opt.SUBNET_MASK, opt.ROUTER)
+) -> tuple[bytes, bytes]:
     """The packets that ask: a DISCOVER as of a client without address, and an INFORM from `address`.
 
     Servers that try an address before they offer it answer a DISCOVER after seconds (dnsmasq: three), but an INFORM
     at once; other servers do not know INFORM.
     """
+    return _packet(_message(DISCOVER, mac, xid, 0, codes), 0), inform(mac, address, xid, codes)
+
+
+def inform(mac: bytes, address: IPv4Address, xid: int, codes: Iterable[int]) -> bytes:
+    """The packet that asks, from `address`, for these options, and leaves no trace in a server."""
     own = int(address)
-    return _packet(_message(DISCOVER, mac, xid, 0), 0), _packet(_message(INFORM, mac, xid, own), own)
+    return _packet(_message(INFORM, mac, xid, own, codes), own)
 
 
 def is_question(message: Message) -> bool:
@@ -56,6 +64,17 @@ def is_question(message: Message) -> bool:
 
 def read_answer(packet: bytes) -> Answer | None:
     """What a server's OFFER, ACK or NAK says; None for any other packet. `packet` begins with its IP header."""
+    message = read_reply(packet)
+    if message is None:
+        return None
+    if message.options[opt.MESSAGE_TYPE][0] == OFFER and not message.yiaddr:
+        return None  # It offers no address: a boot server beside the DHCP server (PXE), and no rival.
+    number = server_of(message, packet)
+    return Answer(number, message.xid) if number else None
+
+
+def read_reply(packet: bytes) -> Message | None:
+    """A server's OFFER, ACK or NAK; None for any other packet. `packet` begins with its IP header."""
     payload = _udp_payload(packet)
     if payload is None:
         return None
@@ -64,20 +83,22 @@ def read_answer(packet: bytes) -> Answer | None:
     except WireError:
         return None
     kind = message.options.get(opt.MESSAGE_TYPE, b"")
-    if message.op != BOOTREPLY or len(kind) != 1 or kind[0] not in _ANSWERS:
-        return None
-    if kind[0] == OFFER and not message.yiaddr:
-        return None  # It offers no address: a boot server beside the DHCP server (PXE), and no rival.
+    return message if message.op == BOOTREPLY and len(kind) == 1 and kind[0] in _ANSWERS else None
+
+
+def server_of(message: Message, packet: bytes) -> int:
+    """The address of the server that sent the reply, as a number: as it calls itself, else where it came from."""
     server = message.options.get(opt.SERVER_ID, b"")
-    number = int.from_bytes(server if len(server) == 4 and any(server) else packet[12:16], "big")
-    return Answer(number, message.xid) if number else None
+    return int.from_bytes(server if len(server) == 4 and any(server) else packet[12:16], "big")
 
 
-def _message(kind: int, mac: bytes, xid: int, ciaddr: int) -> bytes:
+def _message(
+    kind: int, mac: bytes, xid: int, ciaddr: int, codes: Iterable[int] = (opt.SUBNET_MASK, opt.ROUTER)
+) -> bytes:
     head = _HEADER.pack(BOOTREQUEST, 1, 6, 0, xid, 0, BROADCAST_FLAG, ciaddr, mac, COOKIE)
     options = opt.encode_option(opt.MESSAGE_TYPE, [bytes((kind,))])
     options += opt.encode_option(opt.CLIENT_ID, [MARK + mac])
-    options += opt.encode_option(opt.PARAMETER_LIST, [bytes((opt.SUBNET_MASK, opt.ROUTER))])
+    options += opt.encode_option(opt.PARAMETER_LIST, [bytes(codes)])
     return (head + options + b"\xff").ljust(300, b"\x00")
 
 

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 from routerd.config.model import AddressRange
 from routerd.dhcp.commit_service import CommitService
 from routerd.dhcp.counters import zeros
+from routerd.dhcp.importing import Place, take_over
 from routerd.dhcp.intake_service import clock
 from routerd.dhcp.lan_service import LanService, Told
 from routerd.dhcp.leases import DELETED, EXPIRED, OFFERED, LeaseTable, Row
@@ -18,8 +19,9 @@ from routerd.dhcp.reply import Reply
 from routerd.dhcp.report import lan_of, lease_event, lease_report, routes_status, subnet_status
 from routerd.dhcp.rivals import Own
 from routerd.dhcp.scope import Scope
-from routerd.dhcp.store import LeaseStore
+from routerd.dhcp.store import LeaseStore, StoreError
 from routerd.dhcp.store_thread import wall_offset
+from routerd.lease_records import Import, Imported
 from routerd.model import DhcpPart, Event, Problem
 from routerd.reports import Check, LeaseReport, Released
 
@@ -168,6 +170,22 @@ class DhcpService:
         log.info("leases: %s is released by an administrator", address)
         gone = [(lan, table.remove(int(address))) for lan, table in tables]
         return Released.DONE if await self._commits.store(gone) else Released.UNSTORED
+
+    async def take_over(self, asked: Import) -> Imported:
+        """Take over leases of another server, here and on disk. A thousand records take some milliseconds."""
+        if self._commits.absent:
+            return Imported((), stored=False)
+        places = {key: Place(network, self._table(key)) for key, network in self._networks.items()}
+        outcomes, changes = take_over(asked, places, clock(), wall_offset())
+        return Imported(outcomes, not changes or await self._commits.store(changes))
+
+    async def saved(self) -> bytes | None:
+        """The lease file as it is now, as one SQLite database; None where it cannot be read."""
+        try:
+            return await self._commits.saved()
+        except StoreError as error:
+            log.warning("leases: no copy can be made: %s", error)
+            return None
 
     def _send(self, key: str, reply: Reply) -> None:
         lan = self._lans.get(key) or self._lans.get(lan_of(key))

@@ -175,6 +175,13 @@ class LeaseStore:
             self._looked = now
             self.look()
 
+    def content(self) -> bytes:
+        """All that is stored, as one file of its own: what was written ahead is in it. Raises `StoreError`."""
+        try:
+            return self._connection.serialize()
+        except sqlite3.Error as error:
+            raise explained(self.path, error) from None
+
     # ------------------------------------------------------------ changes
 
     def commit(self, changes: Sequence[tuple[str, Row]], offset: float, now: float | None = None) -> None:

@@ -76,6 +76,10 @@ class StoreThread:
         """Where the file and another one really are, whatever links lead there. Raises `StoreError`."""
         return await self._soon(self._worker.run(lambda: (os.path.realpath(self.path), os.path.realpath(other))))
 
+    async def saved(self) -> bytes:
+        """The content of the file, with what was written ahead. Raises `StoreError`."""
+        return await self._soon(self._worker.run(self._store.content))
+
     def look(self) -> "asyncio.Future[None]":
         """Is the file where it was? `DamagedError` where it is not."""
         return self._worker.run(self._store.look)

@@ -60,12 +60,54 @@ namespace; a second one ends at once, with exit status 1, and changes nothing.
 
 Before it serves a LAN for the first time it asks for other DHCP servers there (0.45 s). While one answers, it does
 not serve, and says which one.
+
+With `--confirm` the configuration is on trial, for those who change a router over the connection that they may cut. At
+the deadline the daemon stops with exit status 1, and routes, settings, rules and proxy neighbours are as they were
+before the start, those too that an earlier daemon had left. If the daemon is killed before it is confirmed, or hangs,
+a helper process does that; if that was killed as well, the next start does. A configuration that was taken back is not
+put into force again by a start that nobody asked for, such as that of a supervisor: the one from before the trial runs,
+or without one the start is refused (exit status 2). A start from a terminal, or with `--confirm`, is asked for.
+
+Leases that clients got meanwhile cannot be taken back; they end by themselves. RIP routers are told that the routes are
+gone, unless the daemon was killed: then they forget them after 180 s.
+""",
+    "reload": """
+It is what SIGHUP does, but says how it went: exit status 2 where the file has faults.
+
+With `--confirm` the changed configuration is on trial: unless `routerd confirm` comes in time, the one from before is
+put into force again. The file stays as it is, and `routerd status` says that it is not what runs. While a trial goes
+on, a reload without `--confirm` belongs to it, and one with it sets the deadline anew. If the daemon is killed
+meanwhile, the kernel is as it was at the reload, and the next start runs the configuration from before.
+""",
+    "confirm": """
+Exit status 1 where nothing is on trial, or where it is too late. It asks the daemon over its Unix socket, or over TCP
+with the token.
 """,
     "check": """
 Nothing is changed, and no daemon is asked.
+
+With `--ask-segment` the LANs are asked instead: by a DHCPDISCOVER, and where this machine has an address by a
+DHCPINFORM. Every server that answers is listed, with its MAC and what it would give a client; no address is taken. It
+needs CAP_NET_RAW. Exit status 0 whoever answers, 1 where an interface cannot be asked.
 """,
     "plan": """
 It shows what differs from how this machine is now: routes, settings, rules, and what DHCP would hand out.
+""",
+    "leases": """
+`import` and `export` also work while the daemon is stopped. To take over from another server: `routerd check
+--ask-segment` shows who serves; stop that server; `routerd leases import FILE`; start routerd. For the way back: stop
+routerd; `routerd leases export --format dnsmasq FILE`, with FILE in place of the other server's own lease file, and
+owned by its user; start that server.
+""",
+    "backup": """
+The leases are a consistent copy, also while clients come and go. What the file holds: `manifest.json` (version, time,
+and the SHA-256 of each part), `leases.db`, `aliases.json` (which peer has which address of a pool) and `rip-sequence`.
+""",
+    "restore": """
+The backup is checked first, with all checksums; one that is cut, damaged, foreign or of a newer routerd changes
+nothing. What is replaced is set aside under the name with `.before-restore-` and the time. A RIP sequence that is
+larger than that of the backup stays: neighbours refuse numbers that step back. Clients that were given leases after
+the backup was made keep them, as far as their addresses are free when they renew.
 """,
     "clean": """
 It removes routes of protocol 121 and the nftables table `inet routerd`, and sets kernel settings back to what they
@@ -110,8 +152,8 @@ COMMAND_END: tuple[tuple[str, str], ...] = (
         """
   /etc/routerd/routerd.toml  the configuration, see routerd.toml(5)
   /var/lib/routerd/leases.db  the leases (`leases.store`). It must survive a restart of the machine
-  /run/routerd  the kernel's settings as they were before routerd changed them, and a lock. It must survive a crash of
-      the daemon, or `routerd clean` cannot set them back
+  /run/routerd  the kernel's settings as they were before routerd changed them, what is on trial, and a lock. It must
+      survive a crash of the daemon, or `routerd clean` cannot set them back
   /run/routerd/routerd.sock  HTTP for the commands (`http.listen`); whoever can open it can release leases
   /usr/lib/systemd/system/routerd.service  the unit
   /usr/lib/systemd/networkd.conf.d/50-routerd.conf  keeps systemd-networkd from removing routerd's routes

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Collection
 from pathlib import Path
 
-NET_BIND_SERVICE, NET_ADMIN, NET_RAW = 10, 12, 13
+KILL, NET_BIND_SERVICE, NET_ADMIN, NET_RAW = 5, 10, 12, 13
 
 _STATUS = Path("/proc/thread-self/status")
 _LAST = 63

@@ -51,28 +51,50 @@ def ask(
     token: bytes | None = None,
     certificate: str | None = None,
     timeout: float = 5.0,
+    body: bytes | None = None,
 ) -> tuple[int, Any]:
-    """Ask for `path`: the status, and the body (decoded where it is JSON). Raises `AskError`.
+    """Ask for `path`: the status, and the answer's body (decoded where it is JSON). Raises `AskError`.
+
+    `body` is JSON that is sent.
 
     `token` goes out over TCP only, and only to change something: anybody could listen where routerd does not.
     `certificate` is the file of the one that routerd serves TCP with, None where it does so without TLS.
     """
+    status, data = ask_bytes(
+        listen, path, method=method, token=token, certificate=certificate, timeout=timeout, body=body
+    )
+    text = data.decode("utf-8", errors="replace")
+    try:
+        return status, json.loads(text)
+    except (ValueError, RecursionError):
+        return status, text
+
+
+def ask_bytes(
+    listen: Iterable[str],
+    path: str,
+    *,
+    method: str,
+    token: bytes | None,
+    certificate: str | None,
+    timeout: float,
+    body: bytes | None = None,
+) -> tuple[int, bytes]:
+    """As `ask`, with the answer's body as it came."""
     entry = choose(listen)
     connection = _connection(entry, certificate, timeout)
     is_change = method != "GET" and not entry.startswith("unix:")
-    headers = {"Authorization": b"Bearer " + token} if is_change and token is not None else {}
+    headers: dict[str, str | bytes] = {} if body is None else {"Content-Type": "application/json"}
+    if is_change and token is not None:
+        headers["Authorization"] = b"Bearer " + token
     try:
-        connection.request(method, path, headers=headers)
+        connection.request(method, path, body=body, headers=headers)
         answer = connection.getresponse()
-        body = answer.read().decode("utf-8", errors="replace")
+        return answer.status, answer.read()
     except (OSError, http.client.HTTPException) as error:
         raise AskError(f"routerd does not answer at {entry}: {_why(entry, error, timeout)}") from None
     finally:
         connection.close()
-    try:
-        return answer.status, json.loads(body)
-    except (ValueError, RecursionError):
-        return answer.status, body
 
 
 def _connection(entry: str, certificate: str | None, timeout: float) -> http.client.HTTPConnection:

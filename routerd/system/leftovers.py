@@ -57,6 +57,25 @@ def remove_table() -> str | None:
     return f"table {TABLE}"
 
 
+def table_text() -> str | None:
+    """routerd's nftables table as text that `nft -f` takes, None if there is none. Raises `LeftoverError`."""
+    program = shutil.which("nft")
+    if program is None or f"table {TABLE}" not in _nft(program, "list", "tables").splitlines():
+        return None
+    return _nft(program, "list", "table", *TABLE.split())
+
+
+def replace_table(text: str | None) -> None:
+    """Put this table in the place of routerd's in one transaction; None: remove it. Raises `LeftoverError`."""
+    if text is None:
+        remove_table()
+        return
+    program = shutil.which("nft")
+    if program is None:
+        raise LeftoverError("the program nft is not installed, so the rules from before cannot be put back")
+    _nft(program, "-f", "-", text=f"table {TABLE}\ndelete table {TABLE}\n{text}")
+
+
 def _is_connectable(path: str) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as trial:
         trial.settimeout(_TIMEOUT)
@@ -71,11 +90,9 @@ def _is_connectable(path: str) -> bool:
     return True
 
 
-def _nft(program: str, *words: str) -> str:
+def _nft(program: str, *words: str, text: str = "") -> str:
     try:
-        done = subprocess.run(
-            [program, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_NFT_TIMEOUT
-        )
+        done = subprocess.run([program, *words], input=text, capture_output=True, text=True, timeout=_NFT_TIMEOUT)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LeftoverError(f"nft {' '.join(words)}: {error}") from None
     if done.returncode:

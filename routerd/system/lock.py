@@ -3,9 +3,12 @@
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from routerd.system.files import RUNTIME, namespace_inode, runtime_directory
+
+_PAUSE = 0.02
 
 
 class LockedError(Exception):
@@ -22,16 +25,33 @@ class DaemonLock:
     def take(self) -> None:
         """Take the lock. Raises `LockedError`, or OSError where the directory cannot be written."""
         runtime_directory(self.path.parent)
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(handle, 32).decode("ascii", errors="replace").strip()
-            os.close(handle)
-            raise LockedError(f"routerd runs here already (process {holder or 'unknown'})") from None
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
-        self._handle = handle
+        while self._handle is None:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.read(handle, 32).decode("ascii", errors="replace").strip()
+                os.close(handle)
+                raise LockedError(f"routerd runs here already (process {holder or 'unknown'})") from None
+            if not os.fstat(handle).st_nlink:
+                # Its holder has removed it between the opening and the locking: another one may be there already.
+                os.close(handle)
+                continue
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()}\n".encode())
+            self._handle = handle
+
+    def take_soon(self, seconds: float) -> None:
+        """As `take`, but what holds it may end within so many seconds. Raises the same."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                self.take()
+                return
+            except LockedError:
+                if time.monotonic() >= end:
+                    raise
+            time.sleep(_PAUSE)
 
     def give_back(self) -> None:
         """Remove the file and give the lock back."""

@@ -4,7 +4,7 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from routerd.system import capabilities
@@ -56,18 +56,18 @@ def find_user(text: str) -> User:
     return User(name, uid, gid, tuple(groups))
 
 
-def settle(user: User | None, places: Iterable[Place]) -> None:
+def settle(user: User | None, places: Iterable[Place], also: Iterable[int] = ()) -> None:
     """Make the places, then run on as `user` (None: as the one who started this) with the three capabilities only.
 
-    To be called once, while this process has a single thread. Raises `PrivilegeError`; nothing was made if a
-    capability is missing.
+    Those in `also` are kept too where they are there, which routerd can do without. To be called once, while this
+    process has a single thread. Raises `PrivilegeError`; nothing was made if a capability is missing.
     """
     may_settle(user)
     wanted = merged(places)
     for place in wanted:
         _prepare(place, user)
     try:
-        _reduce(user)
+        _reduce(user, {*NEEDED, *(capabilities.permitted() & {*also})})
     except OSError as error:
         raise PrivilegeError(f"the rights cannot be reduced to the three capabilities: {error.strerror}") from None
     for place in wanted:
@@ -129,9 +129,9 @@ def _prepare(place: Place, user: User | None) -> None:
         raise PrivilegeError(f"{place.directory}: cannot be made, for {place.purpose}: {error.strerror}") from None
 
 
-def _reduce(user: User | None) -> None:
+def _reduce(user: User | None, kept: Collection[int]) -> None:
     capabilities.forbid_new_privileges()
-    capabilities.limit_bounding_set(NEEDED)
+    capabilities.limit_bounding_set(kept)
     if user is not None and os.geteuid() == 0:
         capabilities.keep_at_change_of_user()
         try:
@@ -143,7 +143,7 @@ def _reduce(user: User | None) -> None:
                 f"the capabilities CAP_SETUID and CAP_SETGID are missing, for --user {user.name}; leave it out, "
                 "or let what starts routerd change the user"
             ) from None
-    capabilities.keep_only(NEEDED)
+    capabilities.keep_only(kept)
 
 
 def _unusable(place: Place) -> str:

@@ -57,7 +57,7 @@ def forwarding6() -> Forwarding6:
     return Forwarding6.BY_INTERFACE if (CONF6 / "all" / FORWARDING6).exists() else Forwarding6.OFF
 
 
-def _namespace_cookie() -> int | None:
+def namespace_cookie() -> int | None:
     """A number that no other network namespace ever has until the next boot; None before Linux 5.14."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
         try:
@@ -75,7 +75,7 @@ class Originals:
     def __init__(self, runtime: Path) -> None:
         self.path = runtime / f"sysctl-{namespace_inode()}.json"
         self._boot = _BOOT_ID.read_text().strip()
-        self._cookie = _namespace_cookie()
+        self._cookie = namespace_cookie()
         self._values = self._load()
 
     @property

@@ -15,10 +15,12 @@ from routerd.api.service import ApiService
 from routerd.api.sources import Sources
 from routerd.config.model import Http
 from routerd.events import EventLog
+from routerd.lease_records import Import, Imported
 from routerd.model import Route, RouteState, WireGuardDevice
 from routerd.reports import (
     Check,
     ConfigReport,
+    Confirmed,
     HostLease,
     HostReport,
     LeaseReport,
@@ -65,8 +67,13 @@ class Daemon:
     events: EventLog | None = None
     reload: Callable[[], Awaitable[ReloadResult]] | None = None
     release: Callable[[IPv4Address], Awaitable[Released]] | None = None
+    take_over: Callable[[Import], Awaitable[Imported]] | None = None
+    saved: Callable[[], Awaitable[bytes | None]] | None = None
     config: Callable[[], ConfigReport] | None = None
     probe: Callable[[str], Awaitable[PeerReport | None]] | None = None
+    reload_on_trial: Callable[[float], Awaitable[ReloadResult]] | None = None
+    confirm: Callable[[], Awaitable[Confirmed]] | None = None
+    deadline: Callable[[], float | None] | None = None
     problems: tuple[ProblemReport, ...] = ()
     devices: Mapping[str, WireGuardDevice] = field(default_factory=dict)
     routes: tuple[Route, ...] = (
@@ -90,8 +97,13 @@ class Daemon:
             events=self.events,
             reload=self.reload,
             release=self.release,
+            take_over=self.take_over,
+            saved=self.saved,
             config=self.config,
             probe=self.probe,
+            reload_on_trial=self.reload_on_trial,
+            confirm=self.confirm,
+            deadline=self.deadline,
         )
 
     def _leases(self) -> Iterator[LeaseReport]:

@@ -11,6 +11,9 @@ from routerd.config.model import Config, Dhcp
 
 KEY = "4fWL0W/Sw8UxAStVz8VuMBkIyiuKMtKUQC0mKCFPpDo="
 VPN = '[[vpn]]\ninterface = "wg0"\n'
+BESIDE = '[[lan]]\ninterface = "eth0"\n[lan.dhcp]\nmode = "dnsmasq"\n'
+BEHIND = '[[lan.dhcp.subnet]]\nsubnet = "192.168.201.0/24"\n'
+OPTION_42 = 'code = 42\ntype = "ip"\nvalue = "192.168.200.1"\n'
 REMOTE = '[[vpn]]\ngateways = ["192.168.200.2"]\nprefixes = ["10.0.0.0/24"]\n'
 LAN = '[[lan]]\ninterface = "eth0"\n'
 BARE = LAN + "[lan.dhcp]\n"
@@ -121,7 +124,28 @@ ONE_FAULT = [
     (VPN + LAN + 'vpns = "wg0"\n', "lan[0].vpns", "must be an array"),
     # lan.dhcp
     (VPN + BARE, "lan[0].dhcp", "has no address to serve"),
-    (VPN + BARE + 'mode = "kea"\n', "lan[0].dhcp.mode", 'use one of "serve", "off"'),
+    (VPN + BARE + 'mode = "isc"\n', "lan[0].dhcp.mode", 'use one of "serve", "dnsmasq", "kea", "off"'),
+    (VPN + POOL + 'mode = "dnsmasq"\n', "lan[0].dhcp.pools", 'remove it, or set mode = "serve"'),
+    (VPN + BARE + 'mode = "kea"\nlease_time = "1h"\n', "lan[0].dhcp.lease_time", 'no effect with mode = "kea"'),
+    (VPN + BESIDE + "[[lan.dhcp.option]]\n" + OPTION_42, "lan[0].dhcp.option", 'no effect with mode = "dnsmasq"'),
+    (VPN + BESIDE + BEHIND, "lan[0].dhcp.subnet[0].tag", "dhcp-range=set:TAG"),
+    (VPN + BESIDE + BEHIND + 'tag = "far"\nmode = "off"\n', "lan[0].dhcp.subnet[0].mode", "no effect with mode"),
+    (VPN + BESIDE.replace("dnsmasq", "kea") + BEHIND + 'tag = "far"\n', "lan[0].dhcp.subnet[0].tag", "no effect"),
+    (VPN + BESIDE + BEHIND + 'tag = "a,b"\n', "lan[0].dhcp.subnet[0].tag", "must be a tag of dnsmasq"),
+    (VPN + BESIDE + BEHIND + 'tag = "eth0"\n', "lan[0].dhcp.subnet[0].tag", "is used already by lan[0].interface"),
+    (
+        VPN + POOL + BEHIND + 'pools = ["192.168.201.5-192.168.201.9"]\ntag = "far"\n',
+        "lan[0].dhcp.subnet[0].tag",
+        "serve",
+    ),
+    (VPN + BESIDE + '[lan.dhcp.dnsmasq]\noptions_file = "x"\n', "lan[0].dhcp.dnsmasq.options_file", "absolute path"),
+    (VPN + BESIDE + '[lan.dhcp.dnsmasq]\noptions_file = "/x/.y"\n', "lan[0].dhcp.dnsmasq.options_file", "rename it"),
+    (VPN + BESIDE + f'[lan.dhcp.kea]\nsocket = "/{"x" * 107}"\n', "lan[0].dhcp.kea.socket", "not be longer than 107"),
+    (
+        VPN + BESIDE + BESIDE.replace("eth0", "eth1") + '[lan.dhcp.dnsmasq]\npid_file = "/x"\n',
+        "lan[1].dhcp.dnsmasq.pid_file",
+        "must be as in lan[0].dhcp.dnsmasq (/run/dnsmasq/dnsmasq.pid)",
+    ),
     (VPN + POOL.replace("199", "9"), "lan[0].dhcp.pools[0]", 'write "192.168.200.9-192.168.200.50"'),
     (VPN + POOL.replace("-", " to "), "lan[0].dhcp.pools[0]", "FIRST-LAST"),
     (VPN + POOL.replace("-192", "-292"), "lan[0].dhcp.pools[0]", "must be an IPv4 address"),

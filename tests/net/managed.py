@@ -47,17 +47,20 @@ Service=systemd-journald.service
 
 # Only what is a network namespace's own can be set below /proc/sys.
 _BOOT = """
-lab=$1 group=$2
+lab=$1 group=$2 lower=$3
 root=$lab/root
 until grep -q "/$group$" /proc/self/cgroup; do sleep 0.01; done
 mkdir "$lab/disk" "$root"
 mount -t tmpfs -o mode=755 tmpfs "$lab/disk"
 mkdir "$lab/disk/upper" "$lab/disk/work"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$lab/disk/upper,workdir=$lab/disk/work" "$root"
+mount -t overlay overlay -o "lowerdir=$lower,upperdir=$lab/disk/upper,workdir=$lab/disk/work" "$root"
 cp -a "$lab/files/." "$root"
-mkdir -p "$root/opt/checkout" "$root/lab"
-mount --bind @CHECKOUT@ "$root/opt/checkout"
+mkdir -p "$root/lab"
 mount --bind "$lab" "$root/lab"
+if [ "$lower" = / ]; then
+    mkdir -p "$root/opt/checkout"
+    mount --bind @CHECKOUT@ "$root/opt/checkout"
+fi
 cd "$root"
 for name in run tmp dev; do mount -t tmpfs -o mode=755 tmpfs $name; done
 mkdir -p dev/pts dev/shm run/wireguard
@@ -74,11 +77,14 @@ mount --bind proc/sys/net proc/sys/net
 mount -o remount,bind,ro proc/sys
 pivot_root . mnt
 umount -l mnt
-systemd-sysusers
-exec env -i container=lab PATH=/usr/sbin:/usr/bin SYSTEMD_UNIT_PATH=@UNITS@ \\
-    setpriv --bounding-set=-sys_module,-sys_rawio,-sys_time,-sys_boot,-mac_admin,-syslog \\
-    @SYSTEMD@ --system --unit=lab.target --log-target=journal --log-level=info --show-status=0
+@INIT@
 '
+"""
+_INIT = """\
+{before}
+exec env -i container=lab PATH=/usr/sbin:/usr/bin SYSTEMD_UNIT_PATH={units} \\
+    setpriv --bounding-set=-sys_module,-sys_rawio,-sys_time,-sys_boot,-mac_admin,-syslog \\
+    {systemd} --system --unit=lab.target --log-target=journal --log-level=info --show-status=0
 """
 
 
@@ -161,19 +167,36 @@ def _same_namespace(process: Path, other: int) -> bool:
 @contextmanager
 def managed(site: Site) -> Iterator[Managed]:
     """Host β with systemd, which runs nothing yet; skips the test where that is not possible."""
+    if not Path(SYSTEMD).exists():
+        pytest.skip("needs systemd")
+    _files(site)
+    with booted(site, Path("/"), systemd("systemd-sysusers")) as host:
+        soon("systemd has started", lambda: is_up(host))
+        yield host
+
+
+def systemd(before: str, units: str = UNITS) -> str:
+    """The commands that make systemd the first process when `before` is done. It knows the units of these directories."""
+    return _INIT.format(before=before, units=units, systemd=SYSTEMD)
+
+
+@contextmanager
+def booted(site: Site, lower: Path, init: str) -> Iterator[Managed]:
+    """Host β with the files of `lower`, over them those in the lab's "files"; `init` are the first process's commands.
+
+    It has only begun to start. Skips the test where that is not possible.
+    """
     group = _control_group(site.lab.id)
-    if group is None or not Path(SYSTEMD).exists():
-        pytest.skip("needs systemd and control groups, version 2")
+    if group is None:
+        pytest.skip("needs control groups, version 2")
     try:
-        _files(site)
-        script = _BOOT
-        for name, value in {"CHECKOUT": CHECKOUT, "SOCKETS": SOCKETS, "UNITS": UNITS, "SYSTEMD": SYSTEMD}.items():
+        script = _BOOT.replace("@INIT@", init)
+        for name, value in {"CHECKOUT": CHECKOUT, "SOCKETS": SOCKETS}.items():
             script = script.replace(f"@{name}@", shlex.quote(str(value)))
-        argv = ["unshare", "--mount", "sh", "-ec", script, "sh", str(site.lab.directory), group.name]
+        argv = ["unshare", "--mount", "sh", "-ec", script, "sh", str(site.lab.directory), group.name, str(lower)]
         host = Managed(site, site.example.beta.popen(argv, name="systemd"))
         (group / "cgroup.procs").write_text(str(host.number))
         try:
-            soon("systemd has started", lambda: _is_up(host))
             yield host
         finally:
             host.end()
@@ -181,7 +204,8 @@ def managed(site: Site) -> Iterator[Managed]:
         _remove(group)
 
 
-def _is_up(host: Managed) -> bool:
+def is_up(host: Managed) -> bool:
+    """Whether systemd has started all that it shall."""
     assert host._process.poll() is None, host.beta.log("systemd").read_text()
     with suppress(OSError, IndexError):
         return "running" in host.systemctl("is-system-running", check=False)
@@ -224,18 +248,9 @@ def _remove(group: Path) -> None:
             soon("the control group is gone", gone, 5)
 
 
-def _files(site: Site) -> None:
-    """The files of Host β that are not this machine's."""
-    files = site.lab.directory / "files"
-    python = getattr(sys, "_base_executable", sys.executable)
-    packages = Path("/opt/checkout", Path(sysconfig.get_path("purelib")).relative_to(CHECKOUT))
-    path = f"/opt/checkout:{packages}"
-    start = f'#!/bin/sh\nexport PYTHONPATH={path} PYTHONDONTWRITEBYTECODE=1\nexec {python} -m routerd "$@"\n'
-    text = beta_config(Path("/run/routerd"), site.example.tunnel_beta.interface, site.example.tunnel_a.keys.public)
-    text = text.replace("sqlite:/run/routerd/", "sqlite:/var/lib/routerd/")
-    made = {
-        "usr/bin/routerd": start,
-        CONFIG[1:]: text,
+def base_files() -> dict[str, str]:
+    """The units that a systemd has which starts nothing but the journal, and what names the machine."""
+    return {
         "etc/hostname": "beta\n",
         "etc/machine-id": "22222222222222222222222222222222\n",
         **{f"{UNITS[1:]}/{name}.target": _EMPTY for name in _TARGETS},
@@ -243,10 +258,27 @@ def _files(site: Site) -> None:
         f"{UNITS[1:]}/systemd-journald.service": _JOURNAL,
         f"{UNITS[1:]}/systemd-journald.socket": _JOURNAL_SOCKET,
     }
+
+
+def put(site: Site, made: dict[str, str]) -> Path:
+    """Write files for Host β, by their paths without the first slash; the directory that stands for its root."""
+    files = site.lab.directory / "files"
     for name, content in made.items():
         target = files / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(content)
+    return files
+
+
+def _files(site: Site) -> None:
+    """The files of Host β that are not this machine's."""
+    python = getattr(sys, "_base_executable", sys.executable)
+    packages = Path("/opt/checkout", Path(sysconfig.get_path("purelib")).relative_to(CHECKOUT))
+    path = f"/opt/checkout:{packages}"
+    start = f'#!/bin/sh\nexport PYTHONPATH={path} PYTHONDONTWRITEBYTECODE=1\nexec {python} -m routerd "$@"\n'
+    text = beta_config(Path("/run/routerd"), site.example.tunnel_beta.interface, site.example.tunnel_a.keys.public)
+    text = text.replace("sqlite:/run/routerd/", "sqlite:/var/lib/routerd/")
+    files = put(site, {"usr/bin/routerd": start, CONFIG[1:]: text, **base_files()})
     (files / "usr/bin/routerd").chmod(0o755)
     for source, directory in (("routerd.service", UNITS[1:]), ("sysusers.conf", "usr/lib/sysusers.d")):
         (files / directory).mkdir(parents=True, exist_ok=True)

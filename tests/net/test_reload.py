@@ -99,6 +99,15 @@ class Scene:
     def table(self) -> str:
         return self.site.example.beta.run(["nft", "list", "table", "inet", "routerd"], check=False).stdout
 
+    def beside(self) -> dict[str, Any]:
+        """The only other DHCP server, as `/v1/status` has it."""
+        (server,) = self.get("/v1/status")["services"]["beside"]["servers"] or [{"pid_file": ""}]
+        return dict(server)
+
+    def beside_file(self) -> str:
+        path = self.site.lab.directory / "rip.key-options"
+        return path.read_text() if path.exists() else ""
+
     def peer(self) -> dict[str, Any]:
         peer: dict[str, Any] = self.get("/v1/peers")["peers"][0]
         return peer
@@ -134,6 +143,14 @@ def _option(*lines: str) -> dict[str, str]:
 
 def _lan(section: str, *lines: str) -> dict[str, str]:
     return {"[probe]": "\n".join([f"[[lan.{section}]]", *lines, "[probe]"])}
+
+
+def _beside(*lines: str, look: Look = lambda s: "tag:lan0,121," in s.beside_file()) -> Any:
+    """Another server serves, so that all that is for routerd's own goes."""
+    own = ['  mode = "dnsmasq"', "  [lan.dhcp.dnsmasq]", 'options_file = "{secret}-options"', *lines]
+    edits = {"  authoritative = true\n": "", '  pools = ["192.168.200.50-192.168.200.199"]\n': ""}
+    section = '    [[lan.dhcp.reservation]]\n    mac = "02:00:00:00:00:22"\n    address = "192.168.200.22"\n'
+    return edits | {f'{section}    hostname = "endpoint-b"\n': "\n".join(own) + "\n"}, look
 
 
 def _shows(problem: str) -> Look:
@@ -297,6 +314,11 @@ CASES: dict[str, tuple[dict[str, str], Look]] = {
     "lan.dhcp.reservation.boot_file": (_own('boot_file = "own.0"'), lambda s: s.option(67) == b"own.0".hex()),
     "lan.dhcp.conflict_probe": (_dhcp("conflict_probe = false"), lambda s: s.asks_nobody()),
     "lan.dhcp.rapid_commit": (_dhcp("rapid_commit = true"), lambda s: s.rapid() == 5),
+    "lan.dhcp.dnsmasq.options_file": _beside(),
+    "lan.dhcp.dnsmasq.pid_file": _beside(
+        'pid_file = "{secret}-pid"', look=lambda s: s.beside()["pid_file"].endswith("-pid")
+    ),
+    "lan.dhcp.dnsmasq.tag": _beside('tag = "site"', look=lambda s: "tag:site,121," in s.beside_file()),
     "lan.dhcp.subnet.subnet": (
         {
             "[probe]": '[[lan.dhcp.subnet]]\nsubnet = "192.168.201.0/24"\n'

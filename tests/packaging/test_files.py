@@ -51,6 +51,8 @@ def test_all_is_installed_and_systemd_finds_no_fault(tmp_path: Path) -> None:
         "lib/modules-load.d/routerd.conf",
         "lib/sysctl.d/50-routerd.conf",
         "lib/systemd/networkd.conf.d/50-routerd.conf",
+        "lib/systemd/system/routerd-dnsmasq.path",
+        "lib/systemd/system/routerd-dnsmasq.service",
         "lib/systemd/system/routerd.service",
         "lib/sysusers.d/routerd.conf",
         "share/bash-completion/completions/routerd",

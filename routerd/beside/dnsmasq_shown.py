@@ -1,0 +1,130 @@
+"""What keeps a dnsmasq from handing out what it should, as problems. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from routerd.beside.dnsmasq_conf import Conf, OwnOption
+from routerd.beside.dnsmasq_file import Line
+from routerd.beside.told import Finding, Verdict, value_text
+from routerd.model import Problem
+
+FAILURES = frozenset(("beside-file", "beside-foreign-file", "beside-not-told", "beside-not-running"))
+"""The problems with which a LAN's clients are not told what they should be."""
+_SHOWN = 4
+_RIGHTS = (
+    "Let systemd signal it: systemctl enable --now routerd-dnsmasq.path. Or give routerd CAP_KILL; started as root "
+    'with mode = "dnsmasq" in its configuration it has it. Until then, after a change: systemctl kill -s HUP '
+    "--kill-who=main dnsmasq"
+)
+
+
+@dataclass(slots=True)
+class Shown:
+    """What is known of one dnsmasq. `signal_error`: why it could not be told to read again; is a right missing?"""
+
+    path: str
+    lines: tuple[Line, ...] = ()
+    conf: Conf | None = None
+    pid: int | None = None
+    file_error: tuple[str, str, bool] | None = None
+    signal_error: tuple[str, bool] | None = None
+    contested: bool = False
+    findings: dict[str, Finding] = field(default_factory=dict)
+
+    def lans(self) -> tuple[str, ...]:
+        """The LANs that it serves."""
+        return tuple(dict.fromkeys(line.lan for line in self.lines))
+
+    def problems(self) -> tuple[Problem, ...]:
+        """All of them, LAN by LAN."""
+        return tuple(problem for lan in self.lans() for problem in self._of(lan))
+
+    def _of(self, lan: str) -> Iterator[Problem]:
+        subject = f"lan {lan}"
+        if self.file_error is not None:
+            reason, hint, foreign = self.file_error
+            code = "beside-foreign-file" if foreign else "beside-file"
+            yield Problem(code, subject, (("path", self.path), ("reason", reason), ("hint", hint)))
+            return
+        if self.contested:
+            yield Problem("beside-contested", subject, (("path", self.path),))
+        for line in self.lines:
+            if line.lan == lan:
+                yield from self._of_line(line, subject)
+        own = next(line for line in self.lines if line.lan == lan and line.own)
+        finding = self.findings.get(lan)
+        if finding is not None:
+            yield from self._of_answer(own, finding, subject)
+
+    def _of_line(self, line: Line, subject: str) -> Iterator[Problem]:
+        if line.left_out:
+            routes = ", ".join(str(prefix) for prefix, _ in line.left_out[:_SHOWN])
+            more = f" and {len(line.left_out) - _SHOWN} more" if len(line.left_out) > _SHOWN else ""
+            network = str(line.network.network)
+            yield Problem("beside-too-long", subject, (("network", network), ("routes", routes + more)))
+        others = self._others(line)
+        if others:
+            places = ", ".join(dict.fromkeys(f"{one.code} at {one.place}" for one in others[:_SHOWN]))
+            yield Problem("beside-conflict", subject, _conflict(line, places, line.yields))
+
+    def _others(self, line: Line) -> list[OwnOption]:
+        """The administrator's own options that some clients of the network are told instead of ours."""
+        if self.conf is None or not line.network.routes:
+            return []
+        return list(self.conf.options)
+
+    def _of_answer(self, line: Line, finding: Finding, subject: str) -> Iterator[Problem]:
+        if not line.value:
+            return
+        verdict = finding.verdict
+        if verdict is Verdict.SILENT:
+            code = "beside-not-running" if self.pid is None else "beside-silent"
+            yield Problem(code, subject, (("process", str(self.pid)),))
+        elif verdict is Verdict.OTHER:
+            yield Problem("beside-conflict", subject, _conflict(line, f"121, {value_text(finding.value)}", True))
+        elif verdict is not Verdict.RIGHT:
+            reason, hint = self._why(line, finding)
+            yield Problem("beside-not-told", subject, (("reason", reason), ("hint", hint)))
+        elif finding.router is not None and finding.router != line.network.router:
+            yield Problem("beside-router", subject, _routers(finding.router, line))
+
+    def _why(self, line: Line, finding: Finding) -> tuple[str, str]:
+        if self.conf is not None and not self.conf.reads(self.path):
+            hint = f"Add to its configuration: dhcp-optsfile={self.path}; then restart it, a reload is not enough."
+            return f"dnsmasq does not read {self.path}", hint
+        what = "its answer has no option 121"
+        if finding.verdict is Verdict.OLD:
+            what = f"it still hands out {value_text(finding.value)}"
+        if self.signal_error is not None:
+            reason, may_not = self.signal_error
+            hint = _RIGHTS if may_not else "Correct `pid_file` of lan.dhcp.dnsmasq, or restart dnsmasq."
+            return f"{what}, and it cannot be told to read {self.path} again: {reason}", hint
+        hint = (
+            f"Is dhcp-optsfile={self.path} in its configuration, and have clients of this LAN the tag "
+            f"{line.network.tag}? Its log says what it reads."
+        )
+        return what, hint
+
+
+def _conflict(line: Line, places: str, all_clients: bool) -> tuple[tuple[str, str], ...]:
+    routes = ",".join(f"{prefix},{gateway}" for prefix, gateway in line.network.routes[:_SHOWN])
+    whom = "all clients" if all_clients else "some clients"
+    network = str(line.network.network)
+    return (("server", "dnsmasq"), ("network", network), ("whom", whom), ("place", places), ("routes", routes))
+
+
+def _routers(theirs: IPv4Address, line: Line) -> tuple[tuple[str, str], ...]:
+    ours = "none" if line.network.router is None else str(line.network.router)
+    return (("server", "dnsmasq"), ("theirs", str(theirs)), ("ours", ours))
+
+
+def status(shown: Shown) -> Mapping[str, object]:
+    """For /v1/status."""
+    lans = []
+    for lan in shown.lans():
+        finding = shown.findings.get(lan)
+        verdict = None if finding is None else finding.verdict.value
+        told = None if finding is None or not finding.value else value_text(finding.value)
+        lans.append({"lan": lan, "answer": verdict, "told": told})
+    return {"pid": shown.pid, "lans": lans}

@@ -1,0 +1,91 @@
+"""What routerd asks of Kea: its configuration, a test of another one, to take it, and to write it to its file."""
+
+import hashlib
+import time
+from typing import Any, NamedTuple
+
+from routerd.beside.kea_door_service import ask
+from routerd.beside.kea_file import Since
+from routerd.beside.kea_wire import SUCCESS, UNSUPPORTED, Answer, KeaRefusesError, answer, command, dhcp4, hash_of
+
+_QUICK = 5.0
+_LONG = 30.0
+
+
+class Read(NamedTuple):
+    """Kea's configuration, the process that has it (0: unknown), and a digest to tell it from a later one.
+
+    `seconds` is how long Kea took to say it.
+    """
+
+    config: dict[str, Any]
+    pid: int
+    digest: str
+    seconds: float
+
+
+class KeaTalk:
+    """One Kea. Every method raises `KeaError`; `limit` bounds the seconds of each command, where it is set."""
+
+    def __init__(self, path: str, limit: float | None = None) -> None:
+        self.path = path
+        self._limit = limit
+        self._has_hash = True
+
+    async def read(self) -> Read:
+        """config-get."""
+        began = time.monotonic()
+        said = await ask(self.path, command("config-get"), self._limit or _QUICK)
+        seconds = time.monotonic() - began
+        found = answer(said.data)
+        config = dhcp4(found)
+        return Read(config, said.pid, _digest(said.data, found), seconds)
+
+    async def digest(self) -> str:
+        """The digest that `read` would have, as cheap as this Kea can say it."""
+        if self._has_hash:
+            said = await ask(self.path, command("config-hash-get"), self._limit or _QUICK)
+            found = answer(said.data)
+            known = hash_of(found) if found.result == SUCCESS else None
+            if known is not None:
+                return known
+            self._has_hash = found.result != UNSUPPORTED
+        said = await ask(self.path, command("config-get"), self._limit or _QUICK)
+        return _digest(said.data, None)
+
+    async def test(self, config: dict[str, Any]) -> None:
+        """config-test."""
+        await self._do("config-test", {"Dhcp4": config})
+
+    async def set(self, config: dict[str, Any]) -> None:
+        """config-set."""
+        await self._do("config-set", {"Dhcp4": config})
+
+    async def write(self) -> str:
+        """config-write to the file Kea was started with: the file's name as Kea says it."""
+        found = await self._do("config-write", None)
+        return str(found.arguments.get("filename", ""))
+
+    async def since(self) -> Since | None:
+        """status-get; None where this Kea does not say it."""
+        said = await ask(self.path, command("status-get"), self._limit or _QUICK)
+        found = answer(said.data).arguments
+        uptime, reload = found.get("uptime"), found.get("reload")
+        return Since(uptime, reload) if isinstance(uptime, int) and isinstance(reload, int) else None
+
+    async def version(self) -> str:
+        """version-get."""
+        said = await ask(self.path, command("version-get"), self._limit or _QUICK)
+        return answer(said.data).text
+
+    async def _do(self, name: str, arguments: dict[str, Any] | None) -> Answer:
+        said = await ask(self.path, command(name, arguments), self._limit or _LONG)
+        found = answer(said.data)
+        if found.result != SUCCESS:
+            raise KeaRefusesError(f"{name}: {found.text or f'result {found.result}'}")
+        return found
+
+
+def _digest(data: bytes, found: Answer | None) -> str:
+    known = hash_of(found) if found is not None else None
+    return known or hashlib.sha256(data).hexdigest()

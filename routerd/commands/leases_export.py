@@ -1,0 +1,155 @@
+"""`routerd leases export`: the leases as the lease file of another DHCP server, for the way back."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+
+from routerd.commands.daemon import find_daemon
+from routerd.commands.store_at import RefusedError, alone, guarded, is_running, leases_path, reason
+from routerd.commands.words import count
+from routerd.config.fault import escape
+from routerd.config.model import Config
+from routerd.lease_files import dnsmasq, kea
+from routerd.lease_records import BOUND, DECLINED, LeaseRecord, octets_of
+from routerd.reports import LeaseReport
+from routerd.system.files import write_synced
+
+NAME = "export"
+HELP = "write the leases as the lease file of dnsmasq or Kea"
+DESCRIPTION = (
+    "Writes the bound leases as a lease file that dnsmasq or Kea (memfile; columns of Kea 2.2, which newer ones read) "
+    "reads when it starts, so that every client keeps its address on the way back. Stop routerd first: a lease that it "
+    "gives afterwards is not in the file. Start the other server with the file in place of its own, owned by the "
+    "user that it runs as. Addresses that are kept off as declined go to Kea only: dnsmasq's file knows none."
+)
+_ENDLESS = 100 * 365 * 86400.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the format and the file."""
+    parser.add_argument("--format", choices=(dnsmasq.NAME, kea.NAME), required=True, help="who is to read the file")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="the file to write; default: standard output")
+    parser.add_argument(
+        "--lan",
+        metavar="LAN",
+        default=None,
+        help="only leases of this LAN (its interface), and behind its relay agents",
+    )
+    parser.add_argument(
+        "--subnet-id",
+        metavar="[NETWORK=]ID",
+        action="append",
+        default=[],
+        type=_subnet,
+        help="Kea's id of the subnet that the addresses are in, as in 192.168.200.0/24=1; may be said for several "
+        "networks; default: 1 for all",
+    )
+    parser.add_argument(
+        "--remaining",
+        action="store_true",
+        help="dnsmasq: write seconds that are left, not times: for one that was built for machines without a clock "
+        "(its lease file has small numbers in the first column)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write them. 1 where they cannot be had or written; 2 for a bad configuration or arguments."""
+    if (args.remaining and args.format != dnsmasq.NAME) or (args.subnet_id and args.format != kea.NAME):
+        wrong = "--remaining is for dnsmasq" if args.remaining else "--subnet-id is for kea"
+        print(f"routerd leases export: {wrong}", file=sys.stderr)
+        return 2
+    return guarded("routerd leases export", args.config, lambda config: _export(args, config))
+
+
+def _export(args: argparse.Namespace, config: Config) -> int:
+    now = time.time()
+    records = [each for each in _records(args, config) if each.state != BOUND or _lasts(each, now)]
+    if args.format == dnsmasq.NAME:
+        text = dnsmasq.written(records, now, remaining=args.remaining)
+    else:
+        text = kea.written(records, now, _numbers(args.subnet_id))
+    bound = sum(each.state == BOUND for each in records)
+    declined = sum(each.state == DECLINED for each in records)
+    if args.file is None:
+        sys.stdout.write(text)
+    else:
+        try:
+            write_synced(Path(args.file), text.encode())
+        except OSError as error:
+            raise RefusedError(f"{escape(args.file)}: cannot be written: {reason(error)}; nothing changed") from None
+    said = f"{count(bound, 'bound lease')} written"
+    if declined and args.format == kea.NAME:
+        said += f", and {count(declined, 'declined address', 'declined addresses')}"
+    elif declined:
+        said += f"; {count(declined, 'declined address', 'declined addresses')} left out, as dnsmasq's file knows none"
+    print(f"{escape(args.file or 'standard output')}: {said}", file=sys.stderr)
+    return 0
+
+
+def _lasts(record: LeaseRecord, now: float) -> bool:
+    return record.expires is None or record.expires > now
+
+
+def _records(args: argparse.Namespace, config: Config) -> list[LeaseRecord]:
+    if is_running():
+        rows = find_daemon(args.config).rows("leases")
+        found = [_of_row(row) for row in rows if args.lan in (None, row["lan"])]
+    else:
+        from routerd.dhcp.offline_service import read_offline
+
+        try:
+            with alone():
+                reports = read_offline(leases_path(config))
+        except OSError as error:
+            raise RefusedError(f"{error.filename or leases_path(config)}: {reason(error)}") from None
+        found = [_of_report(each) for each in reports if args.lan in (None, each.lan)]
+    return sorted((each for each in found if each is not None), key=lambda record: record.address)
+
+
+def _of_report(report: LeaseReport) -> LeaseRecord | None:
+    fields = {"address": str(report.address), "mac": report.mac, "client_id": report.client_id}
+    return _record({**fields, "hostname": report.hostname, "state": report.state}, report.starts, report.expires)
+
+
+def _of_row(row: dict[str, Any]) -> LeaseRecord | None:
+    return _record(row, *(datetime.fromisoformat(row[name]).timestamp() for name in ("starts", "expires")))
+
+
+def _record(row: dict[str, Any], starts: float, expires: float) -> LeaseRecord | None:
+    state = row["state"]
+    if state not in (BOUND, DECLINED):
+        return None
+    hardware = b"\x01" + (octets_of(row["mac"]) or b"")
+    client = hardware
+    if row["client_id"] is not None:
+        client = octets_of(row["client_id"]) or hardware
+    endless = expires - time.time() > _ENDLESS
+    address, name = IPv4Address(row["address"]), row["hostname"]
+    return LeaseRecord(address, hardware, client, name, state, None if endless else expires, starts)
+
+
+def _numbers(given: list[tuple[IPv4Network | None, int]]) -> Callable[[IPv4Address], int]:
+    """Kea's subnet of an address: that of the smallest network that was named for it, else what was named for all."""
+    default = next((number for network, number in given if network is None), 1)
+    named = sorted(
+        ((network, number) for network, number in given if network is not None), key=lambda each: -each[0].prefixlen
+    )
+
+    def number_of(address: IPv4Address) -> int:
+        return next((number for network, number in named if address in network), default)
+
+    return number_of
+
+
+def _subnet(text: str) -> tuple[IPv4Network | None, int]:
+    network, equals, number = text.rpartition("=")
+    with suppress(ValueError):
+        if number.isascii() and number.isdigit() and 0 < int(number) < 0xFFFFFFFF and bool(network) == bool(equals):
+            return IPv4Network(network) if network else None, int(number)
+    raise argparse.ArgumentTypeError(f"{text!r}: expected ID or NETWORK=ID, as 192.168.200.0/24=1")

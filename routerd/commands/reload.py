@@ -1,0 +1,51 @@
+"""`routerd reload`: the running daemon reads its configuration again, on trial if that is wanted."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from routerd.commands import trial
+from routerd.commands.daemon import Answer, find_daemon
+from routerd.config.durations import format_duration
+from routerd.config.fault import escape
+from routerd.system.http_client import AskError
+
+HELP = "have the running daemon read its configuration again; with faults it keeps the one that it has"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the time for a trial."""
+    trial.add_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask the daemon. 2 where the configuration has faults, 1 where no daemon answers or it refuses."""
+    try:
+        answer = find_daemon(args.config).reload(None if args.confirm is None else format_duration(args.confirm))
+    except AskError as error:
+        print(f"routerd reload: {error}", file=sys.stderr)
+        return 1
+    return _report(args, answer)
+
+
+def _report(args: argparse.Namespace, answer: Answer) -> int:
+    status, body = answer
+    errors: list[dict[str, Any]] = body.get("errors", []) if isinstance(body, dict) and status == 422 else []
+    if args.json:
+        print(json.dumps(body, indent=2))
+    elif status == 200:
+        print("reloaded" if args.confirm is None else f"reloaded on trial: {_what_next(args)}")
+    elif errors:
+        for error in errors:
+            value = f" {error['value']}:" if error["value"] else ""
+            print(escape(f"{error['path']}:{value} {error['rule']}; {error['mend']}"), file=sys.stderr)
+        print("routerd reload: not taken over; the daemon goes on with the one that it has", file=sys.stderr)
+    else:
+        text = body.get("error", body) if isinstance(body, dict) else body
+        print(f"routerd reload: {escape(str(text).strip())[:200]}", file=sys.stderr)
+    return 0 if status == 200 else 2 if errors else 1
+
+
+def _what_next(args: argparse.Namespace) -> str:
+    return f"run `routerd confirm` within {format_duration(args.confirm)}, or it is taken back"

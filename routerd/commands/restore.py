@@ -1,0 +1,252 @@
+"""`routerd restore`: puts what a backup holds in place of what is there, which is set aside."""
+
+import argparse
+import hashlib
+import json
+import os
+import sqlite3
+import struct
+import sys
+import tarfile
+import tempfile
+import time
+import zlib
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from typing import IO
+
+from routerd.aliases.choices_text import TextError, decode
+from routerd.backup_manifest import (
+    ALIASES,
+    LARGEST_MANIFEST,
+    LEASES,
+    MANIFEST,
+    SEQUENCE,
+    Manifest,
+    ManifestError,
+    Part,
+    read_manifest,
+)
+from routerd.commands.store_at import (
+    RefusedError,
+    aliases_path,
+    alone,
+    give,
+    guarded,
+    leases_path,
+    owner_of,
+    reason,
+    sequence_path,
+)
+from routerd.commands.words import count
+from routerd.config.fault import escape
+from routerd.config.model import Config
+from routerd.dhcp.offline_service import judge_saved
+from routerd.dhcp.store_file import make_directories
+from routerd.rip.sequence import LAST
+from routerd.system.files import sync_directory
+
+HELP = "put the content of a backup in place; stop the daemon first"
+_MODE = 0o640
+_PIECE = 1 << 20
+_BESIDE = ("-wal", "-shm", "-journal", "-clean")
+_SETTLING = ("-wal", "-journal")
+_UNREADABLE = (tarfile.TarError, EOFError, zlib.error, struct.error, TypeError, ValueError)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the file, and whether leases may be replaced."""
+    parser.add_argument("file", metavar="FILE", help="a file that `routerd backup` wrote; - for standard input")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="also where there are leases now; like every file that is replaced, they are set aside as "
+        "FILE.before-restore-TIME",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Restore it. 1 while a daemon runs, and where the backup cannot be used; then nothing changed."""
+    return guarded("routerd restore", args.config, lambda config: _restore(args, config))
+
+
+def _restore(args: argparse.Namespace, config: Config) -> int:
+    places = {LEASES: leases_path(config), ALIASES: str(aliases_path(config)), SEQUENCE: str(sequence_path(config))}
+    where = "standard input" if args.file == "-" else escape(args.file)
+    with ExitStack() as stack:
+        stack.enter_context(alone())
+        try:
+            make_directories(os.path.realpath(places[LEASES]))
+            directory = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix=".restore-", dir=Path(places[LEASES]).resolve().parent)
+            )
+            said = _unpack(args.file, where, Path(directory))
+        except OSError as error:
+            raise RefusedError(f"{error.filename or where}: {reason(error)}; nothing changed") from None
+        bound = _judge(where, said, Path(directory))
+        if LEASES in said.parts and not args.force:
+            _refuse_to_replace(places[LEASES])
+        kept = _keep_sequence(said, Path(directory), places[SEQUENCE])
+        try:
+            aside = _put(said, Path(directory), places)
+        except OSError as error:
+            raise RefusedError(f"{error.filename or where}: {reason(error)}; what was set aside is there") from None
+    return _report(args, where, said, bound, aside, kept)
+
+
+# ---------------------------------------------------------------- the backup
+
+
+def _unpack(file: str, where: str, directory: Path) -> Manifest:
+    """Write the parts into the directory, each checked, and say what they are. Raises `RefusedError`, OSError."""
+    with ExitStack() as stack:
+        stream: IO[bytes] = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))
+        try:
+            archive = stack.enter_context(tarfile.open(fileobj=stream, mode="r|gz"))
+            members = iter(archive)
+            first = next(members, None)
+            if first is None or first.name != MANIFEST or not first.isreg() or first.size > LARGEST_MANIFEST:
+                raise ManifestError("is no backup of routerd's")
+            content = archive.extractfile(first)
+            said = read_manifest(content.read() if content is not None else b"")
+            missing = dict(said.parts)
+            for member in members:
+                part = missing.pop(member.name, None)
+                content = archive.extractfile(member) if part is not None and member.isreg() else None
+                if part is None or content is None or member.size != part.size:
+                    raise ManifestError(f"holds {member.name[:40]!r}, of which its manifest says something else")
+                _copy(content, part, member.name, directory / member.name)
+            if missing:
+                raise ManifestError(f"is cut: {', '.join(sorted(missing))} is missing")
+        except ManifestError as error:
+            raise RefusedError(f"{where}: {error}; nothing changed") from None
+        except _UNREADABLE as error:
+            raise RefusedError(f"{where}: is cut, damaged, or no backup ({error}); nothing changed") from None
+    return said
+
+
+def _copy(content: IO[bytes], part: Part, name: str, target: Path) -> None:
+    digest, size = hashlib.sha256(), 0
+    with target.open("xb") as file:
+        while piece := content.read(_PIECE):
+            digest.update(piece)
+            size += len(piece)
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    if size != part.size or digest.hexdigest() != part.sha256:
+        raise ManifestError(f"is damaged: {name} has another checksum than its manifest says")
+
+
+def _judge(where: str, said: Manifest, directory: Path) -> int:
+    """Can its parts be used by this routerd? How many leases there are."""
+    wrong, leases = judge_saved(str(directory / LEASES)) if LEASES in said.parts else ("", 0)
+    if wrong:
+        raise RefusedError(f"{where}: its {LEASES} {wrong}; nothing changed")
+    if ALIASES in said.parts:
+        try:
+            decode((directory / ALIASES).read_bytes())
+        except TextError as error:
+            raise RefusedError(f"{where}: its {ALIASES} {error}; nothing changed") from None
+    if SEQUENCE in said.parts and _number(directory / SEQUENCE) is None:
+        raise RefusedError(f"{where}: its {SEQUENCE} holds no number; nothing changed")
+    return leases
+
+
+# ---------------------------------------------------------------- what is there
+
+
+def _refuse_to_replace(path: str) -> None:
+    wrong, leases = judge_saved(path) if os.path.exists(path) else ("", 0)
+    ahead = os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal") > 0
+    if leases or wrong or ahead:
+        what = count(leases, "lease") if leases else "something"
+        raise RefusedError(
+            f"{escape(path)}: {what} would be replaced; say --force, and it is set aside; nothing changed"
+        )
+
+
+def _number(path: Path) -> int | None:
+    try:
+        number = int(path.read_bytes()[:32])
+    except (OSError, ValueError):
+        return None
+    return number if 0 <= number <= LAST else None
+
+
+def _keep_sequence(said: Manifest, directory: Path, path: str) -> bool:
+    """Routers refuse numbers that step back: where the one that is there is the larger one, it stays."""
+    there = _number(Path(path))
+    if SEQUENCE not in said.parts or there is None or there < (_number(directory / SEQUENCE) or 0):
+        return False
+    (directory / SEQUENCE).unlink()
+    return True
+
+
+# ---------------------------------------------------------------- in its place
+
+
+def _put(said: Manifest, directory: Path, places: dict[str, str]) -> list[str]:
+    """Put the parts in place; the files that were set aside. Each is the old or the new one at any moment.
+
+    Raises OSError.
+    """
+    stamp, aside = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), []
+    for name in said.parts:
+        source, target = directory / name, os.path.realpath(places[name])
+        if not source.exists():
+            continue
+        owner, mode = owner_of(target), _MODE
+        if os.path.exists(target):
+            mode = os.stat(target).st_mode & 0o777
+            if name == LEASES:
+                _settle(target)
+            aside.append(_set_aside(target, stamp))
+        if name == LEASES:
+            for suffix in _BESIDE:
+                with suppress(FileNotFoundError):
+                    os.unlink(target + suffix)
+            sync_directory(Path(target).parent)
+        os.chmod(source, mode)
+        give(source, owner)
+        os.rename(source, target)
+        sync_directory(Path(target).parent)
+    return aside
+
+
+def _settle(path: str) -> None:
+    """What was written ahead goes into the file itself, so that it is whole without what lies beside it."""
+    if any(os.path.exists(path + suffix) for suffix in _SETTLING):
+        with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _set_aside(path: str, stamp: str) -> str:
+    """A second name for the file, and for what lies beside it; the name. Raises OSError."""
+    aside, number = f"{path}.before-restore-{stamp}", 1
+    while os.path.lexists(aside):
+        number += 1
+        aside = f"{path}.before-restore-{stamp}-{number}"
+    for suffix in ("", *_SETTLING):
+        if os.path.exists(path + suffix):
+            try:
+                os.link(path + suffix, aside + suffix)
+            except OSError:
+                # Some file systems have no second names.
+                os.rename(path + suffix, aside + suffix)
+    sync_directory(Path(path).parent)
+    return aside
+
+
+def _report(args: argparse.Namespace, where: str, said: Manifest, leases: int, aside: list[str], kept: bool) -> int:
+    if args.json:
+        facts = {"made": said.made, "version": said.version, "parts": sorted(said.parts), "leases": leases}
+        print(json.dumps({"file": args.file, **facts, "set_aside": aside, "sequence_kept": kept}, indent=2))
+        return 0
+    names = ", ".join(sorted(said.parts))
+    print(f"{where}: of {said.made}, routerd {escape(said.version)}: {names} restored, {count(leases, 'lease')}")
+    if kept:
+        print("the RIP sequence that is there is larger and stays: routers refuse numbers that step back")
+    for path in aside:
+        print(f"set aside: {escape(path)}")
+    return 0

@@ -1,0 +1,1 @@
+"""The lease files of other DHCP servers: reading and writing them."""

@@ -1,0 +1,36 @@
+"""A lease file of whatever server: which one's it is, and what is in it. Pure."""
+
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address
+
+from routerd.lease_files import dnsmasq, isc, kea
+from routerd.lease_files.found import Found
+from routerd.lease_records import BOUND, LeaseRecord
+
+LARGEST = 256 << 20
+"""Bytes of a file."""
+FORMATS: dict[str, Callable[[str, float], Found]] = {
+    dnsmasq.NAME: dnsmasq.parse,
+    kea.NAME: kea.parse,
+    isc.NAME: isc.parse,
+}
+_MEANT = {kea.NAME: kea.is_meant, dnsmasq.NAME: dnsmasq.is_meant, isc.NAME: isc.is_meant}
+
+
+def recognized(text: str) -> str | None:
+    """The server whose file this is, by its content; None where it is none that is known."""
+    return next((name for name, is_meant in _MEANT.items() if is_meant(text)), None)
+
+
+def merged(files: Iterable[Found]) -> list[LeaseRecord]:
+    """The records of several files, the oldest first: of an address, what the newest file says counts."""
+    records: dict[IPv4Address, LeaseRecord] = {}
+    for found in files:
+        records = {address: record for address, record in records.items() if address not in found.gone}
+        records |= found.records
+    return list(records.values())
+
+
+def in_order(records: Iterable[LeaseRecord]) -> list[LeaseRecord]:
+    """The records in the order in which they are to be taken over: leases that last before those that have ended."""
+    return sorted(records, key=lambda record: record.state != BOUND)

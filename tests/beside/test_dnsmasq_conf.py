@@ -1,0 +1,99 @@
+"""dnsmasq's own configuration as it is written: files, directories, command lines, and what is not an option 121."""
+
+from pathlib import Path
+
+import pytest
+
+from routerd.beside.dnsmasq_conf import Conf, ConfDir, OwnOption, read_arguments, read_conf, read_options, tags_of
+from routerd.beside.dnsmasq_conf_service import read_dnsmasq
+
+FILE = "/etc/dnsmasq.conf"
+
+
+def conf(text: str) -> Conf:
+    found = Conf()
+    read_conf(text, FILE, found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        ("dhcp-option=121,10.0.0.0/8,192.168.200.9", (121, ())),
+        ("dhcp-option = 249 , 10.0.0.0/8,192.168.200.9", (249, ())),
+        ("dhcp-option=option:classless-static-route,10.0.0.0/8,1.2.3.4", (121, ())),
+        ("dhcp-option=tag:a,tag:!b,121,10.0.0.0/8,1.2.3.4", (121, ("a", "!b"))),
+        ("dhcp-option=net:a,121,00", (121, ("a",))),
+        ("dhcp-option=a,121,00", (121, ("a",))),
+        ("dhcp-option-force=121,00  # why not", (121, ())),
+        ('dhcp-option="121,00"', (121, ())),
+        ("#dhcp-option=121,00", None),
+        ("dhcp-option=3,121", None),
+        ("dhcp-option=option:router,121", None),
+        ("dhcp-option=vendor:MSFT,121,00", None),
+        ("dhcp-option=encap:175,121,00", None),
+        ("dhcp-option=option6:121,00", None),
+        ("dhcp-option", None),
+        ("dhcp-option=", None),
+    ],
+)
+def test_options(line: str, option: tuple[int, tuple[str, ...]] | None) -> None:
+    found = conf(f"port=0\n{line}\n").options
+    assert found == ([] if option is None else [OwnOption(*option, f"{FILE}:2")])
+
+
+def test_files_and_directories() -> None:
+    found = conf("conf-file=/a\nconf-dir=/b/,.bak,*.conf\ndhcp-optsfile=/c\ndhcp-optsdir=/d/\n")
+    assert found.files == ["/a"]
+    assert found.dirs == [ConfDir("/b", (".bak",), (".conf",))]
+    assert found.reads("/c")
+    assert found.reads("/d/x")
+    assert not found.reads("/e")
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [("a.conf", True), ("a", False), (".a.conf", False), ("a.conf~", False), ("#a.conf#", False), ("b.bak", False)],
+)
+def test_names_in_a_directory(name: str, read: bool) -> None:
+    assert ConfDir("/b", (".bak",), (".conf",)).has(name) is read
+
+
+def test_the_command_line() -> None:
+    found = Conf()
+    words = "dnsmasq -x /run/pid -u nobody -7 /etc/dnsmasq.d,.bak --dhcp-option=121,00 -O 249,00 --local-service"
+    assert read_arguments(words.split(), found) is False
+    assert found.dirs == [ConfDir("/etc/dnsmasq.d", (".bak",))]
+    assert [option.code for option in found.options] == [121, 249]
+    assert read_arguments(["dnsmasq", "-C", "/x"], found) is True
+    assert read_arguments(["dnsmasq", "--conf-file", "/y"], found) is True
+    assert found.files == ["/x", "/y"]
+
+
+def test_a_file_of_options() -> None:
+    found = Conf()
+    read_options("# ours?\ntag:a,121,00\n42,1.2.3.4\n", "/o", found)
+    assert found.options == [OwnOption(121, ("a",), "/o:2")]
+    assert tags_of(found.options * 2) == (("a",),)
+
+
+def test_what_is_included_is_read_and_loops_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, other, inner = tmp_path / "own", tmp_path / "other", tmp_path / "d"
+    inner.mkdir()
+    (inner / "a.conf").write_text(f"conf-file={tmp_path}/main\ndhcp-option=121,00\n")
+    own.write_text("tag:lan0,121,00\n")
+    other.write_text("249,00\n")
+    main = tmp_path / "main"
+    main.write_text(f"conf-dir={inner}\nconf-file={tmp_path}/missing\ndhcp-optsfile={own}\ndhcp-optsfile={other}\n")
+    monkeypatch.setattr("routerd.beside.dnsmasq_conf_service.find_process", lambda *_: 7)
+    monkeypatch.setattr("routerd.beside.dnsmasq_conf_service.arguments", lambda _: ("dnsmasq", f"--conf-file={main}"))
+    pid, found = read_dnsmasq(tmp_path / "pid", own)
+    assert pid == 7
+    assert found is not None
+    assert [option.place for option in found.options] == [f"{inner}/a.conf:2", f"{other}:1"]
+    assert found.reads(str(own))
+
+
+@pytest.mark.parametrize("text", ["\0" * 10, "\xff\xfe", '"""', "dhcp-option=" + "tag:a," * 5000, "conf-dir=,,,\n"])
+def test_nonsense_is_no_trouble(text: str) -> None:
+    assert conf(text).options == []
