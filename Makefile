@@ -51,9 +51,10 @@ soak: ## ten minutes of clients, a flapping peer and reloads; nothing may grow (
 	@scripts/setup bench
 	@$(PYTHON) -m tests.soak $(SECONDS)
 
-docs: ## write manual pages, completion and the JSON schema to build/share
+docs: ## write manual pages, completion and the JSON schema to build/share, and the page in docs/
 	@scripts/setup demo
 	@$(PYTHON) -m routerd.docs build/share
+	@cp build/share/doc/routerd/when-it-does-not-work.md docs/
 
 wheel: ## build the wheel, for pipx and uv: dist/routerd-VERSION-py3-none-any.whl
 	@scripts/setup demo

@@ -60,11 +60,17 @@ class _Stop(Exception):
 
 class App:
     """routerd with one configuration at a time. `read` reads it anew from where `path` says it is; `text` is what it
-    read last, and `confirm` takes it back where it is on trial.
+    read last, and `confirm` takes it back where it is on trial. `again` is as in `ConfigService`.
     """
 
     def __init__(
-        self, config: Config, path: str, read: Callable[[], Config], text: Callable[[], str], confirm: ConfirmService
+        self,
+        config: Config,
+        path: str,
+        read: Callable[[], Config],
+        text: Callable[[], str],
+        confirm: ConfirmService,
+        again: Callable[[], Config | None] | None = None,
     ) -> None:
         self.config = config
         self.confirm = confirm
@@ -99,7 +105,7 @@ class App:
         self.leased = AliasLeases(lambda spans: self.dhcp.held(spans), self._changed.set)
         self.notify = NotifyService(self.dhcp.alive, self._summary)
         look = self.problems.look_soon
-        self.source = ConfigService(path, read, self._take_over, self.notify.reloading, look, confirm, text)
+        self.source = ConfigService(path, read, self._take_over, self.notify.reloading, look, confirm, text, again)
         self.api = ApiService(self._sources())
         own = (self.dhcp, self.observe, self.routes, self.nat, self.hosts)
         self._services = (*own, self.kept, self.aliases, self.peers, self.rip, self.beside, self.api)

@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 
 from routerd import __version__
 
 DEFAULT_CONFIG = "/etc/routerd/routerd.toml"
-COMMANDS = (
+_ALL = (
     "run",
     "check",
     "plan",
@@ -24,6 +25,8 @@ COMMANDS = (
     "lab",
     "clean",
 )
+# A router's package has no example network: it is larger than all that a daemon needs.
+COMMANDS = tuple(name for name in _ALL if name != "lab" or find_spec("routerd.lab") is not None)
 
 
 def parser(only: str | None = None) -> argparse.ArgumentParser:
@@ -33,7 +36,8 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"routerd {__version__}")
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--config", metavar="FILE", default=DEFAULT_CONFIG, help="the configuration (%(default)s)")
+    where = "the configuration: a file, or uci:NAME for /etc/config/NAME of OpenWrt (%(default)s)"
+    shared.add_argument("--config", metavar="FILE", default=DEFAULT_CONFIG, help=where)
     shared.add_argument("--json", action="store_true", help="print facts as JSON")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:

@@ -1,6 +1,7 @@
 """Where the configuration comes from: reads it anew on demand, and keeps the running one if the new one has faults."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -15,12 +16,15 @@ from routerd.reports import ConfigReport, ReloadResult
 
 log = logging.getLogger("routerd")
 
+_AGAIN = 5.0
+
 
 class ConfigService:
     """The file `path`, read by `read`. One reload at a time, each inside of `during`.
 
     `take_over` puts a configuration into force. It and `read` raise `ConfigError` where there are faults; then the one
     from before must go on, and `refused` is called. `text` is what `read` read last; without `trial` all is for good.
+    `again` is the configuration with devices that it lacked when it was read, None where it lacks none or still does.
     """
 
     name = "reload"
@@ -34,8 +38,10 @@ class ConfigService:
         refused: Callable[[], None],
         trial: ConfirmService | None = None,
         text: Callable[[], str] = str,
+        again: Callable[[], Config | None] | None = None,
     ) -> None:
         self.path = path
+        self._again = again
         self._trial, self._text = trial, text
         self._read, self._take_over, self._during, self._refused = read, take_over, during, refused
         self._loaded = time.time()
@@ -50,9 +56,33 @@ class ConfigService:
     async def run(self) -> None:
         """Reload whenever it is asked for, until cancelled."""
         while True:
-            await self._asked.wait()
-            self._asked.clear()
-            await self.reload()
+            if self._again is None:
+                await self._asked.wait()
+            else:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._asked.wait(), _AGAIN)
+            if self._asked.is_set():
+                self._asked.clear()
+                await self.reload()
+            elif self._again is not None:
+                await self._resolve(self._again)
+
+    async def _resolve(self, again: Callable[[], Config | None]) -> None:
+        """Look whether the running configuration can have devices that it lacked; whatever fails, it goes on."""
+        async with self._lock:
+            if self._closed:
+                return
+            try:
+                config = await asyncio.to_thread(again)
+                if config is None:
+                    return
+                await self._take_over(config)
+            except ConfigError as error:
+                log.debug("config %s: %s", self.path, error)
+                return
+            if self._trial is not None:
+                self._trial.resolved(self._text())
+            log.info("config %s: interfaces have got their devices", self.path)
 
     async def close(self) -> None:
         """Take nothing over from now on; returns when what is under way is done."""

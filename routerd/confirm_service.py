@@ -121,6 +121,11 @@ class ConfirmService:
         if self._mark is None:
             self._in_force = text
 
+    def resolved(self, text: str) -> None:
+        """What is in force is written as `text` now, and is the same configuration."""
+        if self._mark is None:
+            self._in_force = text
+
     # ------------------------------------------------------------ the end
 
     async def confirm(self) -> Confirmed:

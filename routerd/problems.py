@@ -485,8 +485,8 @@ _DECLARED = (
     Declared(
         "beside-conflict",
         WARNING,
-        "{subject}: {server} hands its administrator's own routes to {whom} of {network}, and not the VPN's; they "
-        "stand in option {place}",
+        "{subject}: {server} hands its administrator's own routes to {whom}, and not the VPN's; they stand in option "
+        "{place}",
         "Remove that option, and routerd hands out the VPN's routes; or add to it: {routes}, for both 121 and 249.",
         depends_on=("interface-missing", "interface-down", "interface-no-address"),
     ),
@@ -505,7 +505,7 @@ _DECLARED = (
         "Start dnsmasq, and see that it serves this LAN (dhcp-range); name its `pid_file` in lan.dhcp.dnsmasq. Or let "
         'routerd serve: mode = "serve".',
         depends_on=("interface-missing", "interface-down", "interface-no-address"),
-        patience=5.0,
+        patience=2.0,
     ),
     Declared(
         "beside-silent",
@@ -519,7 +519,7 @@ _DECLARED = (
     Declared(
         "beside-too-long",
         WARNING,
-        "{subject}: dnsmasq has no room in option 121 (255 bytes) for all routes of {network}; left out: {routes}",
+        "{subject}: dnsmasq has no room in option 121 (255 bytes) for all routes; left out: {routes}",
         "Join prefixes of the VPN where that is possible; or let routerd serve DHCP, which has no such limit.",
     ),
     Declared(

@@ -1,11 +1,13 @@
 """Trials: what a start does with the mark of one, how long one may be, and what is on disk of it."""
 
 import json
+import sys
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
+from routerd.commands import run_trial
 from routerd.config.schema import Bad
 from routerd.confirm import Mark, Run, Step, at_start, decode, digest, encode, is_due, left, parse_deadline
 from routerd.model import KernelRoute
@@ -40,6 +42,28 @@ OLD = "before = 1"
 )
 def test_a_start(mark: Mark | None, content: str, is_wish: bool, step: Step) -> None:
     assert at_start(mark, content, is_wish=is_wish) == step
+
+
+@pytest.mark.parametrize(
+    ("seconds", "terminal", "systemd", "is_wish"),
+    [
+        (None, False, False, False),
+        (None, True, False, True),
+        (60.0, False, False, True),
+        (60.0, True, False, True),
+        (None, False, True, False),
+        # A unit with --confirm would be tried again and again.
+        (60.0, False, True, False),
+    ],
+)
+def test_who_asks_for_a_start(
+    monkeypatch: pytest.MonkeyPatch, seconds: float | None, terminal: bool, systemd: bool, is_wish: bool
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    if systemd:
+        monkeypatch.setenv("NOTIFY_SOCKET", "@x")
+    assert run_trial._is_wish(seconds) is is_wish
 
 
 def test_the_deadline() -> None:

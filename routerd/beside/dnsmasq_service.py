@@ -24,8 +24,9 @@ from routerd.system.named_process import SignalError, find_process, hang_up
 
 log = logging.getLogger("routerd.beside")
 
-_LOOK, _SELDOM = 5.0, 300.0
+_LOOK, _SELDOM = 2.0, 300.0
 _CALM = 600.0
+_WATCHED = 0.5
 _CONTESTED = 3
 _REMEMBERED = 16
 
@@ -138,10 +139,16 @@ class DnsmasqService:
         right = bool(asked) and all(finding.verdict is Verdict.RIGHT for finding in asked.values())
         self._shown.findings = asked
         self._questions.answered(time.monotonic(), right=right)
+        closed = None if right else await asyncio.to_thread(self._file.closed_at)
+        self._shown.closed = None if closed is None else str(closed)
         if right:
             self._shown.signal_error = None
-        elif self._questions.may_repeat:
+            return
+        if self._questions.may_repeat:
             await self._hang_up()
+        if self._shown.signal_error is not None:
+            # Whoever watches the file for routerd may have begun to only now, or have missed a change while it worked.
+            await asyncio.to_thread(self._file.touch)
 
     async def _ask_one(self, part: BesidePart) -> Finding | None:
         """None where nothing can be asked: then nothing is said either."""
@@ -166,10 +173,18 @@ class DnsmasqService:
         try:
             await asyncio.to_thread(hang_up, self._pid_file, NAME)
         except SignalError as error:
-            if await asyncio.to_thread(find_process, self._pid_file, NAME) is None:
+            is_gone = not error.may_not and await asyncio.to_thread(find_process, self._pid_file, NAME) is None
+            if is_gone or (error.may_not and await self._is_taken_back()):
                 return Withdrawn(done)
             return Withdrawn(done, f"dnsmasq hands out the routes until it gets a SIGHUP: {error}")
         return Withdrawn(done)
+
+    async def _is_taken_back(self) -> bool:
+        """Has somebody else told dnsmasq to read the file again?"""
+        await asyncio.sleep(_WATCHED)
+        parts, self._shown.lines = self._parts or (), ()
+        found = await asyncio.gather(*map(self._ask_one, parts))
+        return bool(parts) and not any(each is None or each.verdict is Verdict.OLD for each in found)
 
     # ------------------------------------------------------------ what is shown
 

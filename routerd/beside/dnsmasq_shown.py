@@ -1,7 +1,7 @@
 """What keeps a dnsmasq from handing out what it should, as problems. Pure."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from routerd.beside.dnsmasq_conf import Conf, OwnOption
@@ -30,6 +30,7 @@ class Shown:
     file_error: tuple[str, str, bool] | None = None
     signal_error: tuple[str, bool] | None = None
     contested: bool = False
+    closed: str | None = None
     findings: dict[str, Finding] = field(default_factory=dict)
 
     def lans(self) -> tuple[str, ...]:
@@ -49,30 +50,22 @@ class Shown:
             return
         if self.contested:
             yield Problem("beside-contested", subject, (("path", self.path),))
-        for line in self.lines:
-            if line.lan == lan:
-                yield from self._of_line(line, subject)
-        own = next(line for line in self.lines if line.lan == lan and line.own)
+        lines = [line for line in self.lines if line.lan == lan]
+        yield from _too_long(lines, subject)
+        others = [(line, found) for line in lines if (found := self._others(line))]
+        if others:
+            places = dict.fromkeys(f"{one.code} at {one.place}" for _, found in others for one in found)
+            yield _conflict([line for line, _ in others], ", ".join(list(places)[:_SHOWN]), subject)
         finding = self.findings.get(lan)
         if finding is not None:
-            yield from self._of_answer(own, finding, subject)
-
-    def _of_line(self, line: Line, subject: str) -> Iterator[Problem]:
-        if line.left_out:
-            routes = ", ".join(str(prefix) for prefix, _ in line.left_out[:_SHOWN])
-            more = f" and {len(line.left_out) - _SHOWN} more" if len(line.left_out) > _SHOWN else ""
-            network = str(line.network.network)
-            yield Problem("beside-too-long", subject, (("network", network), ("routes", routes + more)))
-        others = self._others(line)
-        if others:
-            places = ", ".join(dict.fromkeys(f"{one.code} at {one.place}" for one in others[:_SHOWN]))
-            yield Problem("beside-conflict", subject, _conflict(line, places, line.yields))
+            yield from self._of_answer(next(line for line in lines if line.own), finding, subject)
 
     def _others(self, line: Line) -> list[OwnOption]:
         """The administrator's own options that some clients of the network are told instead of ours."""
         if self.conf is None or not line.network.routes:
             return []
-        return list(self.conf.options)
+        elsewhere = {other.network.tag for other in self.lines if other is not line and (line.own or not other.own)}
+        return [one for one in self.conf.options if not elsewhere & {*one.tags} - {line.network.tag}]
 
     def _of_answer(self, line: Line, finding: Finding, subject: str) -> Iterator[Problem]:
         if not line.value:
@@ -82,7 +75,7 @@ class Shown:
             code = "beside-not-running" if self.pid is None else "beside-silent"
             yield Problem(code, subject, (("process", str(self.pid)),))
         elif verdict is Verdict.OTHER:
-            yield Problem("beside-conflict", subject, _conflict(line, f"121, {value_text(finding.value)}", True))
+            yield _conflict([replace(line, yields=True)], f"121, {value_text(finding.value)}", subject)
         elif verdict is not Verdict.RIGHT:
             reason, hint = self._why(line, finding)
             yield Problem("beside-not-told", subject, (("reason", reason), ("hint", hint)))
@@ -93,6 +86,9 @@ class Shown:
         if self.conf is not None and not self.conf.reads(self.path):
             hint = f"Add to its configuration: dhcp-optsfile={self.path}; then restart it, a reload is not enough."
             return f"dnsmasq does not read {self.path}", hint
+        if self.closed is not None:
+            hint = f"Run: chmod o+x {self.closed}; or name an options_file in a directory that all users may enter."
+            return f"dnsmasq's user cannot reach {self.path}, because {self.closed} is closed to others", hint
         what = "its answer has no option 121"
         if finding.verdict is Verdict.OLD:
             what = f"it still hands out {value_text(finding.value)}"
@@ -107,11 +103,18 @@ class Shown:
         return what, hint
 
 
-def _conflict(line: Line, places: str, all_clients: bool) -> tuple[tuple[str, str], ...]:
-    routes = ",".join(f"{prefix},{gateway}" for prefix, gateway in line.network.routes[:_SHOWN])
-    whom = "all clients" if all_clients else "some clients"
-    network = str(line.network.network)
-    return (("server", "dnsmasq"), ("network", network), ("whom", whom), ("place", places), ("routes", routes))
+def _too_long(lines: Sequence[Line], subject: str) -> Iterator[Problem]:
+    left = [f"{prefix} of {line.network.network}" for line in lines for prefix, _ in line.left_out]
+    if left:
+        more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
+        yield Problem("beside-too-long", subject, (("routes", ", ".join(left[:_SHOWN]) + more),))
+
+
+def _conflict(lines: Sequence[Line], places: str, subject: str) -> Problem:
+    whom = [f"{'all' if line.yields else 'some'} clients of {line.network.network}" for line in lines]
+    routes = ",".join(f"{prefix},{gateway}" for prefix, gateway in lines[0].network.routes[:_SHOWN])
+    values = (("server", "dnsmasq"), ("whom", ", ".join(whom[:_SHOWN])), ("place", places), ("routes", routes))
+    return Problem("beside-conflict", subject, values)
 
 
 def _routers(theirs: IPv4Address, line: Line) -> tuple[tuple[str, str], ...]:

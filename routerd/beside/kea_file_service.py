@@ -19,6 +19,8 @@ class KeaFile:
         self._talk = talk
         self._trusted: tuple[tuple[int, int, int], bytes] | None = None
         self.path: str | None = None
+        self.watched: str | None = None
+        """The file, also where it is not to be written; None where it is not known."""
         self.reason: str | None = None
         """Why the file is left as it is; None where it says what Kea runs, or was not looked at."""
         self._may: bool = False
@@ -27,8 +29,11 @@ class KeaFile:
         """Ask Kea through this from now on."""
         self._talk = talk
 
-    def forget(self) -> None:
+    def leave(self, read: Read, configured: str | None) -> None:
         """Leave the file alone, which is no problem."""
+        self.watched, _ = _path(read.pid, configured)
+        self.path = self.reason = self._trusted = None
+        self._may = False
         self.path = self.reason = self._trusted = None
         self._may = False
 
@@ -38,6 +43,7 @@ class KeaFile:
         `configured` is the key config_file. Sets `reason`.
         """
         self.path, self.reason = _path(read.pid, configured)
+        self.watched = self.path
         self._may = False
         if self.reason is None and self.path is not None:
             self.reason = await self._why_not(self.path, read)
@@ -50,8 +56,8 @@ class KeaFile:
         config, reason = await asyncio.to_thread(parsed, seen.data)
         if config is None:
             return reason
-        now = fingerprint(read.config)
-        if fingerprint(config) != now and self._trusted != (seen.identity, now):
+        now = await asyncio.to_thread(fingerprint, read.config)
+        if await asyncio.to_thread(fingerprint, config) != now and self._trusted != (seen.identity, now):
             since = await self._talk.since()
             if not is_as_started(seen, since, time.time(), started_at(read.pid) if read.pid else None):
                 return "it does not say what Kea runs: it may have edits that Kea has not loaded yet"
@@ -85,11 +91,11 @@ class KeaFile:
         self._trusted = (after.identity, fingerprint(running))
         return True
 
-    async def has_ours(self, read: Read) -> bool:
+    async def has_ours(self, read: Read, configured: str | None) -> bool:
         """Does the file have something of routerd's? False where it cannot be seen."""
-        path, _ = _path(read.pid, None)
+        path, _ = _path(read.pid, configured)
         seen = await _seen(path) if path is not None else ""
-        config = None if isinstance(seen, str) else parsed(seen.data)[0]
+        config = None if isinstance(seen, str) else (await asyncio.to_thread(parsed, seen.data))[0]
         return config is not None and has_marked(config)
 
 

@@ -5,7 +5,7 @@ the shared network, the classes of the client and globally, in this order, and t
 subnet, and at pools and reservations whose clients have a router of their own: option 121 replaces option 3 (RFC 3442),
 so its default route is the router that Kea tells the same clients. Each is marked in its `user-context`, which Kea
 keeps. The data are in hexadecimal, which needs no definition of the option: Kea 2.2 has none, later ones have one for
-121, and a Kea of any version takes it.
+121 that may not be given again.
 
 No value is longer than 255 bytes. Kea would send more in two pieces (RFC 3396), but it does not look at how long a
 message its client takes (option 57): clients that take 576 bytes and no more, such as udhcpc, would get no address.
@@ -13,23 +13,31 @@ message its client takes (option 57): clients that take 576 bytes and no more, s
 An option 121 or 249 without that mark is the administrator's. Where routerd's would win over it, it is left out.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
-from typing import Any, NamedTuple
+from ipaddress import IPv4Address, IPv4Network
+from typing import NamedTuple
 
+from routerd.beside.kea_config import (
+    Map,
+    address_of,
+    entries_of,
+    listed,
+    named,
+    network_of,
+    options_of,
+    own_entry,
+    same_order,
+    unmarked,
+    with_list,
+)
 from routerd.beside.options import CODES, fitting
 from routerd.beside_part import BesideNetwork
 from routerd.classless import Routes, encode_route
 
 ROUTER = 3
 ROOM = 255
-MARK = "routerd"
-_NOTE = "kept current by routerd; changes made here are undone"
-_SPACE = "dhcp4"
 _DEFAULT = IPv4Network("0.0.0.0/0")
-
-Map = dict[str, Any]
 
 
 class Conflict(NamedTuple):
@@ -81,45 +89,45 @@ def patch(config: Map, networks: Iterable[BesideNetwork]) -> Patched:
     """The configuration with exactly the options that these networks are to have; with none, nothing of routerd's."""
     wanted = {network.network: network for network in networks}
     found = _Found()
-    plain = _unmarked(config)
-    top = _options(plain)
+    plain = unmarked(config)
+    top = options_of(plain)
     around = _Around(
         (("the global options", top),),
-        tuple(_named(plain, "client-classes", lambda each: f"the class {each.get('name')}")),
-        tuple(_named(plain, "reservations", lambda each: f"the global reservation {_client(each)}")),
+        tuple(named(plain, "client-classes", lambda each: f"the class {each.get('name')}")),
+        tuple(named(plain, "reservations", lambda each: f"the global reservation {_client(each)}")),
     )
-    made = _with_list(plain, "subnet4", lambda subnet: _subnet(subnet, around, wanted, found))
-    made = _with_list(made, "shared-networks", lambda shared: _shared(shared, around, wanted, found))
+    made = with_list(plain, "subnet4", lambda subnet: _subnet(subnet, around, wanted, found))
+    made = with_list(made, "shared-networks", lambda shared: _shared(shared, around, wanted, found))
     missing = tuple(network for network in wanted if network not in found.seen)
-    made = _same_order(config, made)
+    made = same_order(config, made)
     long = tuple(found.too_long.items())
     return Patched(made, made != config, tuple(found.conflicts), missing, tuple(found.held), long)
 
 
 def has_marked(config: Map) -> bool:
     """Is anything of routerd's in this configuration?"""
-    return _unmarked(config) is not config
+    return unmarked(config) is not config
 
 
 def _shared(shared: Map, around: _Around, wanted: dict[IPv4Network, BesideNetwork], found: _Found) -> Map:
-    own = (f"the shared network {shared.get('name')}", _options(shared))
+    own = (f"the shared network {shared.get('name')}", options_of(shared))
     inner = _Around((own, *around.places), around.classes, around.reservations)
-    return _with_list(shared, "subnet4", lambda subnet: _subnet(subnet, inner, wanted, found))
+    return with_list(shared, "subnet4", lambda subnet: _subnet(subnet, inner, wanted, found))
 
 
 def _subnet(subnet: Map, around: _Around, wanted: dict[IPv4Network, BesideNetwork], found: _Found) -> Map:
-    network = _network(subnet)
+    network = network_of(subnet)
     told = wanted.get(network) if network is not None else None
     if network is None or told is None:
         return subnet
     found.seen.add(network)
-    places = ((f"the subnet {network}", _options(subnet)), *around.places)
-    router = next((entry for _, options in places for entry in _of(options, ROUTER)), None)
+    places = ((f"the subnet {network}", options_of(subnet)), *around.places)
+    router = next((entry for _, options in places for entry in entries_of(options, ROUTER)), None)
     if not told.routes:
         return subnet
-    barred = _barred(network, _address(router), places, around, found)
+    barred = _barred(network, address_of(router), places, around, found)
     codes = tuple(code for code in CODES if code not in barred)
-    value, left = fitting(replace(told, router=_address(router)), ROOM)
+    value, left = fitting(replace(told, router=address_of(router)), ROOM)
     made = _added(subnet, codes, value)
     if left and codes:
         found.too_long[network] = tuple(prefix for prefix, _ in left)
@@ -127,10 +135,12 @@ def _subnet(subnet: Map, around: _Around, wanted: dict[IPv4Network, BesideNetwor
         found.held.append(network)
 
     def inner(word: str, name: Callable[[Map], str]) -> Callable[[Map], Map]:
-        return lambda each: _inside(each, f"the {word} {name(each)} of {network}", codes, told, _address(router), found)
+        return lambda each: _inside(
+            each, f"the {word} {name(each)} of {network}", codes, told, address_of(router), found
+        )
 
-    made = _with_list(made, "pools", inner("pool", lambda each: str(each.get("pool"))))
-    return _with_list(made, "reservations", inner("reservation", _client))
+    made = with_list(made, "pools", inner("pool", lambda each: str(each.get("pool"))))
+    return with_list(made, "reservations", inner("reservation", _client))
 
 
 def _barred(
@@ -143,16 +153,16 @@ def _barred(
     """The codes that must not be put at the subnet, because they would win over what the administrator has set."""
     barred: set[int] = set()
     for place, options in (*places, *around.classes):
-        codes = tuple(code for code in CODES if any(_of(options, code)))
+        codes = tuple(code for code in CODES if any(entries_of(options, code)))
         if codes:
             found.conflicts.append(Conflict(network, place, f"an option {_words(codes)} of its own", codes))
             barred.update(codes)
     for place, options in around.reservations:
-        codes = tuple(code for code in CODES if any(_of(options, code)))
+        codes = tuple(code for code in CODES if any(entries_of(options, code)))
         if codes:
             found.conflicts.append(Conflict(network, place, f"an option {_words(codes)} of its own"))
     for place, options in (*around.classes, *around.reservations):
-        if any(_address(entry) != router for entry in _of(options, ROUTER)):
+        if any(address_of(entry) != router for entry in entries_of(options, ROUTER)):
             what = "a router of its own, which option 121 of the subnet would replace"
             found.conflicts.append(Conflict(network, place, what, CODES))
             barred.update(CODES)
@@ -163,13 +173,13 @@ def _inside(
     each: Map, place: str, codes: tuple[int, ...], told: BesideNetwork, router: IPv4Address | None, found: _Found
 ) -> Map:
     """A pool or reservation: its own options win over those of the subnet, so its clients need them with its router."""
-    options = _options(each)
-    own = tuple(code for code in CODES if any(_of(options, code)))
+    options = options_of(each)
+    own = tuple(code for code in CODES if any(entries_of(options, code)))
     if own:
         found.conflicts.append(Conflict(told.network, place, f"an option {_words(own)} of its own"))
     left = tuple(code for code in codes if code not in own)
-    entry = next(_of(options, ROUTER), None)
-    nearest = router if entry is None else _address(entry)
+    entry = next(entries_of(options, ROUTER), None)
+    nearest = router if entry is None else address_of(entry)
     # A host that is itself the gateway of a route is not sent it.
     routes = tuple(route for route in told.routes if str(route[1]) != each.get("ip-address"))
     if nearest == router and routes == told.routes:
@@ -185,120 +195,8 @@ def _value(told: BesideNetwork, routes: Routes, router: IPv4Address | None) -> b
 
 
 def _added(place: Map, codes: tuple[int, ...], value: bytes) -> Map:
-    ours = [_entry(code, value.hex().upper()) for code in codes] if value else []
-    return {**place, "option-data": [*_listed(place), *ours]} if ours else place
-
-
-def _entry(code: int, data: str) -> Map:
-    """In the words of config-get. It goes to who asks for it: `always-send` is for who does not."""
-    entry = {"always-send": False, "code": code, "csv-format": False, "data": data, "space": _SPACE}
-    return {**entry, "user-context": {MARK: _NOTE}}
-
-
-# ---------------------------------------------------------------- what is routerd's
-
-
-def _is_ours(entry: Any) -> bool:
-    context = entry.get("user-context") if isinstance(entry, dict) else None
-    return isinstance(context, dict) and MARK in context and entry.get("code") in CODES
-
-
-def _unmarked(config: Map) -> Map:
-    """The configuration without routerd's entries, wherever somebody may have copied them to."""
-    made = _bare(config)
-    for key in ("client-classes", "reservations"):
-        made = _with_list(made, key, _bare)
-    made = _with_list(made, "subnet4", _bare_subnet)
-    return _with_list(made, "shared-networks", lambda each: _with_list(_bare(each), "subnet4", _bare_subnet))
-
-
-def _bare_subnet(subnet: Map) -> Map:
-    return _with_list(_with_list(_bare(subnet), "pools", _bare), "reservations", _bare)
-
-
-def _bare(place: Map) -> Map:
-    options = place.get("option-data")
-    if not isinstance(options, list) or not any(map(_is_ours, options)):
-        return place
-    return {**place, "option-data": [entry for entry in options if not _is_ours(entry)]}
-
-
-def _same_order(before: Map, made: Map) -> Map:
-    """`before` itself where both say the same: Kea lists the options of a place in an order of its own."""
-    return before if made == before or _sorted(made) == _sorted(before) else made
-
-
-def _sorted(config: Map) -> Map:
-    def place(each: Map) -> Map:
-        options = each.get("option-data")
-        if not isinstance(options, list) or not any(map(_is_ours, options)):
-            return each
-        ours = sorted(filter(_is_ours, options), key=lambda entry: int(entry["code"]))
-        return {**each, "option-data": [[e for e in options if not _is_ours(e)], [_comparable(e) for e in ours]]}
-
-    def subnet(each: Map) -> Map:
-        return _with_list(_with_list(place(each), "pools", place), "reservations", place)
-
-    made = _with_list(config, "subnet4", subnet)
-    return _with_list(made, "shared-networks", lambda each: _with_list(each, "subnet4", subnet))
-
-
-def _comparable(entry: Map) -> Map:
-    """Later Keas add keys to what they were given (`never-send`, `name`); what is false by default does not count."""
-    kept = {key: value for key, value in entry.items() if value not in (False, [], "") and key != "name"}
-    return {**kept, "data": str(entry.get("data", "")).upper().removeprefix("0X")}
-
-
-# ---------------------------------------------------------------- reading Kea's configuration
-
-
-def _with_list(place: Map, key: str, change: Callable[[Map], Map]) -> Map:
-    """The place with every map of this list changed; itself where nothing changes."""
-    listed = place.get(key)
-    if not isinstance(listed, list):
-        return place
-    made = [change(each) if isinstance(each, dict) else each for each in listed]
-    return {**place, key: made} if any(a is not b for a, b in zip(made, listed, strict=True)) else place
-
-
-def _named(place: Map, key: str, name: Callable[[Map], str]) -> Iterator[tuple[str, list[Map]]]:
-    listed = place.get(key)
-    for each in listed if isinstance(listed, list) else ():
-        if isinstance(each, dict):
-            yield name(each), _options(each)
-
-
-def _options(place: Map) -> list[Map]:
-    return [entry for entry in _listed(place) if isinstance(entry, dict)]
-
-
-def _listed(place: Map) -> list[Any]:
-    options = place.get("option-data")
-    return options if isinstance(options, list) else []
-
-
-def _of(options: Iterable[Map], code: int) -> Iterator[Map]:
-    return (entry for entry in options if entry.get("code") == code and entry.get("space", _SPACE) == _SPACE)
-
-
-def _network(subnet: Map) -> IPv4Network | None:
-    try:
-        return IPv4Network(str(subnet.get("subnet")), strict=False)
-    except ValueError:
-        return None
-
-
-def _address(entry: Map | None) -> IPv4Address | None:
-    """The first router of an option 3; None where it names none."""
-    if entry is None or entry.get("never-send") is True:
-        return None
-    data = str(entry.get("data", "")).strip()
-    try:
-        if entry.get("csv-format", True):
-            return IPv4Address(data.partition(",")[0].strip())
-        return IPv4Address(bytes.fromhex(data.removeprefix("0x").replace(":", " "))[:4])
-    except (AddressValueError, ValueError):
-        return None
+    ours = [own_entry(code, value.hex().upper()) for code in codes] if value else []
+    return {**place, "option-data": [*listed(place), *ours]} if ours else place
 
 
 def _client(reservation: Map) -> str:

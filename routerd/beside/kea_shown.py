@@ -7,6 +7,7 @@ from ipaddress import IPv4Network
 from routerd.beside.kea_patch import Conflict, Patched
 from routerd.beside.kea_wire import KeaError, KeaLateError, KeaUnreachableError
 from routerd.beside_part import BesidePart
+from routerd.config.model import Kea
 from routerd.model import Problem
 
 _MOST = 8
@@ -18,7 +19,6 @@ class KeaShown:
 
     trouble: KeaError | None = None
     version: str | None = None
-    seconds: float = 0.0
     changes: int = 0
     file: str | None = None
     reason: str | None = None
@@ -33,9 +33,12 @@ class KeaShown:
         self.conflicts, self.missing, self.held, self.serves = made.conflicts, made.missing, made.held, serves
         self.too_long = made.too_long
 
-    def status(self) -> dict[str, object]:
+    def status(self, kea: Kea) -> dict[str, object]:
         """For /v1/status."""
         return {
+            "write": kea.write,
+            "config_file": kea.config_file,
+            "interval": kea.interval,
             "version": self.version,
             "answers": self.trouble is None and self.version is not None,
             "error": None if self.trouble is None else str(self.trouble),

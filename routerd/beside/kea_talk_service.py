@@ -1,7 +1,6 @@
 """What routerd asks of Kea: its configuration, a test of another one, to take it, and to write it to its file."""
 
 import hashlib
-import time
 from typing import Any, NamedTuple
 
 from routerd.beside.kea_door_service import ask
@@ -13,15 +12,11 @@ _LONG = 30.0
 
 
 class Read(NamedTuple):
-    """Kea's configuration, the process that has it (0: unknown), and a digest to tell it from a later one.
-
-    `seconds` is how long Kea took to say it.
-    """
+    """Kea's configuration, the process that has it (0: unknown), and a digest to tell it from a later one."""
 
     config: dict[str, Any]
     pid: int
     digest: str
-    seconds: float
 
 
 class KeaTalk:
@@ -34,12 +29,9 @@ class KeaTalk:
 
     async def read(self) -> Read:
         """config-get."""
-        began = time.monotonic()
         said = await ask(self.path, command("config-get"), self._limit or _QUICK)
-        seconds = time.monotonic() - began
         found = answer(said.data)
-        config = dhcp4(found)
-        return Read(config, said.pid, _digest(said.data, found), seconds)
+        return Read(dhcp4(found), said.pid, _digest(said.data, found))
 
     async def digest(self) -> str:
         """The digest that `read` would have, as cheap as this Kea can say it."""

@@ -1,5 +1,6 @@
 """The file of options on disk: written as a whole and only where it differs, never over another program's."""
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -43,17 +44,20 @@ class OptionsFile:
     def keep(self, text: str) -> bool:
         """See that the file has this text; True if it was written. Raises `FileError`."""
         if self.read() == text:
-            self._check_readable()
             return False
         try:
-            self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._make_directory()
             write_synced(self.path, text.encode(), 0o644)
         except OSError as error:
             raise FileError(
                 _reason(error), "Free space, or let routerd write there; it tries again by itself."
             ) from None
-        self._check_readable()
         return True
+
+    def touch(self) -> None:
+        """Have it look changed to those who watch it."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path)
 
     def empty(self, *, remove: bool) -> bool:
         """Leave nothing of routerd's to hand out; True if something was. Raises `FileError`.
@@ -72,16 +76,21 @@ class OptionsFile:
             self.keep(HEADER)
         return text not in ("", HEADER)
 
-    def _check_readable(self) -> None:
-        """dnsmasq runs as a user of its own."""
+    def closed_at(self) -> Path | None:
+        """The directory that keeps other users from the file, as dnsmasq's is one; None: they can read it."""
         for directory in self.path.parents:
             try:
-                mode = os.stat(directory).st_mode
+                if not os.stat(directory).st_mode & stat.S_IXOTH:
+                    return directory
             except OSError:
-                return
-            if not mode & stat.S_IXOTH:
-                hint = f"Run: chmod o+x {directory}, or name an options_file in a directory that all users may enter."
-                raise FileError(f"dnsmasq's user cannot reach it: {directory} is closed to others", hint)
+                return None
+        return None
+
+    def _make_directory(self) -> None:
+        missing = [directory for directory in self.path.parents if not directory.exists()]
+        for directory in reversed(missing):
+            directory.mkdir(exist_ok=True)
+            directory.chmod(0o755)
 
 
 def _reason(error: OSError) -> str:

@@ -10,7 +10,7 @@ from routerd.config.check import Networks, check_networks
 from routerd.config.check_ports import Listener
 from routerd.config.fault import ConfigError, ConfigFault, escape
 from routerd.config.model import Config
-from routerd.config.store import read_config
+from routerd.config.store import ConfigFile
 
 HELP = "check the configuration, and whether it fits this machine"
 
@@ -47,18 +47,21 @@ def run(args: argparse.Namespace) -> int:
         from routerd.commands import ask_segment
 
         return ask_segment.run(args)
+    source = ConfigFile(args.config)
     try:
-        config = read_config(args.config)
+        config = source.read()
     except ConfigError as error:
         # What could be read is held against the machine as well, so that all faults show at once.
         part = error.partial
         more = check_networks(part, _machine(part)[0], _listening(part)) if part is not None else ()
-        return _report(args, (*error.errors, *more))
-    networks, notes = _machine(config)
-    errors = check_networks(config, networks, _listening(config))
+        return _report(args, (*error.errors, *source.told(more)), source.file)
+    networks, notes = _machine(config, source.waiting)
+    errors = source.told(check_networks(config, networks, _listening(config)))
     if errors or args.json:
-        return _report(args, errors)
+        return _report(args, errors, source.file)
     print(f"{escape(str(args.config))}: fine: {_summary(config)}")
+    if source.disabled is not None:
+        print(f"note: {source.disabled}")
     for note in notes:
         print(f"note: {note}")
     return 0
@@ -82,7 +85,7 @@ def _print_schema() -> int:
     return 0
 
 
-def _machine(config: Config) -> tuple[Networks, list[str]]:
+def _machine(config: Config, waiting: Sequence[str] = ()) -> tuple[Networks, list[str]]:
     """The addresses of this machine, and what is worth knowing about interfaces that cannot be checked now."""
     from routerd.system.addresses import interface_addresses
 
@@ -90,12 +93,12 @@ def _machine(config: Config) -> tuple[Networks, list[str]]:
         networks = interface_addresses()
     except OSError as error:
         return {}, [f"the interfaces of this machine cannot be read, so nothing is checked against them: {error}"]
-    notes = []
+    notes = [f"interface {escape(name)} has no device yet; it is looked for again and again" for name in waiting]
     lans = [lan.interface for lan in config.lans]
     for name in [vpn.interface for vpn in config.vpns if vpn.interface] + lans:
-        if name not in networks:
+        if name not in networks and name not in waiting:
             notes.append(f"interface {name} does not exist now; it is waited for at start")
-        elif name in lans and not networks[name]:
+        elif name in lans and not networks.get(name, (1,)):
             notes.append(f"interface {name} has no IPv4 address now; its LAN waits for one")
     return networks, notes
 
@@ -114,7 +117,7 @@ def _listening(config: Config) -> Sequence[Listener]:
     return [each for each in listeners.listeners() if not each.inode or each.inode not in own]
 
 
-def _report(args: argparse.Namespace, errors: Sequence[ConfigFault]) -> int:
+def _report(args: argparse.Namespace, errors: Sequence[ConfigFault], file: str) -> int:
     if args.json:
         print(json.dumps({"valid": not errors, "errors": [asdict(error) for error in errors]}, indent=2))
         return 2 if errors else 0
@@ -122,9 +125,22 @@ def _report(args: argparse.Namespace, errors: Sequence[ConfigFault]) -> int:
         print(error, file=sys.stderr)
     path = escape(str(args.config))
     # A file that cannot be read is the only fault, and its line says all.
-    if errors[0].path != path:
+    if errors[0].path not in (path, escape(file)):
         print(f"{path}: {_count(len(errors), 'fault')}", file=sys.stderr)
     return 2
+
+
+def _facts(config: Config) -> dict[str, object]:
+    """What scripts need to set up the machine around routerd, its firewall and its other DHCP server."""
+    vpns = [
+        {"name": vpn.name, "interface": vpn.interface, "prefixes": [str(prefix) for prefix in vpn.prefixes or ()]}
+        for vpn in config.vpns
+    ]
+    lans = [
+        {"interface": lan.interface, "dhcp": None if lan.dhcp is None else lan.dhcp.mode, "rip": lan.rip is not None}
+        for lan in config.lans
+    ]
+    return {"vpns": vpns, "lans": lans}
 
 
 def _summary(config: Config) -> str:

@@ -151,8 +151,12 @@ def _clean_servers(path: str, outcome: _Outcome) -> None:
         elif key.kind == "dnsmasq":
             _collect(outcome.files, outcome, partial(_remove_options, key))
     if recorded and not any(found[key].left for key in recorded):
-        record.unlink(missing_ok=True)
-        outcome.files.append(str(record))
+        try:
+            record.unlink(missing_ok=True)
+        except OSError as error:
+            outcome.problems.append(f"{record}: {error.strerror}")
+        else:
+            outcome.files.append(str(record))
 
 
 def _remove_options(key: ServerKey) -> str | None:

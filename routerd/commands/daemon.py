@@ -14,7 +14,7 @@ from routerd.cli import DEFAULT_CONFIG
 from routerd.commands.words import count
 from routerd.config.fault import ConfigError, escape
 from routerd.config.model import Http
-from routerd.config.store import read_config
+from routerd.config.store import ConfigFile
 from routerd.system.http_client import AskError, ask, ask_bytes, choose
 from routerd.system.secret import SecretError, read_secret
 
@@ -138,14 +138,15 @@ class Daemon:
 
 def find_daemon(path: str) -> Daemon:
     """The daemon of this configuration; where that cannot be read, what can be known of it must do, with a note."""
+    source = ConfigFile(path)
     try:
-        return Daemon(read_config(path, secrets=False).http)
+        return Daemon(source.read(secrets=False).http)
     except ConfigError as error:
         if path == DEFAULT_CONFIG and not os.path.lexists(path):
             return Daemon(Http())
         http = error.partial.http if error.partial is not None else Http()
         first = error.errors[0]
-        if first.path == escape(path):
+        if first.path in (escape(path), escape(source.file)):
             why = f"{first.path} {first.rule}"
         else:
             why = f"{escape(path)} has {count(len(error.errors), 'fault')} (routerd check lists them)"

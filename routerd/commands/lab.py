@@ -14,9 +14,9 @@ from routerd.lab.errors import LabError
 from routerd.lab.example import Example, example_network
 from routerd.lab.lab import Lab
 from routerd.lab.removal import down, sweep
-from routerd.lab.signals import orderly_end
 from routerd.lab.state import directories
 from routerd.lab.status import lab_facts, lab_lines
+from routerd.system.signals import orderly_end
 
 HELP = "build the example network from network namespaces"
 

@@ -28,6 +28,7 @@ DESCRIPTION = (
     "gives afterwards is not in the file. Start the other server with the file in place of its own, owned by the "
     "user that it runs as. Addresses that are kept off as declined go to Kea only: dnsmasq's file knows none."
 )
+_MOST_OF_DNSMASQ = 1000
 _ENDLESS = 100 * 365 * 86400.0
 
 
@@ -89,6 +90,9 @@ def _export(args: argparse.Namespace, config: Config) -> int:
     elif declined:
         said += f"; {count(declined, 'declined address', 'declined addresses')} left out, as dnsmasq's file knows none"
     print(f"{escape(args.file or 'standard output')}: {said}", file=sys.stderr)
+    if args.format == dnsmasq.NAME and bound > _MOST_OF_DNSMASQ:
+        hint = f"set dhcp-lease-max: by itself dnsmasq does not start with more than {_MOST_OF_DNSMASQ} leases"
+        print(f"note: {hint}", file=sys.stderr)
     return 0
 
 

@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from routerd.commands.daemon import find_daemon
-from routerd.commands.machine import read_facts
 from routerd.commands.store_at import RefusedError, alone, give, guarded, is_running, leases_path, owner_of, reason
 from routerd.commands.words import count
 from routerd.config.fault import escape
 from routerd.config.model import Config
 from routerd.lease_files import kea
 from routerd.lease_files.found import Found
-from routerd.lease_files.read import FORMATS, LARGEST, in_order, merged, recognized
+from routerd.lease_files.read import FORMATS, LARGEST, in_order, merged, parsed, recognized
 from routerd.lease_records import CONFLICT, KNOWN, SKIPPED, Import, Outcome, tally, to_json
 
 NAME = "import"
@@ -30,12 +29,11 @@ DESCRIPTION = (
     "(FILE.completed, FILE.2, FILE.1)."
 )
 _AT_ONCE = 200
-_PLACES = "/var/lib/misc/dnsmasq.leases, /var/lib/kea/kea-leases4.csv, /var/lib/dhcp/dhcpd.leases"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the file, and what of it is meant."""
-    parser.add_argument("file", metavar="FILE", help=f"the lease file (in Debian {_PLACES})")
+    parser.add_argument("file", metavar="FILE", help="the lease file of the other server")
     parser.add_argument("--format", choices=tuple(FORMATS), help="whose file it is; default: what its content says")
     parser.add_argument("--lan", metavar="LAN", default=None, help="only leases of this LAN (its interface)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be taken over, and change nothing")
@@ -68,8 +66,7 @@ def _read(path: str, name: str | None, now: float) -> list[tuple[str, Found]]:
     if name == kea.NAME:
         there = [path + suffix for suffix in kea.SIBLINGS if os.path.isfile(path + suffix)]
         older = there[:1] if there[:1] == [path + kea.SIBLINGS[0]] else there
-    parse = FORMATS[name]
-    return [*((each, parse(_text(each), now)) for each in older), (path, parse(text, now))]
+    return [*((each, parsed(name, _text(each), now)) for each in older), (path, parsed(name, text, now))]
 
 
 def _text(path: str) -> str:
@@ -96,6 +93,7 @@ def _by_daemon(args: argparse.Namespace, asked: Import) -> list[Outcome]:
 
 
 def _by_hand(config: Config, asked: Import) -> list[Outcome]:
+    from routerd.commands.machine import read_facts
     from routerd.dhcp.offline_service import files_of, take_over_offline
     from routerd.plan import plan
 

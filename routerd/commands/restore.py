@@ -41,7 +41,7 @@ from routerd.commands.store_at import (
 from routerd.commands.words import count
 from routerd.config.fault import escape
 from routerd.config.model import Config
-from routerd.dhcp.offline_service import judge_saved
+from routerd.dhcp.offline_service import judge_saved, refuse_in_use
 from routerd.dhcp.store_file import make_directories
 from routerd.rip.sequence import LAST
 from routerd.system.files import sync_directory
@@ -75,6 +75,7 @@ def _restore(args: argparse.Namespace, config: Config) -> int:
     where = "standard input" if args.file == "-" else escape(args.file)
     with ExitStack() as stack:
         stack.enter_context(alone())
+        refuse_in_use(places[LEASES])
         try:
             make_directories(os.path.realpath(places[LEASES]))
             directory = stack.enter_context(

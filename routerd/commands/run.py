@@ -49,6 +49,9 @@ def run(args: argparse.Namespace) -> int:
         config = source.read(secrets=False)
     except ConfigError as error:
         return _faulty(error)
+    if source.disabled is not None:
+        print(f"routerd: {source.disabled}", file=sys.stderr)
+        return 0
     start_log(config.log.level, config.log.format)
     # The loop shares the interpreter with the thread that stores leases; a fast hand-over keeps DHCP's delay low.
     sys.setswitchinterval(0.0005)
@@ -85,15 +88,16 @@ def _run(args: argparse.Namespace, source: ConfigFile, config: Config, lock: Dae
     tried.lock(lock)
     config = tried.choose(config)
     settle(args.user, places(config), _also(config))
-    if not os.access(args.config, os.R_OK):
-        log.warning("%s: cannot be read by this user any more, so a reload will fail", args.config)
+    if not os.access(source.file, os.R_OK):
+        log.warning("%s: cannot be read by this user any more, so a reload will fail", source.file)
     try:
         confirm = tried.service()
     except ConfigError as error:
         return _faulty(error, 1)
     is_back = False
     try:
-        asyncio.run(App(config, source.path, source.read, lambda: source.text, confirm).run())
+        again = source.again if source.is_uci else None
+        asyncio.run(App(config, source.path, source.read_enabled, lambda: source.text, confirm, again).run())
     finally:
         is_back = confirm.finish()
     if not confirm.is_expired:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from routerd.commands.beside_view import beside_lines
 from routerd.commands.hosts_view import hosts_lines
 from routerd.commands.leases_view import lease_table, routes_lines
 from routerd.commands.rip_view import rip_lines
@@ -43,6 +44,7 @@ def document_lines(document: Document, now: float, paper: Paper, *, problems_fir
     tables = peer_table(document.peers, now, paper, most=FIRST_PEERS) + route_table(document.routes, paper)
     tables += alias_table(document.status["services"].get("aliases", {}).get("aliases", ()), paper)
     tables += rip_lines(document.status["services"].get("rip", {}), now, paper)
+    tables += beside_lines(document.status["services"].get("beside", {}), paper)
     leases = lease_table(document.leases, now, paper, most=FIRST_LEASES, total=_total(document))
     dhcp = document.status["services"].get("dhcp", {})
     told = [line for text in routes_lines(dhcp.get("lans", ())) for line in wrap(f"  {text}", paper, "    ")]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from routerd.commands.table import Paper
-from routerd.lab.signals import orderly_end
+from routerd.system.signals import orderly_end
 
 # A screen of its own, on which the terminal cuts lines instead of wrapping them; and back.
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?7l\x1b[H", "\x1b[?7h\x1b[?1049l"

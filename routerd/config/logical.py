@@ -3,6 +3,7 @@
 import json
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from routerd.config.schema import Bad
@@ -39,20 +40,24 @@ class Network:
         """The device of a logical interface, the name itself where there is no such interface; None: not known yet."""
         if name in self.live:
             return self.live[name]
-        section = self._interfaces().get(name)
+        section = self._written.get(name)
         return name if section is None else self._configured(section, _ALIAS_DEPTH)
 
     def knows(self, name: str) -> bool:
         """Whether there is a logical interface of this name."""
-        return name in self.live or name in self._interfaces()
+        return name in self.live or name in self._written
+
+    def section(self, name: str) -> Section | None:
+        """Where a logical interface is written."""
+        return self._written.get(name)
 
     def names(self) -> list[str]:
         """The logical interfaces, in their order."""
-        return [name for name in self._interfaces() if name != "loopback"]
+        return [name for name in self._written if name != "loopback"]
 
     def wireguard(self) -> list[Section]:
         """The interfaces that are WireGuard's and not switched off."""
-        return [each for each in self._interfaces().values() if _is_wireguard(each) and not _is_off(each)]
+        return [each for each in self._written.values() if _is_wireguard(each) and not _is_off(each)]
 
     def peers(self, interface: str) -> list[Peer]:
         """The peers of a WireGuard interface that are not switched off and have a description; one for each key."""
@@ -65,7 +70,8 @@ class Network:
                 found.setdefault(key, Peer(name, key, section))
         return list(found.values())
 
-    def _interfaces(self) -> dict[str, Section]:
+    @cached_property
+    def _written(self) -> dict[str, Section]:
         return {each.name: each for each in self.sections if each.type == "interface" and each.name}
 
     def _configured(self, section: Section, depth: int) -> str | None:
@@ -82,7 +88,7 @@ class Network:
             return None
         if not device.startswith("@"):
             return device
-        other = self._interfaces().get(device[1:])
+        other = self._written.get(device[1:])
         if device[1:] in self.live:
             return self.live[device[1:]]
         return self._configured(other, depth - 1) if other is not None and depth else None

@@ -117,12 +117,14 @@ class Dnsmasq:
 class Kea:
     """A Kea of this machine that stays, and where it takes commands. `write`: its file is kept current too.
 
+    `interval` is how often it is looked whether somebody changed its configuration, in seconds.
     `config_file` None means: the one that its process was started with, as far as that can be seen.
     """
 
     socket: str = "/run/kea/kea4-ctrl-socket"
     write: bool = True
     config_file: str | None = None
+    interval: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

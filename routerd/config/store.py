@@ -2,44 +2,117 @@
 
 import os
 import stat
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from routerd.config.fault import ConfigError, ConfigFault, escape, show
-from routerd.config.load import parse
+from routerd.config.load import load, parse
 from routerd.config.model import LONGEST_SECRET, Config
 from routerd.system.secret import SecretError, read_secret
 
+if TYPE_CHECKING:
+    from routerd.config.uci_service import UciFile
+
 LARGEST = 4 << 20
+UCI = "uci:"
 
 
 class ConfigFile:
-    """A configuration file that is read more than once. `text` is what was read last."""
+    """A configuration file that is read more than once. `text` is what was read last, always in TOML.
+
+    The path `uci:NAME` is OpenWrt's /etc/config/NAME, and `uci:/DIRECTORY/NAME` such a file elsewhere.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
         self.text = ""
+        self._uci: UciFile | None = None
+        if self.path.startswith(UCI):
+            # OpenWrt alone needs what is in there.
+            from routerd.config import uci_service
+
+            self._uci = uci_service.UciFile(self.path.removeprefix(UCI))
+
+    @property
+    def file(self) -> str:
+        """The path in the file system."""
+        return self.path if self._uci is None else self._uci.path
+
+    @property
+    def is_uci(self) -> bool:
+        """Whether it is a file of UCI."""
+        return self._uci is not None
+
+    @property
+    def disabled(self) -> ConfigFault | None:
+        """Why what was read last says that routerd shall not run; a file in TOML never does."""
+        return None if self._uci is None else self._uci.disabled()
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The logical interfaces of what was read last whose device was not known."""
+        return () if self._uci is None else tuple(self._uci.made.waiting)
 
     def read(self, *, secrets: bool = True) -> Config:
         """As `read_config`."""
-        self.text = _read_text(self.path)
+        if self._uci is not None:
+            self._uci.read()
+            return self._made(self._uci, secrets)
+        self.text = read_text(self.path)
         return parse_text(self.text, secrets=secrets)
+
+    def read_enabled(self) -> Config:
+        """As `read`; raises ConfigError also where the file says that routerd shall not run."""
+        config = self.read()
+        if (fault := self.disabled) is not None:
+            raise ConfigError([fault], config)
+        return config
+
+    def again(self) -> Config | None:
+        """What `read` read last, with the devices that its logical interfaces have now; None where none has got one.
+
+        Raises ConfigError.
+        """
+        before = self.waiting
+        if self._uci is None or not before:
+            return None
+        self._uci.resolve()
+        return None if self.waiting == before else self._made(self._uci, False)
+
+    def _made(self, uci: "UciFile", secrets: bool) -> Config:
+        config = uci.made.load(_load_with_secrets if secrets else load)
+        from routerd.config.toml_text import toml_text
+
+        self.text = toml_text(uci.made.data)
+        return config
+
+    def told(self, faults: Sequence[ConfigFault]) -> list[ConfigFault]:
+        """Faults of what was read last that were found later, in the words of the file."""
+        return list(faults) if self._uci is None else [self._uci.made.names.told(fault) for fault in faults]
 
 
 def read_config(path: str | Path, *, secrets: bool = True) -> Config:
     """The configuration in a file; raises ConfigError, also for a file that cannot be read (its path is the path).
 
     With `secrets` the files of secrets that it names are looked at too: they must be there, safe, and fit. No error
-    shows a secret.
+    shows a secret. The path may be as that of a `ConfigFile`.
     """
-    return parse_text(_read_text(path), secrets=secrets)
+    return ConfigFile(path).read(secrets=secrets)
 
 
 def parse_text(text: str, *, secrets: bool = True) -> Config:
     """As `read_config`, for the content of a file."""
-    if not secrets:
-        return parse(text)
+    return _with_secrets(lambda: parse(text)) if secrets else parse(text)
+
+
+def _load_with_secrets(data: dict[str, Any]) -> Config:
+    return _with_secrets(lambda: load(data))
+
+
+def _with_secrets(read: Callable[[], Config]) -> Config:
     try:
-        config = parse(text)
+        config = read()
     except ConfigError as error:
         more = _secret_faults(error.partial) if error.partial is not None else []
         raise ConfigError([*error.errors, *more], error.partial) from None
@@ -63,7 +136,11 @@ def _secret_faults(config: Config) -> list[ConfigFault]:
     return found
 
 
-def _read_text(path: str | Path) -> str:
+def read_text(path: str | Path, errors: str = "strict") -> str:
+    """The text of a file of at most LARGEST bytes; raises ConfigError, whose path is the path.
+
+    `errors` is what becomes of bytes that are no UTF-8, as in `bytes.decode`.
+    """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise _unreadable(path, "is not a regular file", "give the path of a configuration file with --config")
@@ -75,7 +152,7 @@ def _read_text(path: str | Path) -> str:
     if len(data) > LARGEST:
         raise _unreadable(path, f"is larger than {LARGEST} bytes", "give the path of a configuration file")
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise _unreadable(path, f"is not UTF-8 in line {line}", "save it as UTF-8") from None

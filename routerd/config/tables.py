@@ -219,8 +219,8 @@ KEA = Section(
         Key(
             "write",
             kinds.BOOL,
-            "have Kea write its file (config-write) after a change, so that its next start has the routes at once; only "
-            "where the file says what Kea runs and has no comments or includes, which Kea would not write back",
+            "have Kea write its file (config-write) after each change, so that its next start has the routes; done only "
+            "where the file says what Kea runs and has no comments or includes, which would be lost",
             True,
         ),
         Key(
@@ -229,6 +229,7 @@ KEA = Section(
             "the file Kea was started with",
             absent="the one its process was started with, where that can be seen",
         ),
+        Key("interval", duration(1, 3600), "how often Kea is asked whether somebody changed its configuration", "30s"),
     ),
 )
 

@@ -16,6 +16,8 @@ _HEADER: Final = re.compile(r"\[\[?([a-z_.]+)\]\]?( section)?")
 _SETTING: Final = re.compile(r'\b([a-z_]+) = "([^"]*)"')
 _ARRAY: Final = re.compile(r'\["([^"\]]*)"\]')
 _INDEX: Final = re.compile(r"\[\d+\]")
+_LAST: Final = re.compile(r"\[(\d{1,9})\]\Z")
+_LINE: Final = re.compile(r"\(line (\d+)\)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,14 @@ class Label:
     options: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        section = self.section
-        return f"{self.package}.{section.name or f'@{section.type}[{section.index}]'}"
+        return f"{self.package}.{called(self.section)}"
 
-    def option(self, name: str) -> str:
-        """One of its options, with its line, or else that of the section."""
+    def option(self, name: str, index: int = 0) -> str:
+        """One of its options, with the line of one of its values, or else that of the section."""
         name = self.options.get(name, name)
         found = self.section.options.get(name)
-        return f"{self}.{name} (line {found.line if found else self.section.line})"
+        lines = found.lines if found else [self.section.line]
+        return f"{self}.{name} (line {lines[index if index < len(lines) else 0]})"
 
     def whole(self) -> str:
         """The section with its line."""
@@ -69,7 +71,7 @@ class Names:
         """What UCI calls a place, with its line where it is written."""
         label, key = self._find(path)
         if label is not None:
-            return label.option(key) if key else label.whole()
+            return label.option(key, _number(path)) if key else label.whole()
         plain = _INDEX.sub("", path)
         table, _, key = plain.rpartition(".")
         if plain in TABLES:
@@ -110,13 +112,34 @@ class Names:
 def _original(option: Option, path: str) -> str:
     """The value as the file has it; of several the one that the path ends with."""
     values = option.values if option.is_list else option.values[0].split()
-    match = re.search(r"\[(\d+)\]\Z", path)
-    if match and int(match[1]) < len(values):
-        return quoted(values[int(match[1])])
+    if path.endswith("]") and _number(path) < len(values):
+        return quoted(values[_number(path)])
     return " ".join(quoted(value) for value in option.values[:_SHOWN])[: 2 * _SHOWN]
+
+
+def _number(path: str) -> int:
+    """The number that a place ends with, 0 where it has none."""
+    match = _LAST.search(path)
+    return int(match[1]) if match else 0
+
+
+def line_of(fault: ConfigFault) -> int:
+    """The line of the file that a fault is in, 0 for none."""
+    match = _LINE.search(fault.path)
+    return int(match[1]) if match else 0
 
 
 def quoted(value: str) -> str:
     """The value in UCI's quotes on one line, 60 characters at most."""
     shown = escape(value[: _SHOWN + 1]).replace('\\"', '"').replace("'", "'\\''")
     return f"'{shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + '…'}'"
+
+
+def number(section: Section) -> str:
+    """A section by its number among those of its type, as `uci show` has it."""
+    return f"@{section.type}[{section.index}]"
+
+
+def called(section: Section) -> str:
+    """A section by its name, else by its number."""
+    return section.name or number(section)

@@ -14,8 +14,8 @@ _TYPE: Final = re.compile(r"[!-~]+")
 _PLAIN: Final = re.compile(r"[^ \t\n\v\f\r'\"#;\\]+")
 _IN_DOUBLE: Final = re.compile(r'[^"\\]+')
 _COMMAND: Final = re.compile(r"[^ \t\n]+")
-_WORD: Final = r"""('[^'\n]*'|[^ \t\n\v\f\r'"#;\\]+)"""
-_SIMPLE: Final = re.compile(rf"[ \t]*(config|option|list)[ \t]+{_WORD}(?:[ \t]+{_WORD})?[ \t\r]*(?:\n|\Z)")
+_WORD: Final = r"""('[^'\n]*'|"[^"\\\n]*"|[^ \t\n\v\f\r'"#;\\]+)"""
+_SIMPLE: Final = re.compile(rf"[ \t]*(config|option|list)[ \t]+{_WORD}(?:[ \t]+{_WORD})?[ \t\r]*(?:#[^\n]*)?(?:\n|\Z)")
 _NOTHING: Final = re.compile(r"[ \t\v\f\r]*(?:#[^\n]*)?(?:\n|\Z)")
 _COMMANDS: Final = {word: name for name in ("package", "config", "option", "list") for word in (name, name[0])}
 _SHOWN: Final = 80
@@ -23,11 +23,11 @@ _SHOWN: Final = 80
 
 @dataclass(slots=True)
 class Option:
-    """The values of one option, those of `list` in their order; `option` has one. `line` is that of the first."""
+    """The values of one option, those of `list` in their order, with their lines; `option` has one."""
 
     values: list[str]
+    lines: list[int]
     is_list: bool
-    line: int
 
 
 @dataclass(slots=True)
@@ -63,7 +63,8 @@ def write_uci(sections: Iterable[Section], package: str = "") -> str:
     """The text that parses to these sections, as `uci export` writes it. Empty values are not kept by UCI."""
     parts = [f"package {package}\n"] if package else []
     for section in sections:
-        parts.append(f"\nconfig {section.type}{_quoted(section.name) if section.name else ''}\n")
+        kind = section.type if _PLAIN.fullmatch(section.type) else _quoted(section.type).strip()
+        parts.append(f"\nconfig {kind}{_quoted(section.name) if section.name else ''}\n")
         for name, option in section.options.items():
             word = "list" if option.is_list else "option"
             parts.extend(f"\t{word} {name}{_quoted(value)}\n" for value in option.values)
@@ -80,6 +81,8 @@ class _Reader:
     def __init__(self, text: str, where: str, without: frozenset[str]) -> None:
         self._text, self._where, self._without = text, where, without
         self._pos, self._line, self._start = 0, 1, 0
+        # The line that the command which is read begins in.
+        self._at = 1
         self._over = False
         self._package = ""
         self._sections: list[Section] = []
@@ -91,7 +94,7 @@ class _Reader:
         text = self._text
         nul = text.find("\0")
         if nul >= 0:
-            self._line = text.count("\n", 0, nul) + 1
+            self._at = text.count("\n", 0, nul) + 1
             self._fail("holds a NUL character: this is no text", "restore the file", shown=False)
         while self._pos < len(text):
             self._start = self._pos
@@ -107,14 +110,17 @@ class _Reader:
         return self._sections
 
     def _simple(self, match: re.Match[str]) -> None:
+        self._at = self._line
         command, first, second = match.groups()
-        words = [word[1:-1] if word[0] == "'" else word for word in (first, second) if word is not None]
+        words = [word[1:-1] if word[0] in "'\"" else word for word in (first, second) if word is not None]
         self._do(command, words)
 
     # ------------------------------------------------------------ lines that are not simple
 
     def _hard_line(self) -> None:
         self._over = False
+        while self._more() and self._text[self._pos] in _SPACE:
+            self._advance()
         while self._more():
             while not self._over and self._pos < len(self._text) and self._text[self._pos] in " \t":
                 self._pos += 1
@@ -126,6 +132,7 @@ class _Reader:
             self._command()
 
     def _command(self) -> None:
+        self._at = self._line
         match = _COMMAND.match(self._text, self._pos)
         word = match[0] if match else ""
         command = _COMMANDS.get(word)
@@ -140,9 +147,7 @@ class _Reader:
         more = self._argument()
         if more:
             self._fail("has too many words", "put a value with spaces in quotes")
-        begun = self._line
         self._do(command, words)
-        self._line = begun
 
     def _argument(self) -> str:
         """The next word of the line, empty at its end, or at a `;`, which is taken away."""
@@ -188,6 +193,7 @@ class _Reader:
     def _single(self) -> str:
         end = self._text.find("'", self._pos + 1)
         if end < 0:
+            self._at = self._line
             self._fail("has a ' that nothing closes", "close the quote; a quote inside of it is written '\\''")
         part = self._text[self._pos + 1 : end]
         self._line += part.count("\n")
@@ -195,20 +201,21 @@ class _Reader:
         return part
 
     def _double(self) -> str:
-        text, parts, opened = self._text, [], self._line
+        text, opened = self._text, self._line
+        parts: list[str] = []
         self._pos += 1
-        while self._pos < len(text):
-            if text[self._pos] == '"':
-                self._pos += 1
-                return "".join(parts)
+        while self._pos < len(text) and text[self._pos] != '"':
             if text[self._pos] == "\\":
                 parts.append(self._escaped())
             elif match := _IN_DOUBLE.match(text, self._pos):
                 parts.append(match[0])
                 self._line += match[0].count("\n")
                 self._pos = match.end()
-        self._line = opened
-        self._fail('has a " that nothing closes', 'close the quote; a quote inside of it is written \\"')
+        if self._pos >= len(text):
+            self._at = opened
+            self._fail('has a " that nothing closes', 'close the quote; a quote inside of it is written \\"')
+        self._pos += 1
+        return "".join(parts)
 
     def _escaped(self) -> str:
         """The character behind a backslash; nothing for a line that goes on in the next one."""
@@ -264,7 +271,7 @@ class _Reader:
             return
         index = self._counts.get(f"{self._package} {kind}", 0)
         self._counts[f"{self._package} {kind}"] = index + 1
-        self._section = Section(kind, name, index, self._line, self._package)
+        self._section = Section(kind, name, index, self._at, self._package)
         self._sections.append(self._section)
         if name:
             self._named[key] = self._section
@@ -279,12 +286,13 @@ class _Reader:
         before = self._section.options.get(name)
         if is_list and before is not None:
             before.values.append(value)
+            before.lines.append(self._at)
             before.is_list = True
         elif is_list or value:
             # An empty value of `option` changes nothing.
-            self._section.options[name] = Option([value], is_list, self._line)
+            self._section.options[name] = Option([value], [self._at], is_list)
 
     def _fail(self, rule: str, mend: str, *, shown: bool = True) -> NoReturn:
         text = self._text[self._start : self._start + _SHOWN].split("\n", 1)[0].strip()
         value = show(text) if shown and not self._without else None
-        raise ConfigError([ConfigFault(f"{self._where} line {self._line}", value, rule, mend)])
+        raise ConfigError([ConfigFault(f"{self._where} line {self._at}", value, rule, mend)])

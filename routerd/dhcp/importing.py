@@ -21,6 +21,8 @@ from routerd.wire import dotted
 
 LONGEST = float(0xFFFFFFFF)
 """Seconds that a lease without end lasts here: until its client renews it, which gives it an end."""
+_SAME = 1.0
+"""Seconds by which two ends may differ that mean the same: clocks are slewed, and files have whole seconds."""
 _NOBODY = b"\x01" + bytes(6)
 
 Changes = list[tuple[str, tuple[Row, ...]]]
@@ -121,7 +123,7 @@ class _Judge:
             return self._outcome(KNOWN, "it had a lease here as well") if self._state == HAS_ENDED else None
         if here.client != self._client.key:
             return self._outcome(CONFLICT, f"{here.hardware[1:].hex(':')} has it here now, and keeps it")
-        if here.expires >= self._times[1]:
+        if here.expires > self._times[1] - _SAME:
             return self._outcome(KNOWN, "the same client has it here already, for as long")
         return None
 

@@ -5,7 +5,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from routerd.dhcp.report import lease_report
 from routerd.dhcp.scope import Scope
 from routerd.dhcp.store import LeaseStore
 from routerd.dhcp.store_damaged import copied
-from routerd.dhcp.store_file import is_there
+from routerd.dhcp.store_file import StoreError, is_there
 from routerd.dhcp.store_rows import APPLICATION_ID, SCHEMA_VERSION
 from routerd.dhcp.store_thread import wall_offset
 from routerd.lease_records import Import, Imported
@@ -37,11 +37,16 @@ def take_over_offline(path: str, scopes: Iterable[DhcpScope], asked: Import) -> 
     if asked.dry_run:
         return _of_copy(path, lambda store: _take_over(store, scopes, asked))
     with _opened(LeaseStore(path)) as store:
-        return _take_over(store, scopes, asked)
+        try:
+            return _take_over(store, scopes, asked)
+        except StoreError as error:
+            reason = str(error).removeprefix(f"{path}: ")
+            raise StoreError(f"{path}: {reason}; nothing was taken over") from None
 
 
 def read_offline(path: str) -> list[LeaseReport]:
     """The leases of a file, which is left as it is, by LAN and address. Raises `StoreError`, OSError."""
+    refuse_in_use(path)
     if not is_there(path):
         return []
 
@@ -55,7 +60,8 @@ def read_offline(path: str) -> list[LeaseReport]:
 
 
 def saved_offline(path: str) -> bytes | None:
-    """The file as it is, as one database; None where there is none. Raises OSError, sqlite3.Error."""
+    """The file as it is, as one database; None where there is none. Raises `StoreError`, OSError, sqlite3.Error."""
+    refuse_in_use(path)
 
     def read(copy: str) -> bytes:
         with closing(sqlite3.connect(copy)) as database:
@@ -63,6 +69,26 @@ def saved_offline(path: str) -> bytes | None:
             return database.serialize()
 
     return copied(os.path.realpath(path), read) if is_there(path) else None
+
+
+def refuse_in_use(path: str) -> None:
+    """Raises `StoreError` where a routerd of another network namespace has the file: it is not whole without that."""
+    path = os.path.realpath(path)
+    ahead, shared = f"{path}-wal", f"{path}-shm"
+    if not os.path.exists(ahead):
+        return  # Who has it open has this beside it.
+    had_shared = os.path.exists(shared)
+    try:
+        with closing(sqlite3.connect(f"{Path(path).as_uri()}?mode=ro", uri=True, timeout=0)) as database:
+            database.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.Error as error:
+        if (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            text = "another routerd uses this lease file; run this in its network namespace, or stop it"
+            raise StoreError(f"{path}: {text}") from None
+    finally:
+        if not had_shared:
+            with suppress(OSError):
+                os.unlink(shared)
 
 
 def judge_saved(path: str) -> tuple[str, int]:

@@ -10,7 +10,6 @@ from ipaddress import IPv4Address, IPv4Network
 from routerd.config.model import AddressRange
 from routerd.dhcp.commit_service import CommitService
 from routerd.dhcp.counters import zeros
-from routerd.dhcp.importing import Place, take_over
 from routerd.dhcp.intake_service import clock
 from routerd.dhcp.lan_service import LanService, Told
 from routerd.dhcp.leases import DELETED, EXPIRED, OFFERED, LeaseTable, Row
@@ -173,6 +172,8 @@ class DhcpService:
 
     async def take_over(self, asked: Import) -> Imported:
         """Take over leases of another server, here and on disk. A thousand records take some milliseconds."""
+        from routerd.dhcp.importing import Place, take_over
+
         if self._commits.absent:
             return Imported((), stored=False)
         places = {key: Place(network, self._table(key)) for key, network in self._networks.items()}

@@ -10,10 +10,11 @@ from pathlib import Path
 from routerd import __version__
 from routerd.cli import parser
 from routerd.config.tables import ROOT
-from routerd.docs import bash, fish, man_command, man_config, zsh
+from routerd.docs import bash, fish, man_command, man_config, problems_page, zsh
 from routerd.docs.arguments import read
 from routerd.docs.reference import read_reference
 from routerd.docs.schema import json_schema
+from routerd.problems import REGISTRY
 
 _CONFIGS = (Path(__file__).parents[2] / "configs", Path(sys.prefix, "share/doc/routerd/examples"))
 """Where the reference is: in a checkout, and beside an installed package."""
@@ -28,9 +29,12 @@ def texts(day: str) -> dict[str, str]:
     heading = f'.TH {{}} {{}} {day} "routerd {__version__}" "{{}}"'
     commands = heading.format("ROUTERD", 8, "System administration")
     files = heading.format("ROUTERD.TOML", 5, "File formats")
+    problems = heading.format("ROUTERD-PROBLEMS", 7, "Miscellaneous")
     return {
         "man/man8/routerd.8": man_command.manual(program, commands),
         "man/man5/routerd.toml.5": man_config.manual(ROOT, reference, minimal, files),
+        "man/man7/routerd-problems.7": problems_page.manual(REGISTRY.values(), problems),
+        "doc/routerd/when-it-does-not-work.md": problems_page.text(REGISTRY.values()),
         "bash-completion/completions/routerd": bash.completion(program),
         "zsh/vendor-completions/_routerd": zsh.completion(program),
         "fish/vendor_completions.d/routerd.fish": fish.completion(program),

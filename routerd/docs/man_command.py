@@ -25,7 +25,9 @@ def manual(program: Command, heading: str) -> str:
     lines += roff.sentences("Most commands take these; the synopsis says which do.")
     for option in _common(program):
         lines += _option(option)
-    return "\n".join([*lines, *roff.parts(COMMAND_END), *roff.see_also(["routerd.toml(5)", *SEE_ALSO]), ""])
+    return "\n".join(
+        [*lines, *roff.parts(COMMAND_END), *roff.see_also(["routerd.toml(5)", "routerd-problems(7)", *SEE_ALSO]), ""]
+    )
 
 
 def _common(program: Command) -> list[Option]:

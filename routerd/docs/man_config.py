@@ -25,7 +25,9 @@ def manual(root: Section, reference: Mapping[str, SectionText], minimal: str, he
     lines += roff.section("Examples")
     lines += roff.sentences("The smallest file that does the work:")
     lines += roff.example(minimal.rstrip().splitlines())
-    return "\n".join([*lines, *roff.parts(CONFIG_END), *roff.see_also(["routerd(8)", *SEE_ALSO]), ""])
+    return "\n".join(
+        [*lines, *roff.parts(CONFIG_END), *roff.see_also(["routerd(8)", "routerd-problems(7)", *SEE_ALSO]), ""]
+    )
 
 
 def _all(section: Section) -> Iterator[Section]:

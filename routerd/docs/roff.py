@@ -100,7 +100,7 @@ def prose(lines: Sequence[str], *, inner: bool = False) -> list[str]:
     """
     made: list[str] = []
     listing = False
-    for kind, text in _blocks(lines):
+    for kind, text in blocks(lines):
         if kind == "item":
             term, _, meaning = text.partition("\0")
             made += [".RS"] if inner and not listing else []
@@ -114,8 +114,8 @@ def prose(lines: Sequence[str], *, inner: bool = False) -> list[str]:
     return [*made, ".RE"] if listing and inner else made
 
 
-def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Paragraphs and items, each on one line; in an item, a zero byte follows the term."""
+def blocks(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Paragraphs ("text") and items ("item"), each on one line; in an item, a zero byte follows the term."""
     kind, parts = "", list[str]()
     for line in [*lines, ""]:
         item = _ITEM.fullmatch(line)

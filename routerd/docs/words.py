@@ -30,6 +30,8 @@ CONFIG_END: tuple[tuple[str, str], ...] = (
         "Files",
         """
   /etc/routerd/routerd.toml  the configuration, unless `--config` names another file
+  /etc/config/routerd  the same keys in UCI, on OpenWrt, with `--config uci:routerd`; interfaces are those of
+      /etc/config/network
   /usr/share/doc/routerd/examples  whole files for kinds of sites, and reference.toml, which has every key
   /usr/share/routerd/routerd.schema.json  the JSON schema; many editors use it if the first line of the file names it
       after `#:schema`
@@ -94,10 +96,15 @@ needs CAP_NET_RAW. Exit status 0 whoever answers, 1 where an interface cannot be
 It shows what differs from how this machine is now: routes, settings, rules, and what DHCP would hand out.
 """,
     "leases": """
-`import` and `export` also work while the daemon is stopped. To take over from another server: `routerd check
---ask-segment` shows who serves; stop that server; `routerd leases import FILE`; start routerd. For the way back: stop
-routerd; `routerd leases export --format dnsmasq FILE`, with FILE in place of the other server's own lease file, and
-owned by its user; start that server.
+`import` and `export` also work while the daemon is stopped. To take over from another server, see who serves with
+`routerd check --ask-segment`. Stop that server. Import its leases. Start routerd. In Debian the lease files are:
+
+  /var/lib/misc/dnsmasq.leases  dnsmasq
+  /var/lib/kea/kea-leases4.csv  Kea
+  /var/lib/dhcp/dhcpd.leases  ISC dhcpd
+
+For the way back, stop routerd. Export to the other server's own lease file, and give that to the user that it runs as.
+Start that server.
 """,
     "backup": """
 The leases are a consistent copy, also while clients come and go. What the file holds: `manifest.json` (version, time,

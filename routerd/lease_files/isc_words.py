@@ -55,7 +55,7 @@ class Words:
     def header(self) -> tuple[list[str], bool] | None:
         """The words up to a semicolon (False) or an opening brace (True); None at the end. Raises `Broken`."""
         words: list[str] = []
-        while (word := self._word()) is not None:
+        while (word := self._word(inside=bool(words))) is not None:
             if word in (";", "{"):
                 return words, word == "{"
             if word == "}":
@@ -76,8 +76,6 @@ class Words:
                     raise Broken(" ".join(words), "a semicolon is expected")
                 return END
             if word == "{":
-                if words[:1] == ["lease"]:
-                    raise Broken(" ".join(words), "the lease before this one has no end")
                 self.skip_block()
                 return words
             words.append(word)
@@ -94,7 +92,8 @@ class Words:
             if depth > _DEEPEST:
                 raise Broken("{", f"blocks are nested more than {_DEEPEST} deep")
 
-    def _word(self) -> str | None:
+    def _word(self, *, inside: bool = True) -> str | None:
+        """The next word; `inside` a declaration no other lease begins."""
         start = _end(_BLANK, self._text, self._at)
         if start == len(self._text):
             self._at = start
@@ -102,9 +101,11 @@ class Words:
         match = _WORD.match(self._text, start)
         if match is None:
             rest = self._text[start : start + 100]
-            if "\n" not in self._text[start:]:
+            if self._text.find("\n", start) < 0:
                 raise self._ended()
             raise Broken(rest.splitlines()[0], "the string has no end")
+        if inside and match[0] == "lease" and self._text[start - 1 : start] == "\n":
+            raise Broken(self._text[start : start + 40].splitlines()[0], "what stands before this lease has no end")
         self._at = match.end()
         return match[0]
 

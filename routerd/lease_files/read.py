@@ -22,6 +22,15 @@ def recognized(text: str) -> str | None:
     return next((name for name, is_meant in _MEANT.items() if is_meant(text)), None)
 
 
+def parsed(name: str, text: str, now: float) -> Found:
+    """What a file of this format says, as it was read at `now`."""
+    found = FORMATS[name](text, now)
+    zeros = len(text) - len(text.rstrip("\x00"))
+    if zeros:
+        found.notes.append(f"the file ends with {zeros} zero bytes, as after a power cut: what was there is lost")
+    return found
+
+
 def merged(files: Iterable[Found]) -> list[LeaseRecord]:
     """The records of several files, the oldest first: of an address, what the newest file says counts."""
     records: dict[IPv4Address, LeaseRecord] = {}

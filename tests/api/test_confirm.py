@@ -67,18 +67,17 @@ def test_a_reload_on_trial(tmp_path: Path) -> None:
     assert tried.asked == [None, 60.0, 90.0]
 
 
-@pytest.mark.parametrize("text", ["", "0s", "60", "25h", "-1s", "%00", "1s&confirm=x", "∞"])
+@pytest.mark.parametrize("text", ["", "0s", "60", "25h", "-1s", "%00", "%E2%88%9E"])
 def test_a_time_that_is_none(tmp_path: Path, text: str) -> None:
     tried = Tried()
 
     async def test(tcp: Client, unix: Client) -> None:
-        answer = await unix.ask(f"/v1/reload?confirm={text.encode().decode('latin-1')}", "POST")
-        if "&" not in text:
-            assert answer.status == 400
-            assert str(answer.json.get("error", "")).startswith("confirm: must be ") or not text.isascii()
+        answer = await unix.ask(f"/v1/reload?confirm={text}", "POST")
+        assert answer.status == 400
+        assert str(answer.json["error"]).startswith("confirm: must be ")
 
     with_service(tried, tmp_path, test)
-    assert tried.asked == ([1.0] if "&" in text else [])
+    assert tried.asked == []
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ class PlayedKea:
         self.answers: dict[str, Answer] = {}
         self.before: Callable[[str], None] = lambda name: None
         self.hashes = False
+        self.file: Path | None = None
+        """The file that config-write writes; None: it does not know the command."""
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -78,6 +80,9 @@ class PlayedKea:
             self.config = arguments["Dhcp4"]
         if name in ("config-set", "config-test"):
             return {"result": 0, "text": "fine"}
+        if name == "config-write" and self.file is not None:
+            self.file.write_text(json.dumps({"Dhcp4": self.config}))
+            return {"result": 0, "text": "written", "arguments": {"filename": str(self.file)}}
         if name == "status-get":
             return {"result": 0, "arguments": {"uptime": 100, "reload": 100}}
         if name == "version-get":

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routerd.beside.kea_config import subnets_of
 from routerd.beside.kea_patch import has_marked, patch
 from routerd.beside_part import BesideNetwork
 from routerd.classless import decode_classless_routes
@@ -314,3 +315,4 @@ _JSON = st.recursive(
 def test_nothing_that_kea_may_say_is_a_crash(before: dict[str, Any]) -> None:
     told = patch(before, [network(), network(FAR)])
     assert patch(told.config, [network(), network(FAR)]).changed is False
+    assert all(isinstance(each, str) for each in subnets_of(before))

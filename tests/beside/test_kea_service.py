@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -28,15 +29,17 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def part(*routes: tuple[IPv4Network, IPv4Address], write: bool = False) -> BesidePart:
+def part(*routes: tuple[IPv4Network, IPv4Address], file: Path | None = None) -> BesidePart:
+    """`file` None: it is not to be written."""
     network = BesideNetwork(LAN, "", routes, None)
-    return BesidePart("lan0", "kea", Dhcp(mode="kea", kea=Kea(write=write)), (network,))
+    kea = Kea(write=file is not None, config_file=str(file), interval=0.05)
+    return BesidePart("lan0", "kea", Dhcp(mode="kea", kea=kea), (network,))
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The times of the service, a hundred times shorter."""
-    for name, seconds in (("_TICK", 0.01), ("_LOOK", 0.05), ("_FIRST_WAIT", 0.02), ("_FAREWELL", 0.2)):
+    for name, seconds in (("_TICK", 0.01), ("_SOON", 0.02), ("_FIRST_WAIT", 0.02), ("_FAREWELL", 0.2)):
         monkeypatch.setattr(kea_service, name, seconds)
     monkeypatch.setattr(kea_talk_service, "_QUICK", 0.3)
     monkeypatch.setattr(kea_talk_service, "_LONG", 0.3)
@@ -302,6 +305,75 @@ async def test_the_administrators_own_option_is_reported_with_its_place(path: Pa
         assert "the global options (an option 121 of its own)" in shown(service)[0][1]
         await until("the other one is told", lambda: codes(kea) == [249])
         assert kea.config["option-data"] == [own]
+
+
+@in_loop
+async def test_a_file_that_says_what_kea_runs_is_kept_current(path: Path) -> None:
+    file = path.parent / "kea.conf"
+    file.write_text(json.dumps({"Dhcp4": CONFIG}))
+    async with PlayedKea(path, CONFIG) as kea, running(path) as service:
+        kea.file = file
+        service.apply((part(VPN, file=file),))
+        await until("settled", lambda: service.checks()[0].ok)
+        assert json.loads(file.read_text()) == {"Dhcp4": kea.config}
+        assert (codes(kea), shown(service), kea.count("config-write")) == ([121, 249], [], 1)
+        service.apply((part(file=file),))
+        await until("withdrawn", lambda: service.checks()[0].ok)
+        assert json.loads(file.read_text()) == {"Dhcp4": CONFIG}
+        assert kea.count("config-write") == 2
+
+
+_DIFFERENT = json.dumps({"Dhcp4": {**CONFIG, "valid-lifetime": 61}})
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "reason"),
+    [
+        ("// mine\n" + json.dumps({"Dhcp4": CONFIG}), b"-", "it has comments"),
+        (_DIFFERENT, b"-", "it may have edits that Kea has not loaded yet"),
+        (None, b"-", "it cannot be read: No such file"),
+        (json.dumps({"Dhcp4": CONFIG}), {"result": 1, "text": "Unable to open file"}, "Unable to open file"),
+        (json.dumps({"Dhcp4": CONFIG}), {"result": 0, "text": "written"}, "but it does not say what Kea runs"),
+    ],
+)
+def test_a_file_is_left_as_it_is_with_the_reason(tmp_path: Path, text: str | None, said: Any, reason: str) -> None:
+    async def test(path: Path) -> None:
+        file = path.parent / "kea.conf"
+        if text is not None:
+            file.write_text(text)
+        async with PlayedKea(path, CONFIG) as kea, running(path) as service:
+            kea.file, kea.answers["config-write"] = file, said
+            service.apply((part(VPN, file=file),))
+            await until("settled", lambda: service.checks()[0].ok)
+            ((code, shown_text),) = shown(service)
+            assert code == "kea-not-written"
+            assert reason in shown_text
+            assert codes(kea) == [121, 249]
+        assert (file.read_text() if file.exists() else None) == text
+
+    asyncio.run(_bounded(test(tmp_path / "kea.sock")))
+
+
+@in_loop
+async def test_a_file_that_is_edited_while_kea_is_told_is_not_overwritten(path: Path) -> None:
+    file = path.parent / "kea.conf"
+    file.write_text(json.dumps({"Dhcp4": CONFIG}))
+    async with PlayedKea(path, CONFIG) as kea, running(path) as service:
+        kea.file = file
+
+        def edit(name: str) -> None:
+            if name == "config-set":
+                file.write_text(_DIFFERENT)
+
+        kea.before = edit
+        service.apply((part(VPN, file=file),))
+        await until("settled", lambda: service.checks()[0].ok)
+        assert file.read_text() == _DIFFERENT
+        assert kea.count("config-write") == 0
+        file.write_text(json.dumps({"Dhcp4": CONFIG}))
+        await until("written", lambda: kea.count("config-write") == 1)
+        await until("no problem", lambda: shown(service) == [])
+        assert json.loads(file.read_text()) == {"Dhcp4": kea.config}
 
 
 @in_loop

@@ -122,6 +122,7 @@ def played(directory: Path, known: Answers) -> Iterator[Played]:
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             asked = f"{self.command} {self.path}"
             daemon.asked.append((asked, dict(self.headers)))
             status, body = daemon.answers.get(asked, (404, {"error": "no such resource"}))

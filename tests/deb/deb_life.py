@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,9 @@ def test_it_is_installed_started_upgraded_removed_and_purged(site: Site, this: B
         _installs(machine, this.package)
         text = machine.configure()
         assert "fine" in machine.run("routerd", "check").stdout
+        begun = time.monotonic()
         first = machine.start()
+        print(f"ready after {time.monotonic() - begun:.2f} s")
         lease = site.client().wait_lease()
         assert _ROUTE in lease.routes
         _is_small(machine)
@@ -100,7 +103,7 @@ def _installs(machine: Debian, package: Path) -> None:
     completion = ". /usr/share/bash-completion/completions/routerd; complete -p routerd"
     assert "routerd" in machine.run("bash", "-c", completion).stdout
     manual = machine.run("zcat", "/usr/share/man/man8/routerd.8.gz").stdout
-    assert manual.startswith(".") and ".TH ROUTERD 8" in manual
+    assert ".TH ROUTERD 8" in manual
 
 
 def _is_small(machine: Debian) -> None:

@@ -53,7 +53,7 @@ class Debian:
         return [path for path in paths if self.run("test", "-e", path, check=False).returncode == 0]
 
     def files(self) -> dict[str, str]:
-        """Every file of the disk with its kind, mode, owner and content's sum; those that any package changes left out."""
+        """Every file of the disk with its kind, mode, owner and sum; what any package changes is left out."""
         skipped = " -o ".join(f"-path /{path}" for path in NOT_OURS)
         script = f"""
             find / -xdev \\( {skipped} \\) -prune -o -printf '%p\\t%y %m %u:%g %l\\n'

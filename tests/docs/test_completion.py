@@ -35,7 +35,7 @@ UNIQUE = [
 
 SEVERAL = [
     ("routerd ", set(COMMANDS)),
-    ("routerd leases ", {"list", "show", "release"}),
+    ("routerd leases ", {"list", "show", "release", "import", "export"}),
     ("routerd leases --state ", set(STATES)),
     ("routerd leases list --state ", set(STATES)),
     ("routerd lab ", {"up", "down", "demo", "status"}),

@@ -17,7 +17,7 @@ from tests.config.test_config_files import REFERENCE, all_sections, is_repeated
 
 DAY = "2020-01-31"
 TEXTS = texts(DAY)
-PAGES = {"routerd.8": TEXTS["man/man8/routerd.8"], "routerd.toml.5": TEXTS["man/man5/routerd.toml.5"]}
+PAGES = {name.rpartition("/")[2]: text for name, text in TEXTS.items() if name.startswith("man/")}
 
 
 def shown(page: str) -> str:

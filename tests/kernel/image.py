@@ -20,7 +20,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 CACHE = CHECKOUT / ".cache/kernel"
 
 _MODULES = (
-    *("wireguard", "veth", "bridge", "dummy", "nf_tables", "nf_conntrack", "nf_conntrack_netlink"),
+    *("wireguard", "veth", "bridge", "8021q", "dummy", "nf_tables", "nf_conntrack", "nf_conntrack_netlink"),
     *("virtio_pci", "virtio_blk"),
     *("nft_chain_nat", "nft_nat", "nft_masq", "nft_redir", "nft_ct", "nft_fib_inet", "nft_reject_inet", "nft_log"),
 )
@@ -144,7 +144,9 @@ def _add_checkout(tree: Tree) -> None:
         # An emulated processor takes long to compile.
         compileall.compile_dir(CHECKOUT / name, quiet=2)
         tree.copy_all(CHECKOUT / name)
-    tree.copy_all(CHECKOUT / "packaging")
-    for name in ("__init__", "nat/__init__", "nat/parts", "net/__init__", "net/nat_scene", "net/site"):
+    for name in ("packaging", "configs"):
+        tree.copy_all(CHECKOUT / name)
+    own = ("nat_scene", "site", "config_scene", "vlan_scene")
+    for name in ("__init__", "nat/__init__", "nat/parts", "net/__init__", *(f"net/{name}" for name in own)):
         tree.copy(CHECKOUT / f"tests/{name}.py")
     tree.copy(CHECKOUT / "pyproject.toml")

@@ -257,6 +257,10 @@ def test_isc_faults(statements: tuple[str, ...], value: str) -> None:
         "lease 192.168.200.5 {\n  binding state active;\n",
         "lease 192.168.200.5 {\n  binding state active\n}\n",
         "}\n",
+        "lease 192.168.200.5 {\n  binding state active\n",
+        "host h {\n",
+        "host h\n",
+        "failover peer x state {\n  a {\n",
     ],
 )
 def test_isc_what_is_broken_goes_no_further_than_the_next_lease(broken: str) -> None:

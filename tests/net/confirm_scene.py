@@ -5,7 +5,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -75,10 +74,6 @@ class Trial(Own):
         """The codes of what the daemon shows as wrong with its configuration."""
         rows = daemon.get("/v1/problems")[1]["problems"]
         return [row["code"] for row in rows if row["subject"] == "config"]
-
-    def asked(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """A command that asks the daemon."""
-        return self.run(*words)
 
 
 def resident(pid: int) -> int:

@@ -104,8 +104,8 @@ class KeaScene:
 
     def text(self, *lines: str) -> str:
         """routerd's configuration with the LAN's DHCP left to this Kea; `lines` are keys of lan.dhcp.kea."""
-        keys = "".join(f"    {line}\n" for line in lines)
-        section = f'  [lan.dhcp]\n  mode = "kea"\n    [lan.dhcp.kea]\n    socket = "{self.socket}"\n{keys}'
+        keys = "".join(f"    {line}\n" for line in (f'socket = "{self.socket}"', 'interval = "1s"', *lines))
+        section = f'  [lan.dhcp]\n  mode = "kea"\n    [lan.dhcp.kea]\n{keys}'
         return _DHCP.sub(lambda _: section, self.site.plain)
 
     def routerd(self, *lines: str, ready: bool = True) -> Daemon:

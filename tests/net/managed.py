@@ -176,7 +176,7 @@ def managed(site: Site) -> Iterator[Managed]:
 
 
 def systemd(before: str, units: str = UNITS) -> str:
-    """The commands that make systemd the first process when `before` is done. It knows the units of these directories."""
+    """The commands that make systemd the first process when `before` is done. It knows the units in `units`."""
     return _INIT.format(before=before, units=units, systemd=SYSTEMD)
 
 

@@ -61,6 +61,19 @@ def test_a_backup_of_a_running_daemon_brings_its_leases_back(site: Site) -> None
     assert not json.loads(routerd(site, "backup", str(file), "--json", check=True).stdout)["parts"]["leases.db"] % 4096
 
 
+def test_a_daemon_of_another_namespace_is_not_disturbed(site: Site) -> None:
+    site.start()
+    address = site.client("udhcpc").wait_lease().address
+    file = site.lab.directory / "backup.tar.gz"
+    routerd(site, "backup", str(file), check=True)
+    for words in (("backup", str(file)), ("restore", str(file), "--force"), ("leases", "export", "--format", "kea")):
+        done = site.example.gw.run(argv(site, *words), check=False)
+        assert (done.returncode, "another routerd uses this lease file" in done.stderr) == (1, True), words
+    assert site.daemon is not None
+    assert [row["address"] for row in site.daemon.get("/v1/leases")[1]["leases"]] == [address]
+    assert site.daemon.get("/v1/problems")[1] == {"problems": []}
+
+
 @pytest.mark.parametrize("running", [True, False])
 def test_a_full_disk_leaves_the_old_backup_and_nothing_else(site: Site, running: bool) -> None:
     daemon = site.start()

@@ -29,8 +29,7 @@ def answer(site: Site) -> dict[str, object]:
     """What dnsmasq answers routerd, as /v1/status has it."""
     assert site.daemon is not None
     (server,) = site.daemon.get("/v1/status")[1]["services"]["beside"]["servers"]
-    (lan,) = server["lans"]
-    return dict(lan)
+    return dict(next(iter(server["lans"]), {"answer": None}))
 
 
 @pytest.mark.parametrize("client", ["udhcpc", "dhclient"])
@@ -92,6 +91,15 @@ def test_a_dnsmasq_that_does_not_read_the_file_is_reported(site: Site, beside: B
     assert problem(daemon, "beside-not-told") is None
 
 
+def test_a_file_out_of_dnsmasqs_reach_is_reported(site: Site, beside: Beside) -> None:
+    beside.start()
+    beside.directory.chmod(0o700)
+    daemon = site.start(beside.config, ready=False)
+    shown = soon("the problem is shown", lambda: problem(daemon, "beside-not-told"))
+    assert f"because {beside.directory} is closed to others" in shown["text"]
+    assert f"chmod o+x {beside.directory}" in shown["mend"]
+
+
 def test_no_dnsmasq_is_reported_and_it_reads_the_file_when_it_starts(site: Site, beside: Beside) -> None:
     daemon = site.start(beside.config, ready=False)
     soon("the problem is shown", lambda: problem(daemon, "beside-not-running"))
@@ -100,22 +108,21 @@ def test_no_dnsmasq_is_reported_and_it_reads_the_file_when_it_starts(site: Site,
     daemon.wait_ready()
 
 
-@pytest.mark.parametrize(
-    "line", ["dhcp-option=121,10.9.0.0/16,192.168.200.9", "dhcp-option-force=249,10:0a:09:c0:a8:c8:09"]
-)
-def test_the_administrators_own_option_stays_and_is_reported(site: Site, beside: Beside, line: str) -> None:
-    beside.lines.append(line)
+def test_the_administrators_own_options_stay_and_are_reported(site: Site, beside: Beside) -> None:
+    own = ["dhcp-option=121,10.9.0.0/16,192.168.200.9", "dhcp-option-force=249,10:0a:09:c0:a8:c8:09"]
+    beside.lines += own
     beside.start()
     daemon = site.start(beside.config)
     before = beside.offered().options
+    assert before[121] == before[249] == b"\x10\x0a\x09\xc0\xa8\xc8\x09"
     shown = soon("the conflict is shown", lambda: problem(daemon, "beside-conflict"))
-    assert f"{beside.conf}:{len(beside.conf.read_text().splitlines())}" in shown["text"]
+    last = len(beside.conf.read_text().splitlines())
+    assert f"121 at {beside.conf}:{last - 1}, 249 at {beside.conf}:{last}" in shown["text"]
     assert "to all clients of 192.168.200.0/24" in shown["text"]
     assert beside.offered().options == before
-    assert {121: b"\x10\x0a\x09\xc0\xa8\xc8\x09"}.items() <= before.items() or 249 in before
-    assert "121" not in read(beside.options_file)
+    assert "tag:" not in read(beside.options_file)
     beside.stop()
-    beside.lines.remove(line)
+    beside.lines = [line for line in beside.lines if line not in own]
     beside.start()
     soon("dnsmasq tells the routes", lambda: beside.routes() == ROUTES)
     soon("nothing is wrong", lambda: daemon.get("/v1/problems")[1] == {"problems": []})
@@ -156,18 +163,12 @@ def test_a_restart_of_dnsmasq_and_a_removed_file_are_noticed(site: Site, beside:
     soon("dnsmasq tells the routes", lambda: beside.routes() == ROUTES)
 
 
-def test_it_is_told_once_for_a_change_and_asked_twice_at_most(site: Site, beside: Beside) -> None:
-    beside.start()
-    site.start(beside.config)
-    soon("dnsmasq tells the routes", lambda: answer(site)["answer"] == "right")
-    assert beside.log().count(f": read {beside.options_file}") == 1
-    assert beside.log().count("DHCPINFORM(lan0) 192.168.200.2 ") <= 2
-
-
 def test_a_stop_withdraws_the_routes_and_a_kill_leaves_them(site: Site, beside: Beside) -> None:
     beside.start()
     daemon = site.start(beside.config)
-    soon("dnsmasq tells the routes", lambda: beside.routes() == ROUTES)
+    soon("dnsmasq tells the routes", lambda: answer(site)["answer"] == "right")
+    assert beside.log().count(f": read {beside.options_file}") == 1
+    assert beside.log().count("DHCPINFORM(lan0) 192.168.200.2 ") <= 2
     daemon.process.send_signal(signal.SIGKILL)
     daemon.process.wait(5)
     assert beside.routes() == ROUTES
@@ -188,6 +189,12 @@ def test_clean_removes_the_routes_and_the_file(site: Site, beside: Beside) -> No
     beside.start()
     daemon = site.start(beside.config)
     soon("dnsmasq tells the routes", lambda: beside.routes() == ROUTES)
+    site.write(beside.config.replace('mode = "dnsmasq"', 'mode = "off"'))
+    daemon.process.send_signal(signal.SIGHUP)
+    soon("another mode takes back what was told", lambda: beside.routes() == b"")
+    site.write(beside.config)
+    daemon.process.send_signal(signal.SIGHUP)
+    soon("dnsmasq tells the routes", lambda: beside.routes() == ROUTES)
     daemon.process.kill()
     daemon.process.wait(5)
     # Also where the configuration does not name dnsmasq any more.
@@ -197,15 +204,6 @@ def test_clean_removes_the_routes_and_the_file(site: Site, beside: Beside) -> No
     assert not beside.options_file.exists()
     assert beside.routes() == b""
     assert clean(site) == "nothing of routerd's is here\n"
-
-
-def test_another_mode_takes_back_what_was_told(site: Site, beside: Beside) -> None:
-    beside.start()
-    daemon = site.start(beside.config)
-    soon("dnsmasq tells the routes", lambda: beside.routes() == ROUTES)
-    site.write(beside.config.replace('mode = "dnsmasq"', 'mode = "off"'))
-    daemon.process.send_signal(signal.SIGHUP)
-    soon("the routes are gone", lambda: beside.routes() == b"")
 
 
 def test_more_routes_than_an_option_holds_are_named(site: Site, beside: Beside) -> None:
@@ -289,3 +287,23 @@ def test_clients_behind_a_relay_agent_go_through_their_own_router(site: Site, be
     assert far() == through
     beside.tunnel("down")
     soon("the route is withdrawn", lambda: far() == b"")
+
+
+def test_a_directory_of_options_forgets_what_is_withdrawn(site: Site, beside: Beside) -> None:
+    """dnsmasq reads a changed file of a dhcp-optsdir by itself, but keeps what is not in it any more until SIGHUP."""
+    directory = beside.directory / "options.d"
+    directory.mkdir(mode=0o755)
+    beside.lines[-1] = f"dhcp-optsdir={directory}"
+    beside.options_file = directory / "routerd"
+    beside.start()
+    daemon = site.start(beside.config)
+    soon("dnsmasq tells the routes", lambda: beside.routes() == ROUTES)
+    beside.tunnel("down")
+    soon("the route is withdrawn", lambda: beside.routes() == b"")
+    beside.tunnel("up")
+    soon("dnsmasq tells the routes", lambda: answer(site)["answer"] == "right" and beside.routes() == ROUTES)
+    soon("nothing is wrong", lambda: daemon.get("/v1/problems")[1] == {"problems": []})
+    plan = [sys.executable, "-m", "routerd", "plan", "--config", str(site.lab.directory / "routerd.toml")]
+    assert f"dnsmasq ({beside.options_file})" in site.example.beta.run(plan).stdout.replace("\n", "")
+    status = [sys.executable, "-m", "routerd", "status", "--config", str(site.lab.directory / "routerd.toml")]
+    assert "as it should be" in site.example.beta.run(status).stdout

@@ -111,8 +111,11 @@ def test_a_file_without_comments_is_written_and_the_next_start_has_the_routes(ke
     kea.start()
     daemon = kea.routerd()
 
-    def in_file() -> list[int]:
-        return kea.own(json.loads(kea.file.read_text())["Dhcp4"]["subnet4"][0])
+    def in_file() -> list[int] | None:
+        try:
+            return kea.own(json.loads(kea.file.read_text())["Dhcp4"]["subnet4"][0])
+        except ValueError:
+            return None  # Kea empties the file before it writes it
 
     soon("the file has the options", lambda: in_file() == BOTH)
     assert kea.problems() == {}
@@ -218,8 +221,9 @@ def test_a_kea_that_hangs_stops_nothing_else(site: Site) -> None:
 
         async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             connected.set()
-            await reader.read()
-            await asyncio.Event().wait()
+            while await reader.read(65536):
+                pass
+            writer.close()
 
         server = await asyncio.start_unix_server(hang, str(path))
         await asyncio.to_thread(site.start, scene.text().replace("\n[probe]", f"{more}\n[probe]"), ready=False)

@@ -1,31 +1,12 @@
 """configs/masquerade-and-forwards.toml as it is, on Host β of the example network."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-from routerd.lab.daemon import Daemon
+from tests.net.config_scene import ConfigRun, rename
 from tests.net.nat_scene import Question, ask, serve
 from tests.net.site import Site, soon
 
 pytestmark = pytest.mark.net
-
-CONFIG = Path(__file__).parents[2] / "configs" / "masquerade-and-forwards.toml"
-
-# The file names no paths, so the daemon takes the usual ones, where it finds the test's own. WireGuard's socket, if it
-# has one, is called as the interface was before.
-_RUN = """
-mkdir -p "$1/run"
-mount --bind "$1" /mnt
-[ ! -e "/run/wireguard/$2.sock" ] || { touch /mnt/wg0.sock; mount --bind "/run/wireguard/$2.sock" /mnt/wg0.sock; }
-mount -t tmpfs none /run
-mount -t tmpfs none /var/lib
-mkdir /run/routerd /run/wireguard
-mount --bind /mnt/run /run/routerd
-[ ! -e /mnt/wg0.sock ] || { touch /run/wireguard/wg0.sock; mount --bind /mnt/wg0.sock /run/wireguard/wg0.sock; }
-exec "$3" -m routerd run --config "$4"
-"""
 
 
 def test_both_sides_begin_and_no_host_has_a_route(site: Site) -> None:
@@ -33,7 +14,10 @@ def test_both_sides_begin_and_no_host_has_a_route(site: Site) -> None:
     example.b.ip("address add 192.168.200.22/24 dev lan0")
     serve(site.lab, example.a, [80, 5000, 5005])
     serve(site.lab, example.b, [8000])
-    daemon = _start(site)
+    rename(example.beta, "lan0", "eth0")
+    example.beta.ip("route add default via 192.168.200.1")
+    run = ConfigRun(site.lab, example.beta, "masquerade-and-forwards.toml", tunnel=example.tunnel_beta.interface)
+    daemon = run.start()
     assert (
         ask(example.a, ("tcp", "192.168.200.22", 8000), ("udp", "192.168.200.22", 8000)) == ["192.168.200.2 8000"] * 2
     )
@@ -48,19 +32,6 @@ def test_both_sides_begin_and_no_host_has_a_route(site: Site) -> None:
     example.a.run(["wg", "set", example.tunnel_a.interface, "peer", key, "allowed-ips", "10.0.0.2/32"])
     soon("Endpoint A sees Host β", lambda: ask(example.b, *questions, timeout=4.0) == _said("10.0.0.2"))
     assert daemon.stop() == 0
-
-
-def _start(site: Site) -> Daemon:
-    """Start the daemon with the file, on interfaces that have the names in it."""
-    beta, directory, before = site.example.beta, site.lab.directory, site.example.tunnel_beta.interface
-    for name, wanted in ((before, "wg0"), ("lan0", "eth0")):
-        beta.ip(f"link set {name} down", f"link set {name} name {wanted}", f"link set {wanted} up")
-    beta.ip("route add default via 192.168.200.1")
-    argv = ["sh", "-ec", _RUN, "sh", str(directory), before, sys.executable, str(CONFIG)]
-    program = beta.popen(argv, name="routerd")
-    daemon = Daemon(beta, CONFIG, directory / "run" / "routerd.sock", program)
-    daemon.wait_ready()
-    return daemon
 
 
 def _said(address: str) -> list[str]:

@@ -20,6 +20,7 @@ def test_router_is_the_wireguard_host(site: Site) -> None:
     example, gw = site.example, site.example.gw
     fixed = add_host(site.lab, example.lan, "fixed", address="192.168.200.41/24")
     fixed.ip(f"route add default via {GW}")
+    other = add_host(site.lab, example.lan, "other", address="192.168.200.42/24")
     tunnel = create_tunnel(site.lab, gw, "g", port=51823)
     gw.ip(f"address add 10.0.0.2/24 dev {tunnel.interface}", f"link set {tunnel.interface} up")
     rename(gw, "lan0", "eth0")
@@ -36,6 +37,7 @@ def test_router_is_the_wireguard_host(site: Site) -> None:
     for host, address in ((example.b, B), (fixed, "192.168.200.41")):
         assert tcp_talk(host, example.a, A).source == address
         seen(example.a, host, address, A)
+    assert tcp_talk(example.a, other, "192.168.200.42").source == GW
     # The Internet sees gw, as before: the masquerading of gw's own is limited to wan.
     example.a.ip("address add 203.0.113.77/24 dev wan")
     assert tcp_talk(example.b, example.a, "203.0.113.77").source == "203.0.113.2"

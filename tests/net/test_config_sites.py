@@ -27,6 +27,17 @@ def on_beta(site: Site, name: str) -> ConfigRun:
     return ConfigRun(site.lab, site.example.beta, name, tunnel=site.example.tunnel_beta.interface)
 
 
+def test_minimal(site: Site) -> None:
+    example = site.example
+    daemon = on_beta(site, "minimal.toml").start()
+    b = start_client(site.lab, example.b)
+    leased = b.wait_lease().address
+    assert b.routes() == {DEFAULT, VPN}
+    assert tcp_talk(example.b, example.a, A).source == leased
+    seen(example.a, example.b, leased, A)
+    fine(daemon)
+
+
 def test_dhcp_on_the_wireguard_host(site: Site) -> None:
     example = site.example
     phone = add_host(site.lab, example.lan, "phone", mac="02:00:00:00:00:33")

@@ -30,7 +30,7 @@ def test_what_is_not_confirmed_is_taken_back(trial: Trial) -> None:
     status = daemon.get("/v1/status")[1]
     assert status["now"] < status["confirm"]["deadline"]
     assert trial.problems(daemon) == ["not-confirmed"]
-    assert "is on trial, and is taken back in" in trial.asked("status").stdout
+    assert "is on trial, and is taken back in" in trial.run("status").stdout
     assert resident(helper) < _HELPERS_MOST
     print(f"the helper: {resident(helper) >> 10} KiB")
     assert daemon.process.wait(15) == 1
@@ -44,11 +44,11 @@ def test_what_is_confirmed_stays(trial: Trial) -> None:
     begun = time.monotonic()
     daemon = trial.start("--confirm", "3s", text=trial.tried)
     helper = trial.helper(daemon)
-    done = trial.asked("confirm")
+    done = trial.run("confirm")
     assert (done.returncode, done.stdout) == (0, "confirmed: the configuration stays in force\n")
     assert is_gone(helper)
     assert trial.mark() is None
-    late = trial.asked("confirm")
+    late = trial.run("confirm")
     assert late.returncode == 1
     assert "nothing to confirm" in late.stderr
     running = trial.settled()
@@ -86,7 +86,7 @@ def test_the_helper_is_killed_as_well(trial: Trial) -> None:
     assert trial.everything() == before
     # With --confirm it is asked for.
     daemon = trial.start("--confirm", "60s", text=trial.tried)
-    assert trial.asked("confirm").returncode == 0
+    assert trial.run("confirm").returncode == 0
     assert trial.settled() == running
     assert daemon.stop() == 0
     assert trial.everything() == before
@@ -112,7 +112,7 @@ def test_a_reload(trial: Trial) -> None:
     daemon = trial.start()
     before = trial.settled()
     trial.config.write_text(trial.tried)
-    done = trial.asked("reload", "--confirm", "2s")
+    done = trial.run("reload", "--confirm", "2s")
     assert (done.returncode, done.stdout.partition(":")[0]) == (0, "reloaded on trial")
     helper = trial.helper(daemon)
     assert trial.everything() != before
@@ -120,19 +120,19 @@ def test_a_reload(trial: Trial) -> None:
     soon("it is taken back", lambda: trial.problems(daemon) == ["configuration-rolled-back"])
     assert trial.settled() == before
     assert trial.config.read_text() == trial.tried
-    assert trial.asked("confirm").returncode == 1
+    assert trial.run("confirm").returncode == 1
     assert is_gone(helper)
-    assert trial.asked("reload", "--confirm", "60s").returncode == 0
+    assert trial.run("reload", "--confirm", "60s").returncode == 0
     # One without a time belongs to the trial.
-    assert trial.asked("reload").returncode == 0
+    assert trial.run("reload").returncode == 0
     assert trial.problems(daemon) == ["not-confirmed"]
-    assert trial.asked("confirm").returncode == 0
+    assert trial.run("confirm").returncode == 0
     assert trial.problems(daemon) == []
     confirmed = trial.settled()
     assert confirmed != before
     # Another trial goes back to what was confirmed, not to what was before that.
     trial.config.write_text(trial.text)
-    assert trial.asked("reload", "--confirm", "1s").returncode == 0
+    assert trial.run("reload", "--confirm", "1s").returncode == 0
     soon("it is taken back", lambda: trial.problems(daemon) == ["configuration-rolled-back"])
     assert trial.settled() == confirmed
     assert daemon.stop() == 0
@@ -142,7 +142,7 @@ def test_stopped_on_trial(trial: Trial) -> None:
     before = trial.everything()
     daemon = trial.start()
     trial.config.write_text(trial.tried)
-    assert trial.asked("reload", "--confirm", "60s").returncode == 0
+    assert trial.run("reload", "--confirm", "60s").returncode == 0
     helper = trial.helper(daemon)
     assert daemon.stop() == 0
     assert is_gone(helper)
@@ -172,7 +172,7 @@ def test_killed_after_a_reload(trial: Trial, helper_too: bool) -> None:
     daemon = trial.start()
     before = trial.settled()
     trial.config.write_text(trial.tried)
-    assert trial.asked("reload", "--confirm", "60s").returncode == 0
+    assert trial.run("reload", "--confirm", "60s").returncode == 0
     tried = trial.settled()
     assert tried != before
     if helper_too:
@@ -184,7 +184,7 @@ def test_killed_after_a_reload(trial: Trial, helper_too: bool) -> None:
     assert trial.settled() == before
     assert trial.problems(daemon) == ["configuration-rolled-back"]
     # Somebody asks for it.
-    assert trial.asked("reload").returncode == 0
+    assert trial.run("reload").returncode == 0
     assert trial.problems(daemon) == []
     assert trial.mark() is None
     assert daemon.stop() == 0
@@ -194,12 +194,12 @@ def test_a_reload_with_faults_is_no_trial(trial: Trial) -> None:
     daemon = trial.start()
     before = trial.settled()
     trial.config.write_text("nonsense = 1\n")
-    done = trial.asked("reload", "--confirm", "2s")
+    done = trial.run("reload", "--confirm", "2s")
     # The daemon is asked where the configuration says; this one says nothing.
     assert done.returncode == 1
     assert daemon.get("/v1/status")[1].get("confirm") is None
     trial.config.write_text(trial.tried.replace("mtu = 1400", "mtu = 1"))
-    done = trial.asked("reload", "--confirm", "2s")
+    done = trial.run("reload", "--confirm", "2s")
     assert done.returncode == 2
     assert "mtu" in done.stderr
     assert trial.mark() is None

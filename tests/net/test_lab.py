@@ -25,7 +25,7 @@ import sys, time
 from pathlib import Path
 from routerd.lab.example import example_network
 from routerd.lab.lab import Lab
-from routerd.lab.signals import orderly_end
+from routerd.system.signals import orderly_end
 with orderly_end(), Lab(Path(sys.argv[1])) as lab:
     example_network(lab)
     print(lab.id, flush=True)

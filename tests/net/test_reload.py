@@ -146,11 +146,19 @@ def _lan(section: str, *lines: str) -> dict[str, str]:
 
 
 def _beside(*lines: str, look: Look = lambda s: "tag:lan0,121," in s.beside_file()) -> Any:
+    return _other_server("dnsmasq", 'options_file = "{secret}-options"', *lines), look
+
+
+def _kea(*lines: str, look: Look) -> Any:
+    return _other_server("kea", 'socket = "{secret}-kea"', *lines), look
+
+
+def _other_server(mode: str, *lines: str) -> dict[str, str]:
     """Another server serves, so that all that is for routerd's own goes."""
-    own = ['  mode = "dnsmasq"', "  [lan.dhcp.dnsmasq]", 'options_file = "{secret}-options"', *lines]
+    own = [f'  mode = "{mode}"', f"  [lan.dhcp.{mode}]", *lines]
     edits = {"  authoritative = true\n": "", '  pools = ["192.168.200.50-192.168.200.199"]\n': ""}
     section = '    [[lan.dhcp.reservation]]\n    mac = "02:00:00:00:00:22"\n    address = "192.168.200.22"\n'
-    return edits | {f'{section}    hostname = "endpoint-b"\n': "\n".join(own) + "\n"}, look
+    return edits | {f'{section}    hostname = "endpoint-b"\n': "\n".join(own) + "\n"}
 
 
 def _shows(problem: str) -> Look:
@@ -319,6 +327,12 @@ CASES: dict[str, tuple[dict[str, str], Look]] = {
         'pid_file = "{secret}-pid"', look=lambda s: s.beside()["pid_file"].endswith("-pid")
     ),
     "lan.dhcp.dnsmasq.tag": _beside('tag = "site"', look=lambda s: "tag:site,121," in s.beside_file()),
+    "lan.dhcp.kea.socket": _kea(look=lambda s: s.beside()["path"].endswith("-kea")),
+    "lan.dhcp.kea.write": _kea("write = false", look=lambda s: s.beside()["write"] is False),
+    "lan.dhcp.kea.config_file": _kea(
+        'config_file = "{secret}-conf"', look=lambda s: str(s.beside()["config_file"]).endswith("-conf")
+    ),
+    "lan.dhcp.kea.interval": _kea('interval = "7s"', look=lambda s: s.beside()["interval"] == 7),
     "lan.dhcp.subnet.subnet": (
         {
             "[probe]": '[[lan.dhcp.subnet]]\nsubnet = "192.168.201.0/24"\n'

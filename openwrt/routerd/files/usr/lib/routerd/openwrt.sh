@@ -1,0 +1,329 @@
+# shellcheck shell=dash disable=SC3043
+# What /etc/init.d/routerd does in UCI and with files. Sourced after /lib/functions.sh; RUN, GOOD, FACTS, FAULTS and PROG
+# are set. Changes of UCI are kept apart from those that an administrator has not committed yet.
+
+. /lib/functions/network.sh
+
+DELTA=$RUN/delta
+OPTIONS=$RUN/dnsmasq-options
+
+own_uci() {
+	uci -q -t "$DELTA" "$@"
+}
+
+# One after the other: procd runs triggers while a person may run the script.
+routerd_lock() {
+	mkdir -p "$RUN"
+	# shellcheck disable=SC3023 # ash has more than ten
+	exec 999>"$RUN/script.lock"
+	flock 999
+}
+
+say() {
+	logger -t routerd -p "daemon.$1" "$2"
+	echo "routerd: $2" >&2
+}
+
+# ------------------------------------------------------------ the configuration
+
+# Puts what UCI says now where the daemon reads it, if it has no faults. The daemon's user may not read /etc/config.
+adopt_config() {
+	local new=$GOOD.new
+	mkdir -p "$RUN" "$DELTA"
+	rm -rf "$new"
+	mkdir -m 0750 "$new" || return 1
+	if ! own_uci export routerd >"$new/routerd"; then
+		refuse "/etc/config/routerd cannot be read by uci; see: uci export routerd"
+		return 1
+	fi
+	own_uci export network | sed '/^\t\(option\|list\) \(private_key\|preshared_key\) /d' >"$new/network"
+	keep_on_flash "$new"
+	if ! "$PROG" check --json --config "uci:$new/routerd" >"$new/check.json" 2>/dev/null; then
+		refuse ''
+		return 1
+	fi
+	write_facts "$new/check.json" >"$new/facts"
+	rm -f "$new/check.json" "$FAULTS"
+	chgrp -R routerd "$new" 2>/dev/null
+	chmod 0640 "$new"/*
+	# Files are replaced, not the directory: the daemon may be reading.
+	[ -d "$GOOD" ] || mkdir -m 0750 "$GOOD"
+	chgrp routerd "$GOOD" 2>/dev/null
+	mv -f "$new"/* "$GOOD/"
+	rmdir "$new"
+}
+
+# /var is in memory here: without a place of their own leases, aliases and RIP's sequence would not survive a reboot.
+keep_on_flash() {
+	local section
+	section=$(uci -q -c "$1" -t "$DELTA" show routerd | sed -n 's/^routerd\.\(.*\)=leases$/\1/p' | head -n 1)
+	if [ -z "$section" ]; then
+		printf '\nconfig leases\n' >>"$1/routerd"
+		section="@leases[0]"
+	fi
+	uci -q -c "$1" -t "$DELTA" get "routerd.$section.store" >/dev/null ||
+		uci -q -c "$1" -t "$DELTA" set "routerd.$section.store=sqlite:/etc/routerd/state/leases.db"
+	uci -q -c "$1" -t "$DELTA" get "routerd.$section.sync" >/dev/null ||
+		uci -q -c "$1" -t "$DELTA" set "routerd.$section.sync=bindings"
+	uci -q -c "$1" -t "$DELTA" commit routerd
+}
+
+# What is wrong stays in a file and in procd's data until it is right.
+refuse() {
+	local line
+	if [ -n "$1" ]; then
+		echo "$1" >"$FAULTS"
+	else
+		# Once more, in words.
+		"$PROG" check --config "uci:$GOOD.new/routerd" >/dev/null 2>"$FAULTS"
+		[ -s "$FAULTS" ] || echo "$PROG check failed and gave no reason" >"$FAULTS"
+	fi
+	while read -r line; do
+		say err "$line"
+	done <"$FAULTS"
+	if [ -f "$GOOD/routerd" ]; then
+		say err "the configuration has faults; routerd goes on with the one that it has"
+	else
+		say err "the configuration has faults; routerd does not start before they are mended"
+	fi
+	rm -rf "$GOOD.new"
+}
+
+# Lines of facts out of `routerd check --json`: "lan DEVICE MODE RIP", "vpn DEVICE" (- for one on another machine) and
+# "prefix NETWORK", with colons in the place of spaces.
+write_facts() {
+	local keys key interface dhcp rip mode
+	json_load_file "$1" || return 1
+	if json_is_a lans array; then
+		json_select lans
+		json_get_keys keys
+		for key in $keys; do
+			json_select "$key"
+			json_get_vars interface dhcp rip
+			mode=-
+			[ "$rip" != 1 ] || mode=rip
+			echo "lan:$interface:${dhcp:--}:$mode"
+			json_select ..
+		done
+		json_select ..
+	fi
+	if json_is_a vpns array; then
+		json_select vpns
+		json_get_keys keys
+		for key in $keys; do
+			json_select "$key"
+			json_get_vars interface
+			echo "vpn:${interface:--}"
+			[ -n "$interface" ] || json_for_each_item write_prefix prefixes
+			json_select ..
+		done
+		json_select ..
+	fi
+	json_cleanup
+}
+
+write_prefix() {
+	echo "prefix:$1"
+}
+
+# The facts of one kind, without the kind's name.
+fact() {
+	sed -n "s/^$1://p" "$FACTS" 2>/dev/null
+}
+
+# A part of a fact: field FACT NUMBER
+field() {
+	echo "$1" | cut -d : -f "$2"
+}
+
+# ------------------------------------------------------------ interfaces
+
+# The device of a logical interface, also where it is not up; nothing where it cannot be known yet.
+device_of() {
+	local device
+	network_get_device device "$1" && [ -n "$device" ] && echo "$device" && return 0
+	case $(own_uci get "network.$1.proto") in
+	wireguard) echo "$1" ;;
+	*)
+		device=$(own_uci get "network.$1.device" || own_uci get "network.$1.ifname") || return 1
+		[ "$(own_uci get "network.$1.type")" != bridge ] || device=br-$1
+		echo "$device"
+		;;
+	esac
+}
+
+# The logical interfaces that are configured; without any, what a first start takes.
+logical_names() {
+	local names
+	names=$(own_uci show routerd | sed -n "s/^routerd\.[^=]*\.interface='\([A-Za-z0-9_.-]*\)'$/\1/p")
+	[ -n "$names" ] || names="lan $(own_uci show network | sed -n "s/^network\.\([A-Za-z0-9_]*\)\.proto='wireguard'$/\1/p")"
+	echo "$names" | tr ' ' '\n' | sort -u
+}
+
+# The name of fw4's zone that a device is in.
+zone_of() {
+	local section name device
+	for section in $(own_uci show firewall | sed -n 's/^firewall\.\(.*\)=zone$/\1/p'); do
+		for device in $(own_uci get "firewall.$section.device"); do
+			[ "$device" != "$1" ] || { own_uci get "firewall.$section.name" && return 0; }
+		done
+		for name in $(own_uci get "firewall.$section.network"); do
+			[ "$(device_of "$name")" != "$1" ] || { own_uci get "firewall.$section.name" && return 0; }
+		done
+	done
+	return 1
+}
+
+# At most 30 seconds, which is what the daemon has for its farewell.
+wait_for_end() {
+	local tries=0 lock
+	for lock in "$RUN"/lock-*; do
+		[ -e "$lock" ] || continue
+		while [ "$tries" -lt 30 ] && ! flock -n "$lock" true; do
+			sleep 1
+			tries=$((tries + 1))
+		done
+	done
+}
+
+# ------------------------------------------------------------ dnsmasq's pools
+
+# What routerd changes in a pool it writes down in the same section: routerd_ignore has the value of `ignore` as it was
+# ("unset" for none), and list routerd_option the entries of list dhcp_option that are routerd's. So it is known after a
+# crash, a power cut and an upgrade as well, and what an administrator has set is never taken for routerd's.
+
+pools() {
+	own_uci show dhcp | sed -n 's/^dhcp\.\(.*\)=dhcp$/\1/p'
+}
+
+is_true() {
+	case $1 in
+	1 | on | true | yes | enabled) return 0 ;;
+	esac
+	return 1
+}
+
+# Pools of interfaces that routerd serves are ignored by dnsmasq, and options are as routerd wants them.
+pools_update() {
+	local pool device changed=
+	mkdir -p "$DELTA"
+	for pool in $(pools); do
+		device=$(device_of "$(own_uci get "dhcp.$pool.interface")") || device=
+		case " $(serving) " in
+		*" ${device:-?} "*) pool_ignore "$pool" ;;
+		*) pool_heed "$pool" ;;
+		esac
+		pool_options "$pool" "${device:-?}"
+	done
+	pools_commit
+}
+
+pools_restore() {
+	local pool changed=
+	mkdir -p "$DELTA"
+	for pool in $(pools); do
+		pool_heed "$pool"
+		pool_options "$pool" ''
+	done
+	pools_commit
+}
+
+serving() {
+	local lan
+	for lan in $(fact lan); do
+		[ "$(field "$lan" 2)" != serve ] || field "$lan" 1
+	done | tr '\n' ' '
+}
+
+pool_ignore() {
+	local now kept
+	now=$(own_uci get "dhcp.$1.ignore")
+	# It is so already: by routerd, or by the administrator, whose it stays.
+	! is_true "$now" || return 0
+	own_uci set "dhcp.$1.routerd_ignore=${now:-unset}"
+	own_uci set "dhcp.$1.ignore=1"
+	changed=1
+}
+
+pool_heed() {
+	local kept
+	kept=$(own_uci get "dhcp.$1.routerd_ignore") || return 0
+	# Where it is not as routerd left it, somebody has decided otherwise.
+	if is_true "$(own_uci get "dhcp.$1.ignore")"; then
+		if [ "$kept" = unset ]; then
+			own_uci delete "dhcp.$1.ignore"
+		else
+			own_uci set "dhcp.$1.ignore=$kept"
+		fi
+	fi
+	own_uci delete "dhcp.$1.routerd_ignore"
+	changed=1
+}
+
+# The options that the daemon wants on a device; its file has lines "DEVICE CODE,VALUE".
+wanted_options() {
+	[ -z "$1" ] || [ ! -r "$OPTIONS" ] || awk -v device="$1" '!/^#/ && NF == 2 && $1 == device { print $2 }' "$OPTIONS"
+}
+
+pool_options() {
+	local wanted='' ours now entry code
+	ours=$(own_uci get "dhcp.$1.routerd_option")
+	now=$(own_uci get "dhcp.$1.dhcp_option")
+	for entry in $(wanted_options "$2"); do
+		code=${entry%%,*}
+		if is_foreign "$code" "$now" "$ours"; then
+			say warning "dhcp.$1 has a dhcp_option $code of its own; it stays, and routerd adds none"
+		else
+			wanted="$wanted $entry"
+		fi
+	done
+	wanted=${wanted# }
+	[ "$wanted" != "$ours" ] || has_all "$now" "$ours" || ours="$ours "
+	[ "$wanted" != "$ours" ] || return 0
+	for entry in $ours; do
+		own_uci del_list "dhcp.$1.dhcp_option=$entry"
+		own_uci del_list "dhcp.$1.routerd_option=$entry"
+	done
+	for entry in $wanted; do
+		own_uci add_list "dhcp.$1.dhcp_option=$entry"
+		own_uci add_list "dhcp.$1.routerd_option=$entry"
+	done
+	changed=1
+}
+
+# Is there an entry for this code that is not routerd's? is_foreign CODE ENTRIES OURS
+is_foreign() {
+	local entry
+	for entry in $2; do
+		case " $3 " in
+		*" $entry "*) continue ;;
+		esac
+		case $entry in
+		"$1,"* | "option:$1,"*) return 0 ;;
+		option:classless-static-route,*) [ "$1" != 121 ] || return 0 ;;
+		esac
+	done
+	return 1
+}
+
+has_all() {
+	local entry
+	for entry in $2; do
+		case " $1 " in
+		*" $entry "*) ;;
+		*) return 1 ;;
+		esac
+	done
+}
+
+pools_commit() {
+	[ -n "$changed" ] || return 0
+	if ! own_uci commit dhcp; then
+		own_uci revert dhcp
+		say err "/etc/config/dhcp cannot be written (is the overlay full?); dnsmasq goes on as before, and it is tried again at the next reload"
+		return 1
+	fi
+	# dnsmasq's script remembers whether it has met another server, which may have been routerd.
+	rm -f /var/run/dnsmasq.*.dhcp
+	[ ! -x /etc/init.d/dnsmasq ] || /etc/init.d/dnsmasq reload
+}

@@ -1,0 +1,84 @@
+"""What is said of a dnsmasq: which problem, of which LAN, with which mend."""
+
+from dataclasses import replace
+
+import pytest
+
+from routerd.beside.dnsmasq_conf import Conf, OwnOption
+from routerd.beside.dnsmasq_file import lines_of
+from routerd.beside.dnsmasq_shown import FAILURES, Shown, status
+from routerd.beside.told import Finding, Verdict
+from routerd.health import ProblemTracker
+from tests.beside.scene import ROUTER, VALUE, network, part
+
+PATH = "/run/routerd/dnsmasq-options"
+FAR = network("10.0.0.0/24", tag="far", own="192.168.201.0/24")
+READS = Conf(option_files=[PATH])
+
+
+def shown(verdict: Verdict | None = None, conf: Conf = READS, value: bytes = b"", **more: object) -> Shown:
+    options = [option.tags for option in conf.options]
+    made = Shown(PATH, lines_of((part(network("10.0.0.0/24"), FAR),), options), conf, pid=77)
+    made.findings = {} if verdict is None else {"lan0": Finding(verdict, value, ROUTER)}
+    for name, given in more.items():
+        setattr(made, name, given)
+    return made
+
+
+def texts(made: Shown) -> list[str]:
+    tracker = ProblemTracker()
+    tracker.update(made.problems(), 0.0)
+    return [f"{report.code} {report.text} {report.mend}" for report in tracker.report(3600.0)]
+
+
+def test_nothing_is_said_before_it_is_known_or_while_all_is_right() -> None:
+    assert texts(shown()) == texts(shown(Verdict.RIGHT, value=VALUE)) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (shown(Verdict.SILENT), "beside-silent lan lan0: dnsmasq (process 77) does not answer"),
+        (shown(Verdict.SILENT, pid=None), "beside-not-running"),
+        (shown(Verdict.WITHOUT, Conf()), f"does not read {PATH} Add to its configuration: dhcp-optsfile={PATH}"),
+        (shown(Verdict.WITHOUT), "its answer has no option 121 Is dhcp-optsfile="),
+        (shown(Verdict.OLD, value=VALUE), "still hands out 10.0.0.0/24 via 192.168.200.2"),
+        (shown(Verdict.OLD, value=VALUE, signal_error=("no right", True)), "routerd-dnsmasq.path"),
+        (shown(Verdict.OLD, value=VALUE, signal_error=("names no process", False)), "Correct `pid_file`"),
+        (shown(Verdict.WITHOUT, closed="/x"), "chmod o+x /x"),
+        (shown(Verdict.OTHER, value=VALUE), "beside-conflict"),
+        (shown(Verdict.RIGHT, file_error=("No space left", "Free space.", False)), "beside-file"),
+        (shown(Verdict.RIGHT, file_error=("not ours", "Move it.", True)), "beside-foreign-file"),
+        (shown(Verdict.RIGHT, contested=True), "beside-contested"),
+    ],
+)
+def test_problems(made: Shown, words: str) -> None:
+    (text,) = texts(made)
+    assert words in text
+
+
+def test_a_router_that_differs() -> None:
+    made = shown(Verdict.RIGHT)
+    made.findings = {"lan0": replace(made.findings["lan0"], router=ROUTER + 5)}
+    assert "router 192.168.200.6, and option 121 says 192.168.200.1" in texts(made)[0]
+
+
+@pytest.mark.parametrize(
+    ("tags", "whom"),
+    [
+        ((), ["all clients of 192.168.200.0/24", "all clients of 192.168.201.0/24"]),
+        (("guests",), ["some clients of 192.168.200.0/24", "some clients of 192.168.201.0/24"]),
+        (("far",), ["all clients of 192.168.201.0/24"]),
+        (("lan0",), ["all clients of 192.168.200.0/24", "some clients of 192.168.201.0/24"]),
+    ],
+)
+def test_a_conflict_names_whom_it_is_for(tags: tuple[str, ...], whom: list[str]) -> None:
+    conf = Conf(options=[OwnOption(121, tags, "/etc/dnsmasq.conf:3")], option_files=[PATH])
+    (text,) = texts(shown(conf=conf))
+    assert f"routes to {', '.join(whom)}, and not the VPN's; they stand in option 121 at /etc/dnsmasq.conf:3" in text
+
+
+def test_the_failures_are_declared_problems_of_a_lan() -> None:
+    made = shown(Verdict.WITHOUT)
+    assert {problem.code for problem in made.problems()} <= FAILURES
+    assert status(made) == {"pid": 77, "lans": [{"lan": "lan0", "answer": "without", "told": None}]}
