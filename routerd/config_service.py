@@ -16,7 +16,7 @@ from routerd.reports import ConfigReport, ReloadResult
 
 log = logging.getLogger("routerd")
 
-_AGAIN = 5.0
+_AGAIN = 2.0
 
 
 class ConfigService:

@@ -4,6 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 
+import pytest
+
+from routerd import config_service
 from routerd.config.fault import ConfigError, ConfigFault
 from routerd.config.model import Config
 from routerd.config_service import ConfigService
@@ -82,5 +85,37 @@ def test_the_end_waits_for_what_is_under_way_and_lets_nothing_follow() -> None:
         assert (await second).errors[0].rule == "is stopping"
         assert scene.did.count("begins") == 1
         running.cancel()
+
+    play(test)
+
+
+def test_devices_that_were_lacking_are_taken_over_without_a_reload(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config_service, "_AGAIN", 0.01)
+    answers: list[Config | ConfigError | None] = [None, ConfigError([FAULT]), Config((), ()), None, None]
+    asked = asyncio.Event()
+
+    def again() -> Config | None:
+        answer = answers.pop(0) if answers else None
+        if isinstance(answer, ConfigError):
+            raise answer
+        return answer
+
+    async def test(scene: Scene) -> None:
+        async def take_over(config: Config) -> None:
+            scene.did.append("taken over")
+            asked.set()
+
+        service = ConfigService("x", scene._read, take_over, scene._during, lambda: None, again=again)
+        running = asyncio.create_task(service.run())
+        await asked.wait()
+        while answers:
+            await asyncio.sleep(0.01)
+        # A reload that is asked for is one even so.
+        service.ask()
+        while "reloading" not in scene.did:
+            await asyncio.sleep(0.01)
+        running.cancel()
+        assert scene.did[:2] == ["taken over", "reloading"]
+        assert service.report().errors == ()
 
     play(test)

@@ -9,5 +9,6 @@ daemon_runs() {
 
 # It is this package's, and of this root directory: not one of a container, nor one installed with pip.
 daemon_is_ours() {
+    # shellcheck disable=SC3013
     daemon_runs && [ "/proc/$pid/root" -ef / ] && tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qx /usr/bin/routerd
 }

@@ -7,12 +7,12 @@ of a directory it would forget nothing before). Whether clients are told is aske
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from routerd.beside.dnsmasq_conf import tags_of
 from routerd.beside.dnsmasq_conf_service import NAME, read_dnsmasq
-from routerd.beside.dnsmasq_file import file_text, lines_of
+from routerd.beside.dnsmasq_file import Tags, file_text, lines_of
 from routerd.beside.dnsmasq_shown import FAILURES, Shown, status
 from routerd.beside.options_file_service import FileError, OptionsFile
 from routerd.beside.told import ASKED, PATIENCE, Finding, Questions, Verdict, judge
@@ -89,7 +89,7 @@ class DnsmasqService:
         conf = self._shown.conf
         others = () if conf is None else tags_of(conf.options)
         self._shown.lines = lines_of(parts, others)
-        text = file_text(parts, others)
+        text = self._render(parts, others)
         is_new, self._text = is_new or text != self._text, text
         try:
             if parts:
@@ -113,6 +113,10 @@ class DnsmasqService:
             self._questions.changed(time.monotonic())
         if not parts:
             self._is_clear, self._questions.due = True, float("inf")
+
+    def _render(self, parts: tuple[BesidePart, ...], others: Sequence[Tags]) -> str:
+        """The whole file."""
+        return file_text(parts, others)
 
     def _note_rewritten(self, is_new: bool) -> None:
         """Somebody else changes the file where it differs although nothing new is wanted."""

@@ -21,7 +21,9 @@ _RIGHTS = (
 
 @dataclass(slots=True)
 class Shown:
-    """What is known of one dnsmasq. `signal_error`: why it could not be told to read again; is a right missing?"""
+    """What is known of one dnsmasq; `is_uci`: OpenWrt's script makes its configuration.
+
+    `signal_error`: why it could not be told to read again; is a right missing?"""
 
     path: str
     lines: tuple[Line, ...] = ()
@@ -32,6 +34,7 @@ class Shown:
     contested: bool = False
     closed: str | None = None
     findings: dict[str, Finding] = field(default_factory=dict)
+    is_uci: bool = False
 
     def lans(self) -> tuple[str, ...]:
         """The LANs that it serves."""
@@ -92,6 +95,10 @@ class Shown:
         what = "its answer has no option 121"
         if finding.verdict is Verdict.OLD:
             what = f"it still hands out {value_text(finding.value)}"
+        if self.is_uci:
+            # As root the script does what routerd may not, so it also knows why it was not done.
+            why = "" if self.signal_error is None else f", and procd cannot be told: {self.signal_error[0]}"
+            return what + why, "Run: service routerd options; it says what is wrong. See also: logread -e routerd"
         if self.signal_error is not None:
             reason, may_not = self.signal_error
             hint = _RIGHTS if may_not else "Correct `pid_file` of lan.dhcp.dnsmasq, or restart dnsmasq."

@@ -139,7 +139,7 @@ class KeaService:
         made, read = await self._change(first, networks)
         if made.changed:
             self._shown.changes += 1
-            log.info("kea %s: option 121 and 249 of %s", self._path, _told(made, parts))
+            log.info("kea %s: options 121 and 249 %s", self._path, _told(made, parts))
         if await self._file.write(read.config):
             log.info("kea %s: it has written its configuration to %s", self._path, self._file.path)
         self._shown.file, self._shown.reason = self._file.path, self._file.reason
@@ -219,12 +219,12 @@ class KeaService:
     def checks(self) -> tuple[Check, ...]:
         """Does Kea have what it should, on every LAN?"""
         ready = self._settled and self._shown.trouble is None
-        text = str(self._shown.trouble or "not asked yet")
-        return tuple(Check(f"kea {part.lan}", ready, "" if ready else text) for part in self._parts or ())
+        text = f"Kea: {self._shown.trouble or 'not asked yet'}"
+        return tuple(Check(f"dhcp {part.lan}", ready, "" if ready else text) for part in self._parts or ())
 
     def status(self) -> dict[str, object]:
         """For /v1/status."""
-        return self._shown.status(self._settings())
+        return self._shown.status(self._settings(), (part.lan for part in self._parts or ()))
 
     def _settings(self) -> Kea:
         """Those of all its LANs: what is more careful counts."""
@@ -248,5 +248,5 @@ async def _patched(config: dict[str, Any], networks: list[BesideNetwork]) -> Pat
 
 def _told(made: Patched, parts: tuple[BesidePart, ...]) -> str:
     routes = {network.network: network.routes for part in parts for network in part.networks}
-    told = [f"{net} now hold {', '.join(str(prefix) for prefix, _ in routes[net])}" for net in made.held]
-    return "; ".join(told) or "routerd's are removed"
+    told = [f"of {net} hold {', '.join(str(prefix) for prefix, _ in routes[net])}" for net in made.held]
+    return "; ".join(told) or "are removed"

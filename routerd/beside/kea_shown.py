@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from routerd.beside.kea_patch import Conflict, Patched
-from routerd.beside.kea_wire import KeaError, KeaLateError, KeaUnreachableError
+from routerd.beside.kea_wire import KeaError, KeaLateError, KeaRefusesError, KeaUnreachableError
 from routerd.beside_part import BesidePart
 from routerd.config.model import Kea
 from routerd.model import Problem
@@ -33,14 +33,16 @@ class KeaShown:
         self.conflicts, self.missing, self.held, self.serves = made.conflicts, made.missing, made.held, serves
         self.too_long = made.too_long
 
-    def status(self, kea: Kea) -> dict[str, object]:
-        """For /v1/status."""
+    def status(self, kea: Kea, lans: Iterable[str]) -> dict[str, object]:
+        """For /v1/status. It answers also where it refuses; `error` says what."""
+        refuses = isinstance(self.trouble, KeaRefusesError)
         return {
+            "lans": [{"lan": lan} for lan in lans],
             "write": kea.write,
             "config_file": kea.config_file,
             "interval": kea.interval,
             "version": self.version,
-            "answers": self.trouble is None and self.version is not None,
+            "answers": refuses or (self.trouble is None and self.version is not None),
             "error": None if self.trouble is None else str(self.trouble),
             "held": [str(network) for network in self.held],
             "changes": self.changes,

@@ -15,11 +15,13 @@ from routerd.config.model import BESIDE_MODES, Config
 from routerd.model import Problem
 from routerd.reports import Check
 from routerd.system.files import write_synced
+from routerd.system.ubus import is_openwrt
 
 log = logging.getLogger("routerd.beside")
 
 _CLASSES = {
     "dnsmasq": ("routerd.beside.dnsmasq_service", "DnsmasqService"),
+    "uci": ("routerd.beside.uci_service", "UciDnsmasqService"),
     "kea": ("routerd.beside.kea_service", "KeaService"),
 }
 _FAREWELL = 5.0
@@ -27,7 +29,7 @@ _FAREWELL = 5.0
 
 def make_server(key: ServerKey, ask: Ask, changed: Callable[[], None]) -> Server:
     """The service for a server; its code is loaded now."""
-    module, name = _CLASSES[key.kind]
+    module, name = _CLASSES["uci" if key.kind == "dnsmasq" and is_openwrt() else key.kind]
     made: Server = getattr(importlib.import_module(module), name)(key, ask, changed)
     return made
 

@@ -32,5 +32,7 @@ def _rows(server: Row) -> Iterator[tuple[object, ...]]:
             yield name, lan["lan"], _ANSWERS.get(lan["answer"], _UNASKED), lan["told"]
         return
     state = Cell("answers", "good") if server["answers"] else Cell("does not answer", "warning")
-    held = ", ".join(server["held"])
-    yield f"Kea ({server['path']})", None, state, f"in {held}" if held else None
+    if server["answers"] and server.get("error"):
+        state = Cell("refuses", "error")
+    held, lans = ", ".join(server["held"]), ", ".join(row["lan"] for row in server.get("lans", ()))
+    yield f"Kea ({server['path']})", lans or None, state, f"in {held}" if held else None

@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     networks, notes = _machine(config, source.waiting)
     errors = source.told(check_networks(config, networks, _listening(config)))
     if errors or args.json:
-        return _report(args, errors, source.file)
+        return _report(args, errors, source.file, config)
     print(f"{escape(str(args.config))}: fine: {_summary(config)}")
     if source.disabled is not None:
         print(f"note: {source.disabled}")
@@ -117,9 +117,10 @@ def _listening(config: Config) -> Sequence[Listener]:
     return [each for each in listeners.listeners() if not each.inode or each.inode not in own]
 
 
-def _report(args: argparse.Namespace, errors: Sequence[ConfigFault], file: str) -> int:
+def _report(args: argparse.Namespace, errors: Sequence[ConfigFault], file: str, config: Config | None = None) -> int:
     if args.json:
-        print(json.dumps({"valid": not errors, "errors": [asdict(error) for error in errors]}, indent=2))
+        facts = {} if errors or config is None else _facts(config)
+        print(json.dumps({"valid": not errors, "errors": [asdict(error) for error in errors], **facts}, indent=2))
         return 2 if errors else 0
     for error in errors:
         print(error, file=sys.stderr)

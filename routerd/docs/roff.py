@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 _SPECIAL = {"\\": "\\e", "-": "\\-", "'": "\\(aq", '"': "\\(dq", "^": "\\(ha", "~": "\\(ti"}
 _CODE = re.compile(r"`([^`]+)`")
+_WORD = re.compile(r"(?:`[^`]*`|[^ ])+")
 _ITEM = re.compile(r"  (\S.*?)(?:  +(\S.*))?")
 _SENTENCE = re.compile(r"(?<=[a-z0-9)\"][.!?]) (?=[A-Z\"])")
 
@@ -35,8 +36,8 @@ def sentences(text: str) -> list[str]:
     """A paragraph, each sentence on lines of its own, as roff wants it, and none of them long."""
     lines = []
     for sentence in _SENTENCE.split(text):
-        words, line = sentence.split(" "), ""
-        for word in words:
+        line = ""
+        for word in _WORD.findall(sentence):
             if line and len(line) + len(word) > 60:
                 lines.append(line)
                 line = ""

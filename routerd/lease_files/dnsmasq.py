@@ -41,9 +41,9 @@ def parse(text: str, now: float) -> Found:
         lengths += is_length
         found.add(record)
     if version6:
-        found.notes.append(f"{version6} DHCPv6 leases are not taken over: routerd serves DHCPv4")
+        found.notes.append(f"DHCPv6 leases are not taken over ({version6}): routerd serves DHCPv4")
     if lengths:
-        found.notes.append(f"{lengths} leases have a length in place of an end (a dnsmasq without clock): from now on")
+        found.notes.append(f"lengths stand in place of ends ({lengths}, dnsmasq without clock): they count from now on")
     return found
 
 

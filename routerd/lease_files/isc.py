@@ -45,7 +45,7 @@ def parse(text: str, now: float) -> Found:
             found.fault(line, broken.value, broken.rule)
             words.next_lease()
     if hosts:
-        found.notes.append(f"{hosts} host declarations are no leases: write them as lan.dhcp.reservation")
+        found.notes.append(f"host declarations are no leases ({hosts}): write them as lan.dhcp.reservation")
     return found
 
 

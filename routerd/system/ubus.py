@@ -1,5 +1,6 @@
 """What OpenWrt's netifd says of its interfaces."""
 
+import os
 import shutil
 import subprocess
 
@@ -17,3 +18,8 @@ def network_dump() -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+
+
+def is_openwrt() -> bool:
+    """Is this a router on which procd runs services, and UCI holds dnsmasq's configuration?"""
+    return os.path.exists("/sbin/procd") and os.path.exists("/etc/config/dhcp")

@@ -109,7 +109,12 @@ def test_faults_of_file_and_machine_at_once(
 
 def test_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(file, as_json=True) == 0
-    assert json.loads(capsys.readouterr().out) == {"valid": True, "errors": []}
+    assert json.loads(capsys.readouterr().out) == {
+        "valid": True,
+        "errors": [],
+        "vpns": [{"name": "wg0", "interface": "wg0", "prefixes": []}],
+        "lans": [{"interface": "eth0", "dhcp": "serve", "rip": False}],
+    }
     file.write_text(MINIMAL.replace('"192.168.200.1"', '"gw"'), encoding="utf-8")
     assert run(file, as_json=True) == 2
     out, err = capsys.readouterr()

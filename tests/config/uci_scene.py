@@ -9,9 +9,8 @@ from routerd.config.schema import Kind, Section
 from routerd.config.tables import ROOT
 from routerd.config.uci import UciConfig, read_uci
 from routerd.config.uci_scheme import type_of
-from routerd.config.uci_text import Option, parse_uci
+from routerd.config.uci_text import Option, parse_uci, write_uci
 from routerd.config.uci_text import Section as UciSection
-from routerd.config.uci_text import write_uci
 
 KEY = "4fWL0W/Sw8UxAStVz8VuMBkIyiuKMtKUQC0mKCFPpDo="
 KEYS = [KEY, "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="]
@@ -60,8 +59,9 @@ def _sections(section: Section, data: Mapping[str, Any], parent: tuple[str, str]
         rows = data.get(part.name, [])
         for index, row in enumerate(rows if part.many else [rows] if part.name in data else []):
             kind = type_of(part)
-            # A name for those that others belong to, out of all before it.
-            name = "_".join([*((parent[1],) if parent else ()), kind, str(index)]) if part.sections else ""
+            # Others belong to it by its name; but the name of a vpn would be the vpn's own.
+            is_called = bool(part.sections) and ("name" in row or "name" not in [key.name for key in part.keys])
+            name = "_".join([*((parent[1],) if parent else ()), kind, str(index)]) if is_called else ""
             made = UciSection(kind, name, 0, 0)
             if parent is not None:
                 made.options[parent[0]] = Option([parent[1]], [0], False)
@@ -70,7 +70,7 @@ def _sections(section: Section, data: Mapping[str, Any], parent: tuple[str, str]
                     made.options[key.name] = _option(row[key.name])
             if len(made.options) > (parent is not None) or part.many or not part.sections:
                 yield made
-            yield from _sections(part, row, (kind, name) if part.many else parent)
+            yield from _sections(part, row, (kind, name or f"@{kind}[{index}]") if part.many else parent)
 
 
 def _option(value: Any) -> Option:
@@ -100,4 +100,6 @@ def value(kind: Kind) -> Any:
         return [value(kind.item), "it's another"] if kind.item.json == "string" else [value(kind.item)]
     if kind.json == "boolean":
         return True
+    if not kind.json:
+        return "value"
     return 7 if kind.json == "integer" else kind.choices[0] if kind.choices else "it's one\nvalue"

@@ -86,7 +86,7 @@ def test_a_damaged_byte_costs_a_record_at_most(name: str, data: st.DataObject) -
     at = data.draw(st.integers(0, len(text) - 1))
     damaged = text[:at] + data.draw(st.characters(max_codepoint=255)) + text[at + 1 :]
     found = parse_of(name)(damaged, NOW)
-    if name.startswith("kea") and at < text.index("\n"):
+    if name.startswith("kea") and at <= text.index("\n"):
         return  # Without the names of the columns nothing can be read.
     kept = set(said(parse_of(name)(text, NOW)).items()) & set(said(found).items())
     assert len(kept) >= 1
@@ -125,7 +125,7 @@ def test_dnsmasq_other_hardware_and_dhcpv6() -> None:
     text = "1795345200 20-aa:bb 192.168.200.5 * *\nduid 00:01:00:01\n1795345200 7 fd00::5 host 00:01:00:01\n"
     found = dnsmasq.parse(text, NOW)
     assert only(found).hardware == bytes((0x20, 0xAA, 0xBB))
-    assert found.notes == ["1 DHCPv6 leases are not taken over: routerd serves DHCPv4"]
+    assert found.notes == ["DHCPv6 leases are not taken over (1): routerd serves DHCPv4"]
 
 
 # ---------------------------------------------------------------- Kea

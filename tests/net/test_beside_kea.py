@@ -12,6 +12,7 @@ import pytest
 
 from routerd.lab.dhcp_client import DhcpClient, start_client
 from routerd.lab.lab import Switch
+from tests.net.asker import offer
 from tests.net.kea_scene import KeaScene
 from tests.net.site import Site, soon
 
@@ -69,11 +70,16 @@ def test_clients_take_the_route_and_a_withdrawal_removes_it(kea: KeaScene, name:
     soon("offered again", lambda: kea.own() == BOTH)
 
 
-def test_a_client_that_does_not_ask_is_not_sent_them(kea: KeaScene) -> None:
+def test_each_option_goes_to_who_asks_for_it_and_to_nobody_else(kea: KeaScene) -> None:
     kea.write()
     kea.start()
     kea.routerd()
     soon("Kea has the options", lambda: kea.own() == BOTH)
+    value = bytes.fromhex("180a0000c0a8c802" + "00c0a8c801")
+    for asked, expected in (((3,), {}), ((121,), {121: value}), ((249,), {249: value})):
+        made = offer(kea.site.example.b, *asked)
+        assert made is not None
+        assert {code: made.options[code] for code in BOTH if code in made.options} == expected
     client = kea.site.client("udhcpc-plain")
     client.wait_lease()
     has(client, DEFAULT)
@@ -244,7 +250,7 @@ def _is_served(site: Site, host: Any, scene: KeaScene) -> None:
     assert peer is not None
     status, body = site.daemon.get("/readyz?verbose")
     assert status == 503
-    assert "kea lan0" in str(body)
+    assert "dhcp lan0" in str(body)
     assert site.daemon.stop(10.0) == 0
 
 

@@ -1,10 +1,11 @@
 # shellcheck shell=dash disable=SC3043
-# What /etc/init.d/routerd does in UCI and with files. Sourced after /lib/functions.sh; RUN, GOOD, FACTS, FAULTS and PROG
-# are set. Changes of UCI are kept apart from those that an administrator has not committed yet.
+# What /etc/init.d/routerd does in UCI and with files. Sourced after /lib/functions.sh; RUN, KEPT, GOOD, FACTS, FAULTS
+# and PROG are set. Changes of UCI are kept apart from those that an administrator has not committed yet.
 
 . /lib/functions/network.sh
 
-DELTA=$RUN/delta
+# shellcheck disable=SC2153 # set by the script that reads this
+DELTA=$KEPT/delta
 OPTIONS=$RUN/dnsmasq-options
 
 own_uci() {
@@ -13,9 +14,9 @@ own_uci() {
 
 # One after the other: procd runs triggers while a person may run the script.
 routerd_lock() {
-	mkdir -p "$RUN"
+	mkdir -p "$KEPT"
 	# shellcheck disable=SC3023 # ash has more than ten
-	exec 999>"$RUN/script.lock"
+	exec 999>"$KEPT/lock"
 	flock 999
 }
 
@@ -29,7 +30,7 @@ say() {
 # Puts what UCI says now where the daemon reads it, if it has no faults. The daemon's user may not read /etc/config.
 adopt_config() {
 	local new=$GOOD.new
-	mkdir -p "$RUN" "$DELTA"
+	mkdir -p "$KEPT" "$DELTA"
 	rm -rf "$new"
 	mkdir -m 0750 "$new" || return 1
 	if ! own_uci export routerd >"$new/routerd"; then
@@ -74,9 +75,9 @@ refuse() {
 	if [ -n "$1" ]; then
 		echo "$1" >"$FAULTS"
 	else
-		# Once more, in words.
-		"$PROG" check --config "uci:$GOOD.new/routerd" >/dev/null 2>"$FAULTS"
-		[ -s "$FAULTS" ] || echo "$PROG check failed and gave no reason" >"$FAULTS"
+		# Once more, in words, and with the lines of the administrator's file.
+		"$PROG" check --config uci:routerd >/dev/null 2>"$FAULTS"
+		[ -s "$FAULTS" ] || echo "routerd check failed and gave no reason" >"$FAULTS"
 	fi
 	while read -r line; do
 		say err "$line"
@@ -152,12 +153,13 @@ device_of() {
 	esac
 }
 
-# The logical interfaces that are configured; without any, what a first start takes.
+# The logical interfaces that routerd depends on: those it names, and those it takes if it names none.
 logical_names() {
-	local names
-	names=$(own_uci show routerd | sed -n "s/^routerd\.[^=]*\.interface='\([A-Za-z0-9_.-]*\)'$/\1/p")
-	[ -n "$names" ] || names="lan $(own_uci show network | sed -n "s/^network\.\([A-Za-z0-9_]*\)\.proto='wireguard'$/\1/p")"
-	echo "$names" | tr ' ' '\n' | sort -u
+	{
+		own_uci show routerd | sed -n "s/^routerd\.[^=]*\.interface='\([A-Za-z0-9_.-]*\)'$/\1/p"
+		own_uci show routerd | grep -q '^routerd\..*=lan$' || echo lan
+		own_uci show network | sed -n "s/^network\.\([A-Za-z0-9_]*\)\.proto='wireguard'$/\1/p"
+	} | sort -u
 }
 
 # The name of fw4's zone that a device is in.
@@ -260,9 +262,11 @@ pool_heed() {
 	changed=1
 }
 
-# The options that the daemon wants on a device; its file has lines "DEVICE CODE,VALUE".
+# The options that the daemon wants on a device; its file has lines "DEVICE CODE,VALUE". It is root who reads what
+# another user wrote, so nothing but routes comes through.
 wanted_options() {
-	[ -z "$1" ] || [ ! -r "$OPTIONS" ] || awk -v device="$1" '!/^#/ && NF == 2 && $1 == device { print $2 }' "$OPTIONS"
+	[ -n "$1" ] && [ -r "$OPTIONS" ] || return 0
+	awk -v device="$1" 'NF == 2 && $1 == device && $2 ~ /^(121|249)(,[0-9.]+(\/[0-9]+)?)+$/ { print $2 }' "$OPTIONS"
 }
 
 pool_options() {
