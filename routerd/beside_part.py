@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from routerd.config.model import Dhcp
 
+_NO_ADDRESS = IPv4Address(0)
+
 
 @dataclass(frozen=True, slots=True)
 class BesideNetwork:
@@ -35,11 +37,11 @@ class BesidePart:
     networks: tuple[BesideNetwork, ...]
     index: int = 0
     mac: bytes = b""
-    address: IPv4Address = IPv4Address(0)
+    address: IPv4Address = _NO_ADDRESS
 
 
 class Told(NamedTuple):
-    """What a DHCP server answered to a question. `options` are whole, by their codes; `local`: it is on this machine."""
+    """What a DHCP server answered to a question: whole options, by their codes. `local`: it is on this machine."""
 
     server: IPv4Address
     local: bool

@@ -409,8 +409,8 @@ _DECLARED = (
         "kea-unreachable",
         ERROR,
         "{subject}: Kea cannot be asked, so what it hands out is not kept current: {reason}",
-        "See that Kea runs, that its `control-socket` is this one (else set `socket` of lan.dhcp.kea), and that routerd "
-        "may write to it: give Kea UMask=0007 (systemctl edit kea-dhcp4-server), and routerd Kea's group "
+        "See that Kea runs, that its `control-socket` is this one (else set `socket` of lan.dhcp.kea), and that "
+        "routerd may write to it: give Kea UMask=0007 (systemctl edit kea-dhcp4-server), and routerd Kea's group "
         "(SupplementaryGroups=_kea by systemctl edit routerd), and restart both. routerd tries again by itself.",
         patience=2.0,
     ),

@@ -91,31 +91,32 @@ def test_the_end_waits_for_what_is_under_way_and_lets_nothing_follow() -> None:
 
 def test_devices_that_were_lacking_are_taken_over_without_a_reload(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_service, "_AGAIN", 0.01)
-    answers: list[Config | ConfigError | None] = [None, ConfigError([FAULT]), Config((), ()), None, None]
-    asked = asyncio.Event()
-
-    def again() -> Config | None:
-        answer = answers.pop(0) if answers else None
-        if isinstance(answer, ConfigError):
-            raise answer
-        return answer
 
     async def test(scene: Scene) -> None:
+        answers: list[Config | ConfigError | None] = [None, ConfigError([FAULT]), Config((), ()), None]
+        loop, all_asked, reloaded = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+
+        def again() -> Config | None:
+            answer = answers.pop(0) if answers else None
+            if not answers:
+                loop.call_soon_threadsafe(all_asked.set)
+            if isinstance(answer, ConfigError):
+                raise answer
+            return answer
+
         async def take_over(config: Config) -> None:
             scene.did.append("taken over")
-            asked.set()
+            if "reloading" in scene.did:
+                reloaded.set()
 
         service = ConfigService("x", scene._read, take_over, scene._during, lambda: None, again=again)
         running = asyncio.create_task(service.run())
-        await asked.wait()
-        while answers:
-            await asyncio.sleep(0.01)
+        await all_asked.wait()
         # A reload that is asked for is one even so.
         service.ask()
-        while "reloading" not in scene.did:
-            await asyncio.sleep(0.01)
+        await reloaded.wait()
         running.cancel()
-        assert scene.did[:2] == ["taken over", "reloading"]
+        assert scene.did[:3] == ["taken over", "reloading", "taken over"]
         assert service.report().errors == ()
 
     play(test)

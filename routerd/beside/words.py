@@ -37,7 +37,7 @@ class Withdrawn(NamedTuple):
 
 
 class Server(Protocol):
-    """Keeps one server current. Made as `Class(key, ask, changed)`; `changed` is called when problems may have changed."""
+    """Keeps one server current. Made as `Class(key, ask, changed)`; `changed` is called when problems may be others."""
 
     def apply(self, parts: tuple[BesidePart, ...]) -> None:
         """Hand out this from now on; () removes all that was ever made. Only notes it: `run` does it, and retries."""

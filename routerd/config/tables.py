@@ -219,7 +219,7 @@ KEA = Section(
         Key(
             "write",
             kinds.BOOL,
-            "have Kea write its file (config-write) after each change, so that its next start has the routes; done only "
+            "have Kea write its file (config-write) after each change, so that its next start has the routes; only "
             "where the file says what Kea runs and has no comments or includes, which would be lost",
             True,
         ),
