@@ -27,6 +27,26 @@ Editors that know JSON schema can complete and check the file: `routerd check --
 
 CONFIG_END: tuple[tuple[str, str], ...] = (
     (
+        "On OpenWrt",
+        """
+With `--config uci:NAME` the file is /etc/config/NAME, with the same keys as options. `uci:/DIRECTORY/NAME` is such a
+file elsewhere, and its /etc/config/network is /DIRECTORY/network then.
+
+Each table is a section type under its last name: [lan.dhcp] is `config dhcp`. Only [[lan.dhcp.option]] is `config
+dhcp_option`, and [[lan.rip.key]] is `config rip_key`. A section that is inside of another one here says which by
+`option vpn`, `lan`, `subnet` or `reservation` with the name of that section; where there is only one vpn or LAN it
+need not. `config routerd` has `option enabled`; without a 1 there routerd does not run.
+
+Booleans are 1 and 0, or UCI's other words for them. An array is a `list`, or an `option` with spaces between the
+items; an empty one is `option NAME none`. A vpn or peer without `option name` is called as its section.
+
+An `interface` is one of /etc/config/network (`lan`, `wg0`), or a device. Its device is what netifd says, else what
+that file says; one that nobody knows yet is looked for every two seconds. Without `config vpn` the vpn is the one
+WireGuard interface there, and without `config lan` the LAN is `lan`. Peers are called by their descriptions there;
+`config peer` with such a name, or with the public key, says more about one.
+""",
+    ),
+    (
         "Files",
         """
   /etc/routerd/routerd.toml  the configuration, unless `--config` names another file
