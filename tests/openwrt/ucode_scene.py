@@ -18,8 +18,14 @@ for (let call in json(ARGV[1]))
 
 _INSIDE = """
 set -eu
+mkdir -p "$1/../machine"
+mount --rbind /run "$1/../machine"
+keep=$(cd "$1/../machine" && pwd)
+exec 3<"$keep"
 mount -t tmpfs tmpfs /run
-mkdir -p /run/routerd/config
+mkdir -p /run/routerd/config /run/routerd-lab
+mount --rbind /proc/self/fd/3/routerd-lab /run/routerd-lab
+exec 3<&-
 cp "$1"/* /run/routerd/config/
 [ ! -e "$1/../faults" ] || cp "$1/../faults" /run/routerd/faults
 shift
