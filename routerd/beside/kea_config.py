@@ -19,7 +19,8 @@ def own_entry(code: int, data: str) -> Map:
     return {**entry, "user-context": {MARK: _NOTE}}
 
 
-def _is_ours(entry: Any) -> bool:
+def is_ours(entry: Any) -> bool:
+    """Is this entry of `option-data` routerd's?"""
     context = entry.get("user-context") if isinstance(entry, dict) else None
     return isinstance(context, dict) and MARK in context and entry.get("code") in CODES
 
@@ -39,9 +40,9 @@ def _bare_subnet(subnet: Map) -> Map:
 
 def _bare(place: Map) -> Map:
     options = place.get("option-data")
-    if not isinstance(options, list) or not any(map(_is_ours, options)):
+    if not isinstance(options, list) or not any(map(is_ours, options)):
         return place
-    return {**place, "option-data": [entry for entry in options if not _is_ours(entry)]}
+    return {**place, "option-data": [entry for entry in options if not is_ours(entry)]}
 
 
 def same_order(before: Map, made: Map) -> Map:
@@ -52,10 +53,10 @@ def same_order(before: Map, made: Map) -> Map:
 def _sorted(config: Map) -> Map:
     def place(each: Map) -> Map:
         options = each.get("option-data")
-        if not isinstance(options, list) or not any(map(_is_ours, options)):
+        if not isinstance(options, list) or not any(map(is_ours, options)):
             return each
-        ours = sorted(filter(_is_ours, options), key=lambda entry: int(entry["code"]))
-        return {**each, "option-data": [[e for e in options if not _is_ours(e)], [_comparable(e) for e in ours]]}
+        ours = sorted(filter(is_ours, options), key=lambda entry: int(entry["code"]))
+        return {**each, "option-data": [[e for e in options if not is_ours(e)], [_comparable(e) for e in ours]]}
 
     def subnet(each: Map) -> Map:
         return with_list(with_list(place(each), "pools", place), "reservations", place)
@@ -81,19 +82,20 @@ def with_list(place: Map, key: str, change: Callable[[Map], Map]) -> Map:
 
 def named(place: Map, key: str, name: Callable[[Map], str]) -> Iterator[tuple[str, list[Map]]]:
     """Every map of a list of the place by its name, with its options."""
-    for each in _maps(place, key):
+    for each in maps_of(place, key):
         yield name(each), options_of(each)
 
 
 def subnets_of(config: Map) -> tuple[str, ...]:
     """What Kea serves, also in shared networks, in its own words."""
     found = []
-    for each in (config, *_maps(config, "shared-networks")):
-        found += [str(subnet.get("subnet")) for subnet in _maps(each, "subnet4")]
+    for each in (config, *maps_of(config, "shared-networks")):
+        found += [str(subnet.get("subnet")) for subnet in maps_of(each, "subnet4")]
     return tuple(found)
 
 
-def _maps(place: Map, key: str) -> list[Map]:
+def maps_of(place: Map, key: str) -> list[Map]:
+    """The maps in one of its lists; none where it has no such list."""
     found = place.get(key)
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 

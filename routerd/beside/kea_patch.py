@@ -94,7 +94,7 @@ def patch(config: Map, networks: Iterable[BesideNetwork]) -> Patched:
     around = _Around(
         (("the global options", top),),
         tuple(named(plain, "client-classes", lambda each: f"the class {each.get('name')}")),
-        tuple(named(plain, "reservations", lambda each: f"the global reservation {_client(each)}")),
+        tuple(named(plain, "reservations", lambda each: f"the global reservation {client_of(each)}")),
     )
     made = with_list(plain, "subnet4", lambda subnet: _subnet(subnet, around, wanted, found))
     made = with_list(made, "shared-networks", lambda shared: _shared(shared, around, wanted, found))
@@ -140,7 +140,7 @@ def _subnet(subnet: Map, around: _Around, wanted: dict[IPv4Network, BesideNetwor
         )
 
     made = with_list(made, "pools", inner("pool", lambda each: str(each.get("pool"))))
-    return with_list(made, "reservations", inner("reservation", _client))
+    return with_list(made, "reservations", inner("reservation", client_of))
 
 
 def _barred(
@@ -199,7 +199,8 @@ def _added(place: Map, codes: tuple[int, ...], value: bytes) -> Map:
     return {**place, "option-data": [*listed(place), *ours]} if ours else place
 
 
-def _client(reservation: Map) -> str:
+def client_of(reservation: Map) -> str:
+    """Whom a reservation is for."""
     names = ("hw-address", "client-id", "circuit-id", "duid", "flex-id", "ip-address")
     return str(next((reservation[name] for name in names if reservation.get(name)), "without a name"))
 

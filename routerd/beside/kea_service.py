@@ -37,7 +37,6 @@ _SOON, _SOON_FOR = 2.0, 30.0
 _SHARE = 100
 _SHARE = 200
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
-_TRIES = 4
 _FAREWELL = 4.0
 _CLEAN = 30.0
 
@@ -158,21 +157,7 @@ class KeaService:
 
     async def _change(self, read: Read, networks: list[BesideNetwork]) -> tuple[Patched, Read]:
         """Have Kea take the patched configuration, if it differs: what was changed, and what Kea has afterwards."""
-        done: Patched | None = None
-        for _ in range(_TRIES):
-            made = await _patched(read.config, networks)
-            if not made.changed:
-                return done or made, read
-            await self._talk.test(made.config)
-            again = await self._talk.read()
-            if again.config == read.config:
-                await self._talk.set(made.config)
-                done, again = made, await self._talk.read()
-            read = again
-        reason = (
-            "it does not keep the options" if done is not None else "its configuration is being changed all the time"
-        )
-        raise KeaRefusesError(reason)
+        return await self._talk.change(read, lambda config: _patched(config, networks))
 
     async def withdraw(self) -> Withdrawn:
         """Remove all that was ever made, once and soon."""

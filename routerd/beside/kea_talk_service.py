@@ -1,14 +1,17 @@
 """What routerd asks of Kea: its configuration, a test of another one, to take it, and to write it to its file."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from routerd.beside.kea_door_service import ask
 from routerd.beside.kea_file import Since
+from routerd.beside.kea_patch import Patched
 from routerd.beside.kea_wire import SUCCESS, UNSUPPORTED, Answer, KeaRefusesError, answer, command, dhcp4, hash_of
 
 _QUICK = 5.0
 _LONG = 30.0
+_TRIES = 4
 
 
 class Read(NamedTuple):
@@ -52,6 +55,26 @@ class KeaTalk:
     async def set(self, config: dict[str, Any]) -> None:
         """config-set."""
         await self._do("config-set", {"Dhcp4": config})
+
+    async def change(self, read: Read, make: Callable[[dict[str, Any]], Awaitable[Patched]]) -> tuple[Patched, Read]:
+        """Have Kea take what `make` makes of its configuration, if it differs from `read`, what Kea has: what was
+        changed, and what Kea has afterwards. An edit by somebody else in between begins it anew, so none is lost.
+        """
+        done: Patched | None = None
+        for _ in range(_TRIES):
+            made = await make(read.config)
+            if not made.changed:
+                return done or made, read
+            await self.test(made.config)
+            again = await self.read()
+            if again.config == read.config:
+                await self.set(made.config)
+                done, again = made, await self.read()
+            read = again
+        reason = (
+            "it does not keep the options" if done is not None else "its configuration is being changed all the time"
+        )
+        raise KeaRefusesError(reason)
 
     async def write(self) -> str:
         """config-write to the file Kea was started with: the file's name as Kea says it."""

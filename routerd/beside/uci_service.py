@@ -53,7 +53,7 @@ class UciDnsmasqService(DnsmasqService):
         return text
 
     async def _hang_up(self) -> None:
-        error = await asyncio.to_thread(_tell_procd)
+        error = await asyncio.to_thread(tell_procd)
         self._shown.signal_error = None if error is None else (error, False)
 
     async def withdraw(self) -> Withdrawn:
@@ -67,7 +67,7 @@ class UciDnsmasqService(DnsmasqService):
         if not emptied:
             return Withdrawn()
         done = (f"routes for dnsmasq from {self._file.path}",)
-        error_text = await asyncio.to_thread(_tell_procd)
+        error_text = await asyncio.to_thread(tell_procd)
         left = None if error_text is None else f"list dhcp_option of /etc/config/dhcp stays: {error_text}"
         return Withdrawn(done, left)
 
@@ -78,8 +78,8 @@ def _find() -> int | None:
     return next((pid for pid in found if pid is not None), None)
 
 
-def _tell_procd() -> str | None:
-    """Have procd run the script's `options`; why it cannot be told."""
+def tell_procd() -> str | None:
+    """Have procd run the script's `options`; why it cannot be told, None where it was."""
     program = shutil.which("ubus")
     if program is None:
         return "there is no ubus"

@@ -53,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"routerd: {source.disabled}", file=sys.stderr)
         return 0
     start_log(config.log.level, config.log.format)
+    for name in source.waiting:
+        log.warning("interface %s: has no device yet, by netifd and by the network file; it is looked for again", name)
     # The loop shares the interpreter with the thread that stores leases; a fast hand-over keeps DHCP's delay low.
     sys.setswitchinterval(0.0005)
     # A list of thousands makes many objects and no cycles: to look for those after every 700 took a quarter of it.

@@ -516,19 +516,9 @@ def test_many_sections_are_read_soon() -> None:
 # ---------------------------------------------------------------- what netifd says
 
 
-DUMP = """{"interface": [
- {"interface": "lan", "up": true, "pending": false, "available": true, "autostart": true, "dynamic": false,
-  "uptime": 1234, "l3_device": "br-lan", "proto": "static", "device": "br-lan", "updated": ["addresses"],
-  "metric": 0, "dns_metric": 0, "delegation": true,
-  "ipv4-address": [{"address": "192.168.1.1", "mask": 24}], "ipv6-address": [], "route": [], "data": {}},
- {"interface": "wan", "up": true, "l3_device": "pppoe-wan", "device": "eth1", "proto": "pppoe"},
- {"interface": "guest", "up": false, "pending": false, "available": false, "proto": "static"},
- {"interface": "wg0", "up": true, "l3_device": "wg0", "proto": "wireguard", "data": {}}
-]}"""
-
-
 def test_devices_out_of_a_dump() -> None:
-    assert live_devices(DUMP) == {"lan": "br-lan", "wan": "pppoe-wan", "wg0": "wg0"}
+    dump = (Path(__file__).parent / "uci/dump.json").read_text(encoding="utf-8")
+    assert live_devices(dump) == {"lan": "br-lan", "loopback": "lo", "wan": "pppoe-wan", "wg0": "wg0"}
 
 
 @pytest.mark.parametrize(

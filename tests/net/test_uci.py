@@ -47,27 +47,7 @@ config wireguard_wg0
 	option preshared_key 'not-to-be-read'
 	list allowed_ips '10.0.0.1/32'
 """
-# As of a router with OpenWrt 23.05; what is of no use here is left out.
-DUMP = {
-    "interface": [
-        {
-            "interface": "lan",
-            "up": True,
-            "pending": False,
-            "available": True,
-            "autostart": True,
-            "dynamic": False,
-            "uptime": 61,
-            "l3_device": "lan0",
-            "proto": "static",
-            "device": "lan0",
-            "ipv4-address": [{"address": "192.168.200.2", "mask": 24}],
-            "ipv6-address": [],
-            "data": {},
-        },
-        {"interface": "wg0", "up": True, "l3_device": "wg0", "proto": "wireguard", "data": {}},
-    ]
-}
+DUMP = Path(__file__).parents[1] / "config/uci/dump.json"
 UBUS = """#!/bin/sh
 [ "$1 $2 $3 $4 $5" = "-t 2 call network.interface dump" ] || exit 2
 [ -e /mnt/dump.json ] || { echo "Command failed: Not found" >&2; exit 4; }
@@ -98,7 +78,13 @@ class Router:
         path.chmod(0o755)
 
     def dump(self) -> None:
-        (self.directory / "dump.json").write_text(json.dumps(DUMP))
+        dump = json.loads(DUMP.read_text(encoding="utf-8"))
+        for row in dump["interface"]:
+            if row["interface"] == "lan":
+                row["l3_device"] = row["device"] = "lan0"
+        path = self.directory / "dump.json"
+        path.with_suffix(".new").write_text(json.dumps(dump))
+        path.with_suffix(".new").rename(path)
 
     def start(self) -> Daemon:
         program = self.beta.popen(self._command("run"), name="routerd")
@@ -169,6 +155,7 @@ def test_an_interface_that_appears_after_the_start(site: Site) -> None:
     soon("it answers", lambda: daemon.get("/livez")[0] == 200)
     assert daemon.get("/readyz")[0] == 503
     soon("it is shown", lambda: "lan lan: the interface does not exist" in str(daemon.get("/v1/problems")[1]))
+    assert "interface lan: has no device yet" in router.log()
     # A minute later, in short.
     router.dump()
     daemon.wait_ready()
@@ -187,3 +174,17 @@ def test_it_does_not_run_where_it_is_switched_off(site: Site) -> None:
         "run: uci set routerd.main.enabled=1; uci commit routerd\n"
     )
     assert "note: routerd.main.enabled: is not 1" in router.command("check").stdout
+
+
+def test_a_trial_is_taken_back(site: Site) -> None:
+    router = Router(site, FIRST + DHCP)
+    daemon = router.start()
+    daemon.wait_ready()
+    before = daemon.get("/v1/routes")[1]
+    router.write(FIRST + "config lan\n\toption interface 'lan'\n\toption vpns 'none'\n" + DHCP)
+    done = router.command("reload", "--confirm", "1s")
+    assert done.returncode == 0, done.stderr
+    assert daemon.get("/v1/routes")[1] != before
+    soon("that from before is in force", lambda: daemon.get("/v1/routes")[1] == before)
+    soon("it is said", lambda: "config uci:/mnt/config/routerd: not confirmed in time" in router.log())
+    assert daemon.stop() == 0

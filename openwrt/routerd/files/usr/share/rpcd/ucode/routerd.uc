@@ -48,20 +48,25 @@ function socket_path() {
 	return path;
 }
 
+// Why a call on a socket failed, without the name of the call.
+function reason() {
+	return replace(socket_error() ?? 'no reason given', /^[a-z]+\(\)( failed)?: /, '');
+}
+
 // All bytes until the other side closes, or { error }.
 function exchange(path, request, seconds) {
 	const deadline = now() + seconds;
 	const sock = create(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (!sock)
-		return { error: `no socket: ${socket_error()}` };
+		return { error: `no socket: ${reason()}` };
 
 	if (!sock.connect(path)) {
-		const reason = socket_error();
+		const why = reason();
 
 		sock.close();
 
-		return { error: `routerd does not run, or not at ${path}: ${reason}` };
+		return { error: `routerd does not run, or not at ${path}: ${why}` };
 	}
 
 	// A request is far smaller than what a socket takes at once.
@@ -86,7 +91,7 @@ function exchange(path, request, seconds) {
 		const part = sock.recv(65536);
 
 		if (part == null)
-			failed = `routerd broke off: ${socket_error()}`;
+			failed = `routerd broke off: ${reason()}`;
 		else if (!length(part))
 			break;
 		else if ((size += length(part)) > MOST_BYTES)
@@ -240,8 +245,6 @@ function reload_daemon() {
 	return ask('POST', '/v1/reload', RELOAD_SECONDS);
 }
 
-const bus = connect();
-
 const methods = {
 	status: {
 		call: function() {
@@ -265,9 +268,10 @@ const methods = {
 	reload: {
 		call: function(request) {
 			// Through the init script, which hands the daemon what /etc/config/routerd says now. rpcd does not wait for it.
-			const deferred = bus?.defer('rc', 'init', { name: 'routerd', action: 'reload' }, () => {
+			const bus = connect();
+			const deferred = bus ? bus.defer('rc', 'init', { name: 'routerd', action: 'reload' }, () => {
 				request.reply(reload_daemon());
-			});
+			}) : null;
 
 			return deferred ?? reload_daemon();
 		}
