@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from routerd.config.durations import format_duration
 from routerd.config.fault import ConfigError, ConfigFault
 from routerd.confirm import ENDING, GRACE, Mark, digest, is_due, left
+from routerd.confirm_beside_service import back_in_force, noted
 from routerd.model import Problem
 from routerd.reports import Confirmed
 from routerd.system import sysctl
@@ -73,7 +74,8 @@ class ConfirmService:
                 mark = await self._new(text, seconds, is_reload=is_reload)
             else:
                 deadline = pending.deadline if seconds is None else boot_time() + seconds
-                mark = replace(pending, digest=digest(text), deadline=deadline)
+                taken = {**(pending.snapshot or {}), **await noted((text,), pending.snapshot)}
+                mark = replace(pending, digest=digest(text), deadline=deadline, snapshot=taken)
             await asyncio.to_thread(self._file.write, mark)
             self._mark = mark
             if self._guard is None:
@@ -94,6 +96,7 @@ class ConfirmService:
         from routerd.system import snapshot
 
         taken = snapshot.encode(await snapshot.take(self._file.path.parent))
+        taken |= await noted((self._in_force, text), None)
         earlier = None if self._mark is None else self._mark.previous
         previous = self._in_force if is_reload else earlier
         name, deadline = os.urandom(8).hex(), boot_time() + seconds
@@ -153,7 +156,8 @@ class ConfirmService:
         """`previous` is in force again."""
         assert self._mark is not None
         self._in_force = self._tried = self._mark.previous or ""
-        self._mark = replace(self._mark, is_pending=False, snapshot=None)
+        taken, self._mark = self._mark.snapshot, replace(self._mark, is_pending=False, snapshot=None)
+        await back_in_force(taken, self._in_force)
         self._keep_or_tell()
         await self._dismiss()
         self._is_ending = False
@@ -172,12 +176,13 @@ class ConfirmService:
             self._guard.move(boot_time() + ENDING)
         found = snapshot.decode(mark.snapshot)
         settings = {**sysctl.Originals(self._file.path.parent).values, **found.settings}
-        self._mark = replace(mark, snapshot=snapshot.encode(replace(found, settings=settings)))
+        taken = {**mark.snapshot, **snapshot.encode(replace(found, settings=settings))}
+        self._mark = replace(mark, snapshot=taken)
         self._keep_or_tell()
 
     def finish(self) -> bool:
         """After the daemon stopped, outside of the event loop: take a started trial back; False if something stays."""
-        mark, failed = self._mark, list[str]()
+        mark, failed, is_left = self._mark, list[str](), False
         if mark is not None and mark.is_pending and mark.is_reload and not self.is_expired:
             # Every stop takes all back, also what ran before the trial.
             self._mark = replace(mark, is_pending=False, snapshot=None)
@@ -186,7 +191,7 @@ class ConfirmService:
             from routerd.system.rollback import take_back
 
             try:
-                failed = take_back(mark, self._file)
+                failed, is_left = take_back(mark, self._file)
             except (OSError, ValueError) as error:
                 failed = [str(error)]
         if not self._ran and not failed:
@@ -197,7 +202,7 @@ class ConfirmService:
             log.error("confirm: not taken back: %s; the helper process and the next start try again", text)
         if self._guard is not None and not failed:
             self._guard.dismiss()
-        return not failed
+        return not failed and not is_left
 
     # ------------------------------------------------------------ the time
 

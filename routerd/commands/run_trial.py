@@ -48,7 +48,8 @@ class RunTrial:
         step = at_start(self._mark, digest(self._text), is_wish=_is_wish(self._seconds))
         if self._mark is None:
             return config
-        if step.takes_back:
+        # A daemon that runs sees to what is left in DHCP servers by itself.
+        if step.takes_back or (step.run is Run.NOTHING and self._mark.snapshot is not None):
             self._take_back(self._mark)
         if step.run is Run.NOTHING:
             raise RefusedError(
@@ -77,7 +78,7 @@ class RunTrial:
         from routerd.system.rollback import take_back
 
         try:
-            failed = take_back(mark, self._file)
+            failed, _ = take_back(mark, self._file)
         except ValueError as error:
             failed = [str(error)]
         if failed:

@@ -5,6 +5,7 @@ import logging
 import sys
 import time
 from dataclasses import replace
+from typing import NamedTuple
 
 from routerd.confirm import Mark
 from routerd.system import snapshot
@@ -18,15 +19,38 @@ _LOCKED = 5.0
 _ATTEMPTS, _PAUSE = 5, 1.0
 
 
-def take_back(mark: Mark, file: MarkFile) -> list[str]:
-    """Make the kernel as it was before the trial, and mark that as done; what could not be done, in words.
+class Outcome(NamedTuple):
+    """What could not be done in the kernel, in words: the trial is pending still. `is_left`: a DHCP server that stays
+    has something of the trial, which is logged, and left to the next start and `routerd clean`.
+    """
 
+    failed: list[str]
+    is_left: bool = False
+
+
+def take_back(mark: Mark, file: MarkFile) -> Outcome:
+    """Make the kernel as it was before the trial, mark that as done, and then make the DHCP servers that stay so.
+
+    Of a trial that is not pending any more only those are left. A server that hangs costs some seconds at most.
     Raises OSError where the mark cannot be written. To be called with the daemon's lock.
     """
-    failed = [] if mark.snapshot is None else asyncio.run(snapshot.restore(snapshot.decode(mark.snapshot)))
-    if not failed:
-        file.write(replace(mark, is_pending=False, snapshot=None))
-    return failed
+    taken = mark.snapshot or {}
+    if mark.is_pending and taken:
+        failed = asyncio.run(snapshot.restore(snapshot.decode(taken)))
+        if failed:
+            return Outcome(failed)
+    servers = taken.get("beside")
+    over = replace(mark, is_pending=False, snapshot=None)
+    if servers is None:
+        file.write(over)
+        return Outcome([])
+    file.write(replace(over, snapshot={"beside": servers}))
+    # They are seldom in use, and this is to need little memory.
+    from routerd.beside import before, before_service
+
+    left = asyncio.run(before_service.restore(before.decode(servers)))
+    file.write(over if left is None else replace(over, snapshot={"beside": before.encode(left)}))
+    return Outcome([], left is not None)
 
 
 def main() -> None:
@@ -54,11 +78,12 @@ def _take_back_again_and_again(file: MarkFile, trial: str) -> bool:
         if mark is None or mark.trial != trial or not mark.is_pending:
             return True
         try:
-            failed = take_back(mark, file)
+            failed, is_left = take_back(mark, file)
         except (OSError, ValueError) as error:
-            failed = [str(error)]
+            failed, is_left = [str(error)], False
         if not failed:
-            log.warning("confirm: the daemon ended before its configuration was confirmed: all is as it was before")
+            end = "what could be is taken back, see above" if is_left else "all is as it was before"
+            log.warning("confirm: the daemon ended before its configuration was confirmed: %s", end)
             return True
         for text in failed:
             log.error("confirm: not taken back: %s%s", text, "; trying again" if attempt < _ATTEMPTS - 1 else "")

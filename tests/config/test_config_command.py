@@ -35,7 +35,8 @@ def file(tmp_path: Path) -> Path:
 
 
 def run(path: Path | str, as_json: bool = False) -> int:
-    return check.run(argparse.Namespace(config=str(path), json=as_json, schema=False))
+    arguments = argparse.Namespace(config=str(path), json=as_json, schema=False, ask_segment=False)
+    return check.run(arguments)
 
 
 def test_fine(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,10 +163,12 @@ def test_encodings(file: Path) -> None:
         read_config(file)
 
 
-def test_its_only_argument_asks_for_the_schema() -> None:
+def test_without_arguments_the_file_is_checked_and_nobody_is_asked() -> None:
     parser = argparse.ArgumentParser()
     check.add_arguments(parser)
-    assert parser.parse_args([]) == argparse.Namespace(schema=False)
+    found = parser.parse_args([])
+    assert found == argparse.Namespace(schema=False, ask_segment=False, interface=found.interface, seconds=5.0)
+    assert not found.interface
     assert check.HELP
 
 

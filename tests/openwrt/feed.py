@@ -9,7 +9,7 @@ from pathlib import Path
 TOP = Path(__file__).parents[2]
 FEED = TOP / "openwrt"
 SDK = Path(__file__).parent / "sdk"
-LIBRARIES = sorted(path.parent for path in FEED.glob("python-*/Makefile"))
+LIBRARIES = sorted(path.parent for path in FEED.glob("routerd-*/Makefile"))
 PROGRAM = FEED / "routerd"
 
 
@@ -27,7 +27,7 @@ class Package:
 
 
 def packages(directory: Path, work: Path) -> dict[str, Package]:
-    """The packages of a Makefile by their names; those with sources alone are left out."""
+    """The packages of a Makefile by their names;"""
     found: dict[str, Package] = {}
     fields: dict[str, str] = {}
     for line in make(directory, work, "all").splitlines():

@@ -4,7 +4,6 @@ The packages are made by the Makefiles of openwrt/, out of the wheels of packagi
 machine, and hold byte code alone, as OpenWrt installs it. Memory is that of the daemon in a network namespace.
 """
 
-import compileall
 import io
 import os
 import shutil
@@ -69,14 +68,14 @@ def trees(work: Path) -> dict[str, Path]:
     """Every package as a router has it, by its name."""
     found, known = {}, wheels()
     for directory in LIBRARIES:
-        project = directory.name.removeprefix("python-")
+        project = directory.name.removeprefix("routerd-")
         source = _unpack(known[project], work / f"source-{project}")
         # Some sources have their modules in src, and wheels never do.
         (source / "src").symlink_to(".")
-        found[f"python3-{project}"] = build(directory, f"python3-{project}", work / project, source)
+        found[directory.name] = build(directory, directory.name, work / project, source)
     for project in FROM_FEED:
         site = work / f"feed-{project}"
-        _unpack(known[project], site / "usr/lib/python3/site-packages")
+        _unpack(known[project], site / "usr/lib/routerd")
         found[f"python3-{project} (feed)"] = site
     found["routerd"] = build(PROGRAM, "routerd", work / "routerd")
     for tree in found.values():
@@ -92,7 +91,10 @@ def _unpack(wheel: Path, directory: Path) -> Path:
 
 
 def _as_byte_code(tree: Path) -> None:
-    assert compileall.compile_dir(tree, quiet=1, legacy=True, stripdir=str(tree))
+    # As the Makefiles do for ours; what the feed has comes with columns.
+    environment = {**os.environ, **({} if "feed" in tree.name else {"PYTHONNODEBUGRANGES": "1"})}
+    words = [sys.executable, "-m", "compileall", "-q", "-b", "-s", str(tree), str(tree)]
+    subprocess.run(words, check=True, env=environment, timeout=120)
     for path in tree.rglob("*.py"):
         path.unlink()
     for path in tree.rglob("__pycache__"):
@@ -115,7 +117,7 @@ def _packed(tree: Path, kind: str) -> int:
 
 def memory(found: dict[str, Path], work: Path) -> dict[str, int]:
     """The daemon's memory in kB, five seconds after its start, with DHCP served and HTTP on a socket."""
-    path = [str(site) for tree in found.values() for site in tree.rglob("site-packages")]
+    path = [str(tree / "usr/lib/routerd") for tree in found.values()]
     config = work / "routerd.toml"
     config.write_text(_CONFIG.format(directory=work))
     start = f"import sys; sys.path[:0] = {path!r}; from routerd.cli import main; sys.exit(main())"

@@ -6,5 +6,5 @@ INSTALL_BIN:=install -m0755
 INSTALL_CONF:=install -m0600
 INSTALL_DATA:=install -m0644
 INCLUDE_DIR:=$(TOPDIR)/include
-PYTHON3_PKG_DIR:=/usr/lib/python3/site-packages
+HOST_PYTHON3_BIN:=python3
 all: $(SDK_TARGETS)
