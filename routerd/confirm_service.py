@@ -75,7 +75,7 @@ class ConfirmService:
             else:
                 deadline = pending.deadline if seconds is None else boot_time() + seconds
                 taken = {**(pending.snapshot or {}), **await noted((text,), pending.snapshot)}
-                mark = replace(pending, digest=digest(text), deadline=deadline, snapshot=taken)
+                mark = replace(pending, digest=digest(text), deadline=deadline, snapshot=taken or None)
             await asyncio.to_thread(self._file.write, mark)
             self._mark = mark
             if self._guard is None:

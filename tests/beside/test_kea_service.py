@@ -65,7 +65,7 @@ async def running(path: Path) -> AsyncIterator[KeaService]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(what: str, probe: Callable[[], object], limit: float = 10.0) -> None:
+async def until(what: str, probe: Callable[[], object], limit: float = 30.0) -> None:
     end = time.monotonic() + limit
     while not probe():
         assert time.monotonic() < end, what
@@ -228,6 +228,7 @@ async def test_an_answer_of_100_mb_is_not_read_to_its_end(path: Path) -> None:
         nonlocal sent
         try:
             await reader.read(100)
+            sent = 0
             for _ in range(1600):
                 writer.write(b" " * 65536)
                 await writer.drain()
@@ -240,8 +241,8 @@ async def test_an_answer_of_100_mb_is_not_read_to_its_end(path: Path) -> None:
     server = await asyncio.start_unix_server(flood, str(path))
     async with running(path) as service:
         service.apply((part(VPN),))
-        await until("said", lambda: shown(service))
-        assert "more than 16 MiB" in shown(service)[0][1]
+        # A machine that is busy enough lets it come too late first.
+        await until("said", lambda: any("more than 16 MiB" in one[1] for one in shown(service)))
         assert 0 < sent < 20 * 1024 * 1024
     server.close()
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -84,6 +85,16 @@ class KeaScene:
         assert self._process is not None
         self._process.terminate()
         self._process.wait(10)
+
+    def pause(self) -> None:
+        """Let Kea hang; `go_on` ends that."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def ask(self, command: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
         """What Kea does on a command of its administrator; it must do it."""
