@@ -1,6 +1,6 @@
 # `make` alone lists the targets. On a fresh Debian 12, as root, each installs what it lacks.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-kernel test-deb lint format bench fuzz soak docs wheel deb clean
+.PHONY: help demo test test-long test-kernel test-deb test-openwrt lint format bench fuzz soak docs wheel deb clean
 
 PYTHON := .venv/bin/python
 
@@ -28,6 +28,10 @@ test-deb: ## install, upgrade, remove and purge the Debian package in a Debian; 
 	@scripts/setup deb
 	@$(PYTHON) -m pytest tests/deb -n 2 -rP -o python_files='deb_*.py'
 
+test-openwrt: ## run the rpcd plugin under ucode, which must be there: on the PATH, or where ROUTERD_UCODE says (root)
+	@scripts/setup test
+	@$(PYTHON) -m pytest tests/openwrt -o python_files='openwrt_*.py'
+
 lint: ## ruff and mypy
 	@scripts/setup test
 	@$(PYTHON) -m ruff check
@@ -51,10 +55,11 @@ soak: ## ten minutes of clients, a flapping peer and reloads; nothing may grow (
 	@scripts/setup bench
 	@$(PYTHON) -m tests.soak $(SECONDS)
 
-docs: ## write manual pages, completion and the JSON schema to build/share, and the page in docs/
+docs: ## write manual pages, completion and the JSON schema to build/share, the page in docs/, and LuCI's settings
 	@scripts/setup demo
 	@$(PYTHON) -m routerd.docs build/share
 	@cp build/share/doc/routerd/when-it-does-not-work.md docs/
+	@$(PYTHON) openwrt/luci-app-routerd/update.py
 
 wheel: ## build the wheel, for pipx and uv: dist/routerd-VERSION-py3-none-any.whl
 	@scripts/setup demo

@@ -27,6 +27,11 @@ While a trial is pending a reload without --confirm belongs to it: the deadline 
 One with --confirm sets the deadline anew. A stop (SIGTERM) of a started trial takes it back, one of a reloaded trial
 takes everything back, as every stop does. After a reboot nothing is left to take back, nor the mark: the file counts.
 
+A DHCP server of this machine that stays (`mode` dnsmasq or kea) has what it was told taken back as well: the file of
+options is as it was, or gone, and dnsmasq reads it again; routerd's entries in Kea are as they were, edits of others
+stay. A Kea that does not answer then is named in the log, and keeps its entries until the next start or `routerd
+clean`: neither DHCP nor routes wait for it.
+
 What clients were told meanwhile cannot be taken back: leases stay, as they are promises, and end by themselves.
 RIP's neighbours are told that the routes are gone (metric 16), unless the daemon was killed: then they forget them
 after 180 s.
@@ -54,7 +59,8 @@ class Mark:
     """What is on disk of a trial. `deadline` is a time of CLOCK_BOOTTIME; `digest` names the content that is tried.
 
     `previous` is the text of the configuration from before, None where nothing ran. `snapshot` is what was in the
-    kernel then, as system/snapshot.py writes it; `is_reload`: it was a reload that began the trial.
+    kernel then, as system/snapshot.py writes it, and in DHCP servers that stay (beside/before.py); of a trial that is
+    taken back, what is left in those. `is_reload`: it was a reload that began the trial.
     """
 
     trial: str

@@ -156,8 +156,8 @@ class ConfirmService:
         """`previous` is in force again."""
         assert self._mark is not None
         self._in_force = self._tried = self._mark.previous or ""
-        taken, self._mark = self._mark.snapshot, replace(self._mark, is_pending=False, snapshot=None)
-        await back_in_force(taken, self._in_force)
+        await back_in_force(self._mark.snapshot, self._in_force)
+        self._mark = replace(self._mark, is_pending=False, snapshot=None)
         self._keep_or_tell()
         await self._dismiss()
         self._is_ending = False

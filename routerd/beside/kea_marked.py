@@ -55,7 +55,7 @@ def _put(each: Map, place: Place, before: Mapping[Place, list[Map]]) -> Map:
     if not any(key[: len(place)] == place for key in before):
         return each
     options = listed(each)
-    theirs = {entry.get("code") for entry in options_of(each)}
+    theirs = [entry.get("code") for entry in options_of(each)]
     own = [entry for entry in before.get(place, ()) if entry.get("code") not in theirs]
     made = {**each, "option-data": [*options, *own]} if own else each
     for key, name in _LISTS.items():

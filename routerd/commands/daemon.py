@@ -4,9 +4,11 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from routerd.api.auth import LEAST_TOKEN
@@ -15,10 +17,13 @@ from routerd.commands.words import count
 from routerd.config.fault import ConfigError, escape
 from routerd.config.model import Http
 from routerd.config.store import ConfigFile
-from routerd.system.http_client import AskError, ask, ask_bytes, choose
+from routerd.system.http_client import AskError, NobodyError, ask, ask_bytes, choose
+from routerd.system.listeners import entries_of
+from routerd.system.lock import holder
 from routerd.system.secret import SecretError, read_secret
 
 Answer = tuple[int, Any]
+Sent = TypeVar("Sent")
 
 _PROBE_TIMEOUT = 30.0
 _STORE_TIMEOUT = 15.0
@@ -68,18 +73,18 @@ class Daemon:
     def probe(self, name: str) -> dict[str, Any] | None:
         """Have a peer probed at once: the peer afterwards; None where this daemon cannot do that."""
         path = f"{_peer_path(name)}/probe"
-        status, body = self._ask(path, method="POST", token=self._token(), timeout=_PROBE_TIMEOUT)
+        status, body = self._ask(path, method="POST", timeout=_PROBE_TIMEOUT)
         return None if status in (404, 405, 501) else self._object(path, status, body)
 
     def release(self, address: IPv4Address) -> Answer:
         """Have a lease forgotten: the status of the answer, and what it says."""
-        status, body = self._ask(f"/v1/leases/{address}", method="DELETE", token=self._token(), timeout=_STORE_TIMEOUT)
+        status, body = self._ask(f"/v1/leases/{address}", method="DELETE", timeout=_STORE_TIMEOUT)
         return status, _text(body)
 
     def take_over(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
         """Have leases of another server taken over: what became of each, in their order."""
         path, body = "/v1/leases/import", json.dumps(asked).encode()
-        status, found = self._ask(path, method="POST", token=self._token(), timeout=_STORE_TIMEOUT, body=body)
+        status, found = self._ask(path, method="POST", timeout=_STORE_TIMEOUT, body=body)
         rows = self._object(path, status, found).get("leases")
         if not isinstance(rows, list):
             raise AskError(f"{path} answered without leases: is that routerd at {choose(self._http.listen)}?")
@@ -87,11 +92,15 @@ class Daemon:
 
     def saved(self) -> bytes:
         """The lease file as it is now, as one SQLite database."""
-        path, http = "/v1/leases/save", self._http
-        certificate, token = http.tls_cert, self._token()
-        status, data = ask_bytes(
-            http.listen, path, method="POST", token=token, certificate=certificate, timeout=_SAVE_TIMEOUT
-        )
+        path = "/v1/leases/save"
+
+        def send(http: Http) -> tuple[int, bytes]:
+            certificate, token = http.tls_cert, self._token()
+            return ask_bytes(
+                http.listen, path, method="POST", token=token, certificate=certificate, timeout=_SAVE_TIMEOUT
+            )
+
+        status, data = self._sent(send)
         if status != 200:
             raise AskError(f"{path} answered {status}: {escape(data.decode(errors='replace').strip())[:200]}")
         return data
@@ -99,11 +108,11 @@ class Daemon:
     def reload(self, confirm: str | None) -> Answer:
         """Have the configuration read anew, on trial for the time `confirm`: the status of the answer, and its body."""
         path = "/v1/reload" if confirm is None else f"/v1/reload?confirm={quote(confirm, safe='')}"
-        return self._ask(path, method="POST", token=self._token(), timeout=_RELOAD_TIMEOUT)
+        return self._ask(path, method="POST", timeout=_RELOAD_TIMEOUT)
 
     def confirm(self) -> Answer:
         """Have the configuration that is on trial kept: the status of the answer, and what it says."""
-        status, body = self._ask("/v1/confirm", method="POST", token=self._token(), timeout=_STORE_TIMEOUT)
+        status, body = self._ask("/v1/confirm", method="POST", timeout=_STORE_TIMEOUT)
         return status, _text(body)
 
     def _ask(
@@ -111,14 +120,24 @@ class Daemon:
         path: str,
         *,
         method: str = "GET",
-        token: bytes | None = None,
         timeout: float = 5.0,
         body: bytes | None = None,
     ) -> Answer:
-        certificate = self._http.tls_cert
-        return ask(
-            self._http.listen, path, method=method, token=token, certificate=certificate, timeout=timeout, body=body
-        )
+        def send(http: Http) -> Answer:
+            certificate, token = http.tls_cert, None if method == "GET" else self._token()
+            return ask(
+                http.listen, path, method=method, token=token, certificate=certificate, timeout=timeout, body=body
+            )
+
+        return self._sent(send)
+
+    def _sent(self, send: Callable[[Http], Sent]) -> Sent:
+        """What is answered where the configuration says, or, where nobody is, where the daemon that runs listens."""
+        try:
+            return send(self._http)
+        except NobodyError as error:
+            self._http = _where_it_runs(self._http, error)
+            return send(self._http)
 
     def _object(self, path: str, status: int, body: Any) -> dict[str, Any]:
         if status != 200:
@@ -134,6 +153,24 @@ class Daemon:
             return read_secret(self._http.token_file, LEAST_TOKEN)
         except SecretError as error:
             raise AskError(f"the token in {self._http.token_file} cannot be used: {error}") from None
+
+
+def _where_it_runs(http: Http, error: NobodyError) -> Http:
+    """As `http`, but where this network namespace's daemon listens. Raises the error where that is nowhere else."""
+    process = holder()
+    entries = () if process is None else entries_of(process)
+    others = tuple(entry for entry in entries if entry not in http.listen)
+    if process is not None and not entries:
+        raise AskError(
+            f"{error} A daemon runs (process {process}), but where it listens cannot be seen from here: run this as "
+            "root, or give with --config the configuration that is in force"
+        ) from None
+    if not others:
+        raise error
+    said = f"nobody listens at {choose(http.listen)}" if http.listen else "http.listen is empty"
+    note = f"note: {said}; the daemon that runs (process {process}) listens at {choose(others)}, asking there"
+    print(escape(note), file=sys.stderr)
+    return replace(http, listen=others)
 
 
 def find_daemon(path: str) -> Daemon:

@@ -9,9 +9,15 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
+_NOBODY = (FileNotFoundError, ConnectionRefusedError)
+
 
 class AskError(Exception):
     """The daemon gave no usable answer; the text says which address was asked and why there was none."""
+
+
+class NobodyError(AskError):
+    """Nobody listens there, so nothing was asked."""
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -35,11 +41,11 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def choose(listen: Iterable[str]) -> str:
-    """The entry of `http.listen` to ask. Raises `AskError` if there is none."""
+    """The entry of `http.listen` to ask. Raises `NobodyError` if there is none."""
     entries = list(listen)
     unix = [entry for entry in entries if entry.startswith("unix:")]
     if not entries:
-        raise AskError("http.listen is empty: the daemon cannot be asked")
+        raise NobodyError("http.listen is empty: the daemon cannot be asked")
     return (unix or entries)[0]
 
 
@@ -53,7 +59,7 @@ def ask(
     timeout: float = 5.0,
     body: bytes | None = None,
 ) -> tuple[int, Any]:
-    """Ask for `path`: the status, and the answer's body (decoded where it is JSON). Raises `AskError`.
+    """Ask for `path`: the status, and the answer's body (decoded where it is JSON). Raises `AskError`, `NobodyError`.
 
     `body` is JSON that is sent.
 
@@ -92,7 +98,8 @@ def ask_bytes(
         answer = connection.getresponse()
         return answer.status, answer.read()
     except (OSError, http.client.HTTPException) as error:
-        raise AskError(f"routerd does not answer at {entry}: {_why(entry, error, timeout)}") from None
+        kind = NobodyError if isinstance(error, _NOBODY) else AskError
+        raise kind(f"routerd does not answer at {entry}: {_why(entry, error, timeout)}") from None
     finally:
         connection.close()
 
@@ -123,7 +130,7 @@ def _why(entry: str, error: Exception, timeout: float) -> str:
     """The reason in words, and what to do about it."""
     if isinstance(error, TimeoutError):
         return f"nothing came within {timeout:g} s; look at its log"
-    if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+    if isinstance(error, _NOBODY):
         return f"{os.strerror(error.errno or 0)}; is it running?"
     if isinstance(error, PermissionError):
         return "Permission denied; run this as root, or as a member of the socket's group"

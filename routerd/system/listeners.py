@@ -11,6 +11,7 @@ from routerd.config.model import Address, Ports
 from routerd.system.port_holders import Holder
 
 _WAITING = {"tcp": "0A", "udp": "07"}
+_ACCEPTS = "00010000"
 _TABLES = ("tcp", "tcp6", "udp", "udp6")
 
 
@@ -46,6 +47,25 @@ def remember_listeners(ports: Iterable[Ports]) -> None:
     for each in listeners() if wanted else ():
         if any(one.protocol == each.protocol and one.first <= each.port <= one.last for one in wanted):
             each.name()
+
+
+def entries_of(process: int) -> tuple[str, ...]:
+    """Where a process waits for connections, in the words of http.listen, Unix sockets first; none as `sockets_of`."""
+    own = sockets_of(process)
+    found = [each for each in listeners() if each.protocol == "tcp" and each.inode in own]
+    hosts = ((f"[{each.address}]" if each.address.version == 6 else str(each.address), each.port) for each in found)
+    return (*_unix_entries(own), *sorted(f"{host}:{port}" for host, port in hosts))
+
+
+def _unix_entries(own: set[int]) -> list[str]:
+    """Those with a path in the file system."""
+    found = []
+    with suppress(OSError), open("/proc/net/unix", errors="surrogateescape") as lines:
+        for line in lines:
+            fields = line.rstrip("\n").split(maxsplit=7)
+            if len(fields) == 8 and fields[3] == _ACCEPTS and int(fields[6]) in own and fields[7].startswith("/"):
+                found.append(f"unix:{fields[7]}")
+    return sorted(found)
 
 
 def own_sockets() -> set[int]:

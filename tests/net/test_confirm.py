@@ -195,8 +195,9 @@ def test_a_reload_with_faults_is_no_trial(trial: Trial) -> None:
     before = trial.settled()
     trial.config.write_text("nonsense = 1\n")
     done = trial.run("reload", "--confirm", "2s")
-    # The daemon is asked where the configuration says; this one says nothing.
-    assert done.returncode == 1
+    # Nobody listens where such a file says by default; the daemon that runs is found all the same.
+    assert done.returncode == 2
+    assert "nonsense" in done.stderr
     assert daemon.get("/v1/status")[1].get("confirm") is None
     trial.config.write_text(trial.tried.replace("mtu = 1400", "mtu = 1"))
     done = trial.run("reload", "--confirm", "2s")
@@ -235,3 +236,33 @@ def test_proxy_neighbours(lab: Lab) -> None:
     soon("aliases are answered for", lambda: "proxy" in scene.beta.run(["ip", "neighbour", "show", "proxy"]).stdout)
     kill(daemon)
     soon("all is as it was", lambda: scene.state() == before)
+
+
+def test_a_trial_that_moves_the_socket(trial: Trial) -> None:
+    daemon = trial.start()
+    before = trial.settled()
+    moved = trial.files / "moved.sock"
+    trial.config.write_text(
+        trial.tried.replace("127.0.0.1:8121", "127.0.0.1:8122").replace(str(trial.socket), f"{moved}")
+    )
+    # The file says where it will listen; the daemon listens where it did.
+    done = trial.run("reload", "--confirm", "3s")
+    assert (done.returncode, done.stdout.partition(":")[0]) == (0, "reloaded on trial")
+    note = f"note: nobody listens at unix:{moved}; the daemon that runs (process {daemon.process.pid}) listens at "
+    assert done.stderr.startswith(f"{note}unix:{trial.socket}, asking there")
+    assert moved.exists()
+    assert not trial.socket.exists()
+    soon("it is taken back", trial.socket.exists)
+    soon("it is said", lambda: trial.problems(daemon) == ["configuration-rolled-back"])
+    assert trial.settled() == before
+    late = trial.run("confirm")
+    assert late.returncode == 1
+    assert late.stderr.startswith(note)
+    assert "nothing to confirm" in late.stderr
+    assert trial.run("reload", "--confirm", "60s").returncode == 0
+    assert trial.run("confirm").stdout == "confirmed: the configuration stays in force\n"
+    assert daemon.process.poll() is None
+    daemon.stop()
+    gone = trial.run("confirm")
+    assert gone.returncode == 1
+    assert f"routerd does not answer at unix:{moved}: No such file or directory; is it running?" in gone.stderr

@@ -40,6 +40,22 @@ def packages(directory: Path, work: Path) -> dict[str, Package]:
     return {name: package for name, package in found.items() if not name.endswith("-src")}
 
 
+def all_of(work: Path) -> dict[str, Package]:
+    """Every package of the feed but LuCI's, by its name."""
+    return {name: each for path in (PROGRAM, *LIBRARIES) for name, each in packages(path, work).items()}
+
+
+def closure(name: str, known: dict[str, Package]) -> set[str]:
+    """All packages that are installed with one, as far as they are ours."""
+    found, waiting = set[str](), [name]
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found.add(each)
+            waiting += known[each].depends if each in known else ()
+    return found
+
+
 def make(directory: Path, work: Path, *targets: str) -> str:
     """Run make on the Makefile with SDK_WORK = `work`; what it printed."""
     words = ["make", "-s", "-C", str(directory), f"TOPDIR={SDK}", f"SDK_WORK={work}", *targets]

@@ -1,4 +1,4 @@
-"""The rpcd plugin under the real `ucode`, in a mount namespace where /var/run/routerd is the test's own."""
+"""The rpcd plugin under the real `ucode`, in a mount namespace where /var/run is the test's own."""
 
 import json
 import os
@@ -23,11 +23,11 @@ mount --rbind /run "$1/../machine"
 keep=$(cd "$1/../machine" && pwd)
 exec 3<"$keep"
 mount -t tmpfs tmpfs /run
-mkdir -p /run/routerd/config /run/routerd-lab
+mkdir -p /run/routerd-init/config /run/routerd-lab
 mount --rbind /proc/self/fd/3/routerd-lab /run/routerd-lab
 exec 3<&-
-cp "$1"/* /run/routerd/config/
-[ ! -e "$1/../faults" ] || cp "$1/../faults" /run/routerd/faults
+cp "$1"/* /run/routerd-init/config/
+[ ! -e "$1/../faults" ] || cp "$1/../faults" /run/routerd-init/faults
 shift
 exec "$@"
 """

@@ -1,15 +1,22 @@
 # shellcheck shell=dash disable=SC3043
 # What /etc/init.d/routerd does in UCI and with files. Sourced after /lib/functions.sh; RUN, KEPT, GOOD, FACTS, FAULTS
-# and PROG are set. Changes of UCI are kept apart from those that an administrator has not committed yet.
+# and PROG are set.
 
 . /lib/functions/network.sh
 
 # shellcheck disable=SC2153 # set by the script that reads this
-DELTA=$KEPT/delta
+EDIT=$KEPT/edit
 OPTIONS=$RUN/dnsmasq-options
 
-own_uci() {
-	uci -q -t "$DELTA" "$@"
+# Files are edited as copies in memory under names of their own. So what an administrator has changed and not committed
+# yet (/tmp/.uci) stays out of it, and uci never writes to flash: where that is full it would leave a file cut short.
+edit() {
+	uci -q -c "$EDIT" -t "$EDIT/delta" "$@"
+}
+
+take() {
+	mkdir -p "$EDIT/delta"
+	cat "/etc/config/$1" >"$EDIT/own_$1"
 }
 
 # One after the other: procd runs triggers while a person may run the script.
@@ -30,15 +37,17 @@ say() {
 # Puts what UCI says now where the daemon reads it, if it has no faults. The daemon's user may not read /etc/config.
 adopt_config() {
 	local new=$GOOD.new
-	mkdir -p "$KEPT" "$DELTA"
-	rm -rf "$new"
+	mkdir -p "$KEPT"
+	rm -rf "$new" "$EDIT"
 	mkdir -m 0750 "$new" || return 1
-	if ! own_uci export routerd >"$new/routerd"; then
-		refuse "/etc/config/routerd cannot be read by uci; see: uci export routerd"
+	if ! take routerd || ! edit show own_routerd >/dev/null; then
+		refuse "/etc/config/routerd cannot be read by uci; see: uci show routerd"
 		return 1
 	fi
-	own_uci export network | sed '/^\t\(option\|list\) \(private_key\|preshared_key\) /d' >"$new/network"
-	keep_on_flash "$new"
+	keep_on_flash
+	cat "$EDIT/own_routerd" >"$new/routerd"
+	take network 2>/dev/null
+	edit export own_network | sed '/^\t\(option\|list\) \(private_key\|preshared_key\) /d; /^package /d' >"$new/network"
 	if ! "$PROG" check --json --config "uci:$new/routerd" >"$new/check.json" 2>/dev/null; then
 		refuse ''
 		return 1
@@ -57,16 +66,15 @@ adopt_config() {
 # /var is in memory here: without a place of their own leases, aliases and RIP's sequence would not survive a reboot.
 keep_on_flash() {
 	local section
-	section=$(uci -q -c "$1" -t "$DELTA" show routerd | sed -n 's/^routerd\.\(.*\)=leases$/\1/p' | head -n 1)
+	section=$(edit show own_routerd | sed -n 's/^own_routerd\.\(.*\)=leases$/\1/p' | head -n 1)
 	if [ -z "$section" ]; then
-		printf '\nconfig leases\n' >>"$1/routerd"
+		printf '\nconfig leases\n' >>"$EDIT/own_routerd"
 		section="@leases[0]"
 	fi
-	uci -q -c "$1" -t "$DELTA" get "routerd.$section.store" >/dev/null ||
-		uci -q -c "$1" -t "$DELTA" set "routerd.$section.store=sqlite:/etc/routerd/state/leases.db"
-	uci -q -c "$1" -t "$DELTA" get "routerd.$section.sync" >/dev/null ||
-		uci -q -c "$1" -t "$DELTA" set "routerd.$section.sync=bindings"
-	uci -q -c "$1" -t "$DELTA" commit routerd
+	edit get "own_routerd.$section.store" >/dev/null ||
+		edit set "own_routerd.$section.store=sqlite:/etc/routerd/state/leases.db"
+	edit get "own_routerd.$section.sync" >/dev/null || edit set "own_routerd.$section.sync=bindings"
+	edit commit own_routerd
 }
 
 # What is wrong stays in a file and in procd's data until it is right.
@@ -143,11 +151,11 @@ field() {
 device_of() {
 	local device
 	network_get_device device "$1" && [ -n "$device" ] && echo "$device" && return 0
-	case $(own_uci get "network.$1.proto") in
+	case $(uci -q get "network.$1.proto") in
 	wireguard) echo "$1" ;;
 	*)
-		device=$(own_uci get "network.$1.device" || own_uci get "network.$1.ifname") || return 1
-		[ "$(own_uci get "network.$1.type")" != bridge ] || device=br-$1
+		device=$(uci -q get "network.$1.device" || uci -q get "network.$1.ifname") || return 1
+		[ "$(uci -q get "network.$1.type")" != bridge ] || device=br-$1
 		echo "$device"
 		;;
 	esac
@@ -156,21 +164,21 @@ device_of() {
 # The logical interfaces that routerd depends on: those it names, and those it takes if it names none.
 logical_names() {
 	{
-		own_uci show routerd | sed -n "s/^routerd\.[^=]*\.interface='\([A-Za-z0-9_.-]*\)'$/\1/p"
-		own_uci show routerd | grep -q '^routerd\..*=lan$' || echo lan
-		own_uci show network | sed -n "s/^network\.\([A-Za-z0-9_]*\)\.proto='wireguard'$/\1/p"
+		uci -q show routerd | sed -n "s/^routerd\.[^=]*\.interface='\([A-Za-z0-9_.-]*\)'$/\1/p"
+		uci -q show routerd | grep -q '^routerd\..*=lan$' || echo lan
+		uci -q show network | sed -n "s/^network\.\([A-Za-z0-9_]*\)\.proto='wireguard'$/\1/p"
 	} | sort -u
 }
 
 # The name of fw4's zone that a device is in.
 zone_of() {
 	local section name device
-	for section in $(own_uci show firewall | sed -n 's/^firewall\.\(.*\)=zone$/\1/p'); do
-		for device in $(own_uci get "firewall.$section.device"); do
-			[ "$device" != "$1" ] || { own_uci get "firewall.$section.name" && return 0; }
+	for section in $(uci -q show firewall | sed -n 's/^firewall\.\(.*\)=zone$/\1/p'); do
+		for device in $(uci -q get "firewall.$section.device"); do
+			[ "$device" != "$1" ] || { uci -q get "firewall.$section.name" && return 0; }
 		done
-		for name in $(own_uci get "firewall.$section.network"); do
-			[ "$(device_of "$name")" != "$1" ] || { own_uci get "firewall.$section.name" && return 0; }
+		for name in $(uci -q get "firewall.$section.network"); do
+			[ "$(device_of "$name")" != "$1" ] || { uci -q get "firewall.$section.name" && return 0; }
 		done
 	done
 	return 1
@@ -195,7 +203,7 @@ wait_for_end() {
 # crash, a power cut and an upgrade as well, and what an administrator has set is never taken for routerd's.
 
 pools() {
-	own_uci show dhcp | sed -n 's/^dhcp\.\(.*\)=dhcp$/\1/p'
+	edit show own_dhcp | sed -n 's/^own_dhcp\.\(.*\)=dhcp$/\1/p'
 }
 
 is_true() {
@@ -208,9 +216,9 @@ is_true() {
 # Pools of interfaces that routerd serves are ignored by dnsmasq, and options are as routerd wants them.
 pools_update() {
 	local pool device changed=
-	mkdir -p "$DELTA"
+	pools_take || return 0
 	for pool in $(pools); do
-		device=$(device_of "$(own_uci get "dhcp.$pool.interface")") || device=
+		device=$(device_of "$(edit get "own_dhcp.$pool.interface")") || device=
 		case " $(serving) " in
 		*" ${device:-?} "*) pool_ignore "$pool" ;;
 		*) pool_heed "$pool" ;;
@@ -222,7 +230,7 @@ pools_update() {
 
 pools_restore() {
 	local pool changed=
-	mkdir -p "$DELTA"
+	pools_take || return 0
 	for pool in $(pools); do
 		pool_heed "$pool"
 		pool_options "$pool" ''
@@ -239,26 +247,26 @@ serving() {
 
 pool_ignore() {
 	local now kept
-	now=$(own_uci get "dhcp.$1.ignore")
+	now=$(edit get "own_dhcp.$1.ignore")
 	# It is so already: by routerd, or by the administrator, whose it stays.
 	! is_true "$now" || return 0
-	own_uci set "dhcp.$1.routerd_ignore=${now:-unset}"
-	own_uci set "dhcp.$1.ignore=1"
+	edit set "own_dhcp.$1.routerd_ignore=${now:-unset}"
+	edit set "own_dhcp.$1.ignore=1"
 	changed=1
 }
 
 pool_heed() {
 	local kept
-	kept=$(own_uci get "dhcp.$1.routerd_ignore") || return 0
+	kept=$(edit get "own_dhcp.$1.routerd_ignore") || return 0
 	# Where it is not as routerd left it, somebody has decided otherwise.
-	if is_true "$(own_uci get "dhcp.$1.ignore")"; then
+	if is_true "$(edit get "own_dhcp.$1.ignore")"; then
 		if [ "$kept" = unset ]; then
-			own_uci delete "dhcp.$1.ignore"
+			edit delete "own_dhcp.$1.ignore"
 		else
-			own_uci set "dhcp.$1.ignore=$kept"
+			edit set "own_dhcp.$1.ignore=$kept"
 		fi
 	fi
-	own_uci delete "dhcp.$1.routerd_ignore"
+	edit delete "own_dhcp.$1.routerd_ignore"
 	changed=1
 }
 
@@ -271,8 +279,8 @@ wanted_options() {
 
 pool_options() {
 	local wanted='' ours now entry code
-	ours=$(own_uci get "dhcp.$1.routerd_option")
-	now=$(own_uci get "dhcp.$1.dhcp_option")
+	ours=$(edit get "own_dhcp.$1.routerd_option")
+	now=$(edit get "own_dhcp.$1.dhcp_option")
 	for entry in $(wanted_options "$2"); do
 		code=${entry%%,*}
 		if is_foreign "$code" "$now" "$ours"; then
@@ -285,12 +293,12 @@ pool_options() {
 	[ "$wanted" != "$ours" ] || has_all "$now" "$ours" || ours="$ours "
 	[ "$wanted" != "$ours" ] || return 0
 	for entry in $ours; do
-		own_uci del_list "dhcp.$1.dhcp_option=$entry"
-		own_uci del_list "dhcp.$1.routerd_option=$entry"
+		edit del_list "own_dhcp.$1.dhcp_option=$entry"
+		edit del_list "own_dhcp.$1.routerd_option=$entry"
 	done
 	for entry in $wanted; do
-		own_uci add_list "dhcp.$1.dhcp_option=$entry"
-		own_uci add_list "dhcp.$1.routerd_option=$entry"
+		edit add_list "own_dhcp.$1.dhcp_option=$entry"
+		edit add_list "own_dhcp.$1.routerd_option=$entry"
 	done
 	changed=1
 }
@@ -320,13 +328,27 @@ has_all() {
 	done
 }
 
+# While this shell holds the file, uci waits with its own commits.
+pools_take() {
+	[ -f /etc/config/dhcp ] || return 1
+	# shellcheck disable=SC3023
+	exec 998<>/etc/config/dhcp
+	flock 998
+	take dhcp
+}
+
 pools_commit() {
+	local new=/etc/config/.dhcp.routerd
 	[ -n "$changed" ] || return 0
-	if ! own_uci commit dhcp; then
-		own_uci revert dhcp
+	# uci would ignore that the disk is full; nothing is put in place that is not whole.
+	if ! { edit commit own_dhcp && cp -p /etc/config/dhcp "$new" && cat "$EDIT/own_dhcp" >"$new" && sync &&
+		cmp -s "$EDIT/own_dhcp" "$new" && mv -f "$new" /etc/config/dhcp; } 2>/dev/null; then
+		rm -f "$new"
 		say err "/etc/config/dhcp cannot be written (is the overlay full?); dnsmasq goes on as before, and it is tried again at the next reload"
 		return 1
 	fi
+	# shellcheck disable=SC3023
+	exec 998>&-
 	# dnsmasq's script remembers whether it has met another server, which may have been routerd.
 	rm -f /var/run/dnsmasq.*.dhcp
 	[ ! -x /etc/init.d/dnsmasq ] || /etc/init.d/dnsmasq reload

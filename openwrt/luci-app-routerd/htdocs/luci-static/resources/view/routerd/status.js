@@ -72,7 +72,7 @@ const yes = value => value == null ? badge('unknown') : (value ? _('yes') : _('n
 function badge(word, title) {
 	const [ kind, shown ] = WORDS[word] ?? [ '', word ];
 
-	return E('span', { 'class': 'label %s'.format(kind), 'title': title ?? null }, [ text(shown) ]);
+	return E('span', { 'class': 'label %s'.format(kind), 'title': title ?? text(word) }, [ text(shown) ]);
 }
 
 /* How long ago a time of the daemon was, by the daemon's clock; the time itself is shown by the pointer. */

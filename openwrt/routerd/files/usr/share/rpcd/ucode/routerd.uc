@@ -9,8 +9,8 @@ import { connect } from 'ubus';
 import { cursor } from 'uci';
 
 // What the daemon runs with, and what is wrong with what it does not; the init script writes both.
-const CONFIG = '/var/run/routerd/config';
-const FAULTS = '/var/run/routerd/faults';
+const CONFIG = '/var/run/routerd-init/config';
+const FAULTS = '/var/run/routerd-init/faults';
 const SOCKET = '/run/routerd/routerd.sock';
 
 const SECONDS = 3;

@@ -1,0 +1,61 @@
+"""What a trial notes of the DHCP servers that stay, and puts back; loads what that needs only where there are some."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from routerd.beside.starter_service import configured_servers, record_path, recorded_servers
+from routerd.beside.words import ServerKey
+from routerd.config.fault import ConfigError
+from routerd.config.model import Config
+from routerd.config.store import parse_text
+
+KEY = "beside"
+"""Where a trial's snapshot has it."""
+
+
+async def noted(texts: Iterable[str], earlier: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is there of the servers that these configurations, or files beside their leases, name.
+
+    `earlier` is the snapshot of the trial that is pending; what that has stays so. {} where no server is in use.
+    """
+    configs = [config for config in map(_parsed, dict.fromkeys(texts)) if config is not None]
+    records = [record_path(config.leases.store) for config in configs]
+    servers = _servers(configs, records)
+    document = None if earlier is None else earlier.get(KEY)
+    if not servers and document is None:
+        return {}
+    from routerd.beside import before, before_service
+
+    known = None if document is None else before.decode(document)
+    return {KEY: before.encode(await before_service.take(servers, records, known))}
+
+
+def _servers(configs: Iterable[Config], records: Iterable[Path]) -> dict[ServerKey, str | None]:
+    found: dict[ServerKey, str | None] = {}
+    for record in records:
+        found |= dict.fromkeys(recorded_servers(record))
+    for config in configs:
+        for key in configured_servers(config):
+            keas = [lan.dhcp.kea for lan in config.lans if lan.dhcp is not None and lan.dhcp.mode == key.kind == "kea"]
+            named = [kea.config_file for kea in keas if kea.socket == key.path and kea.config_file is not None]
+            found[key] = next(iter(named), found.get(key))
+    return found
+
+
+async def back_in_force(snapshot: Mapping[str, Any] | None, text: str) -> None:
+    """The configuration `text` from before the trial runs again: files that it does not name are as they were too."""
+    document = None if snapshot is None else snapshot.get(KEY)
+    if document is None:
+        return
+    from routerd.beside import before, before_service
+
+    config = _parsed(text)
+    await before_service.files_back(before.decode(document), configured_servers(config) if config else frozenset())
+
+
+def _parsed(text: str) -> Config | None:
+    try:
+        return parse_text(text, secrets=False)
+    except ConfigError:
+        return None

@@ -1,0 +1,109 @@
+"""A router with OpenWrt's places and BusyBox's shell: this machine's root with openwrt/ and played programs over it.
+
+It is a mount and a network namespace of its own. ROUTERD_OPENWRT names a directory whose files come over the played
+ones, such as the real usr/sbin/uci of a build.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.openwrt.feed import FEED, PROGRAM, TOP
+
+PLAYED = Path(__file__).parent / "played"
+_SETUP = """
+mount -t tmpfs tmpfs "$1"
+mkdir "$1/over" "$1/work" "$1/root"
+cp -R "$2/." "$3/files/." "$1/over/"
+cp -R "$1/over/lib/." "$1/over/usr/lib/" && rm -r "$1/over/lib" # Debian's /lib is a link
+[ -z "$6" ] || cp -RH "$6/." "$1/over/"
+ln -s busybox "$1/over/usr/bin/ash"
+cat >"$1/over/usr/bin/routerd" <<END
+#!/bin/sh
+PYTHONPATH=$4 exec "$5" -m routerd "\\$@"
+END
+chmod 755 "$1/over/usr/bin/routerd"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/over,workdir=$1/work" "$1/root"
+mount -t proc proc "$1/root/proc"
+mount --rbind /dev "$1/root/dev"
+mount -t tmpfs tmpfs "$1/root/run"
+mount -t tmpfs tmpfs "$1/root/tmp"
+mkdir "$1/root/tmp/devices" "$1/root/tmp/.uci"
+rm -rf "$1/root/etc/rc.d" && mkdir "$1/root/etc/rc.d"
+for file in passwd group; do cp "$1/root/etc/$file" "$1/root/etc/$file.new"; done
+grep -q ^routerd: "$1/root/etc/passwd" || echo routerd:x:812:812::/var/run/routerd:/bin/false >>"$1/root/etc/passwd"
+grep -q ^routerd: "$1/root/etc/group" || echo routerd:x:812: >>"$1/root/etc/group"
+ip link set lo up
+echo ready
+exec cat
+"""
+
+
+class Router:
+    """One router; `close` ends it. `log` is what procd was told since the last call of `init`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._root = directory / "router"
+        self._root.mkdir()
+        real = os.environ.get("ROUTERD_OPENWRT", "")
+        arguments = [self._root, PLAYED, PROGRAM, TOP, sys.executable, real]
+        words = ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-ec", _SETUP, "sh"]
+        self._holder = subprocess.Popen(
+            [*words, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == "ready\n"
+        self.log: list[str] = []
+        self.said = ""
+
+    def close(self) -> None:
+        """Nothing is left: mounts vanish with the namespace."""
+        assert self._holder.stdin is not None
+        assert self._holder.stdout is not None
+        self._holder.stdin.close()
+        self._holder.wait(timeout=10)
+        self._holder.stdout.close()
+
+    def run(self, script: str, *, fails: bool = False) -> str:
+        """Run a script in the router's shell; its output. It must succeed, or fail if that is what is expected."""
+        enter = ["nsenter", f"--target={self._holder.pid}", "--mount", "--net", "chroot", str(self._root / "root")]
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+        done = subprocess.run(
+            [*enter, "busybox", "ash", "-c", script],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env=environment,
+            cwd="/",
+        )
+        self.said = done.stderr
+        assert (done.returncode != 0) is fails, f"{script}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def init(self, action: str) -> str:
+        """Run /etc/init.d/routerd ACTION."""
+        script = f": >/tmp/procd.log; ash /etc/rc.common /etc/init.d/routerd {action}; echo; echo ==; cat /tmp/procd.log"
+        out, _, log = self.run(script).rpartition("\n==\n")
+        self.log = log.splitlines()
+        return out
+
+    def read(self, path: str) -> str:
+        """A file of the router."""
+        return self.run(f"cat {path}")
+
+    def write(self, path: str, text: str) -> None:
+        """Replace a file of the router."""
+        self.run(f"cat >{path} <<'END-OF-FILE'\n{text}END-OF-FILE\n")
+
+    def uci(self, words: str) -> str:
+        """What uci prints; nothing where there is no such entry."""
+        return self.run(f"uci -q {words} || :").strip()
+
+    def reboot(self) -> None:
+        """Memory is lost, flash stays."""
+        self.run("rm -rf /var/run/* /tmp/procd.log /tmp/syslog /tmp/dnsmasq.log")
+
+
+EXAMPLES = sorted((FEED / "examples").glob("*.uci"))
