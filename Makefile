@@ -1,11 +1,11 @@
 # `make` alone lists the targets. On a fresh Debian 12, as root, each installs what it lacks.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-kernel test-deb test-openwrt lint format bench fuzz soak docs wheel deb clean
+.PHONY: help demo test test-long test-kernel test-deb test-openwrt lint format bench fuzz soak docs wheel deb openwrt-size clean
 
 PYTHON := .venv/bin/python
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## show routerd's main job in a network of namespaces (root)
 	@scripts/setup demo
@@ -70,6 +70,11 @@ wheel: ## build the wheel, for pipx and uv: dist/routerd-VERSION-py3-none-any.wh
 
 deb: wheel ## build the Debian package: build/routerd_VERSION_all.deb
 	@PYTHON=$(PYTHON) packaging/deb/build dist/routerd-*.whl build
+
+openwrt-size: ## measure the packages for OpenWrt: flash, memory, and what a day writes to flash (root, for memory)
+	@scripts/setup test
+	@$(PYTHON) -m tests.openwrt.size
+	@$(PYTHON) -m tests.openwrt.flash
 
 clean: ## remove caches and build output; .venv stays
 	@rm -rf .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

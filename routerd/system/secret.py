@@ -1,5 +1,6 @@
 """Secrets in files: read only where nobody but routerd and its own group can read them."""
 
+import grp
 import os
 import stat
 
@@ -24,6 +25,8 @@ def read_secret(path: str, least: int, most: int = _LARGEST, *, for_another: boo
     try:
         # Not blocking: a FIFO put in the file's place must not hold the caller.
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except PermissionError:
+        raise SecretError(f"{_user()} cannot read it", _let_read(path)) from None
     except OSError as error:
         hint = f"Create it, readable for routerd: {_make(path, most)}"
         raise SecretError(os.strerror(error.errno or 0), hint) from None
@@ -63,4 +66,25 @@ def _check_owner(path: str, found: os.stat_result) -> None:
 
 
 def _make(path: str, most: int) -> str:
-    return f"(umask 077; openssl rand -hex {min(32, most // 2)} > {path})."
+    secret = f"openssl rand -hex {min(32, most // 2)} > {path}"
+    return f"(umask 077; {secret})." if os.geteuid() == 0 else f"(umask 077; {secret}; {_shared(path)})."
+
+
+def _let_read(path: str) -> str:
+    """Reads what is there: neighbours have the same secret, so a new one would be wrong."""
+    return f"Run: {_shared(path)}; and let this group enter its directory."
+
+
+def _shared(path: str) -> str:
+    return f"chgrp {_group()} {path}; chmod 640 {path}"
+
+
+def _group() -> str:
+    try:
+        return grp.getgrgid(os.getegid()).gr_name
+    except KeyError:
+        return str(os.getegid())
+
+
+def _user() -> str:
+    return "root with reduced rights" if os.geteuid() == 0 else f"the user that routerd runs as ({os.geteuid()})"

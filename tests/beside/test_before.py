@@ -3,6 +3,8 @@
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -165,3 +167,11 @@ def test_a_kea_that_never_was_there_is_not_waited_for(tmp_path: Path) -> None:
 def test_what_is_no_snapshot_is_refused(document: object) -> None:
     with pytest.raises(ValueError, match="snapshot"):
         decode(document)
+
+
+def test_who_takes_back_loads_it_only_where_it_was_in_use() -> None:
+    look = (
+        "import sys; import routerd.system.rollback; print([n for n in sys.modules if n.startswith('routerd.beside.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -2,20 +2,17 @@
 
 import json
 import os
-import re
 import shutil
 import signal
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from routerd.lab.daemon import Daemon
-from tests.net.beside_scene import ROUTES, Beside, read
+from tests.net.beside_scene import ROUTES, Beside
+from tests.net.confirm_beside_scene import NOTE, ServedTrial, with_dnsmasq, with_kea
 from tests.net.confirm_scene import Trial, kill_at_random_moments
 from tests.net.kea_scene import KeaScene
-from tests.net.own import kill
+from tests.net.own import UID, kill
 from tests.net.site import Site, soon
 
 needs_dnsmasq = pytest.mark.skipif(shutil.which("dnsmasq") is None, reason="needs dnsmasq-base")
@@ -23,47 +20,7 @@ needs_kea = pytest.mark.skipif(shutil.which("kea-dhcp4") is None, reason="needs 
 pytestmark = pytest.mark.net
 
 BOTH = [121, 249]
-NOTE = "kept current by routerd"
-_DHCP = re.compile(r"  \[lan\.dhcp\]\n.*?(?=\n\[\[lan\.forward|\n\[probe\])", re.DOTALL)
 WAYS = pytest.mark.parametrize("helper_too", [False, True], ids=["helper", "as systemd does"])
-
-
-class ServedTrial(Trial):
-    """What is tried leaves DHCP to another server, as the configuration `other` does. `text` is without DHCP, `served`
-    leaves it to that server and is otherwise the same.
-    """
-
-    def __init__(self, site: Site, other: str) -> None:
-        super().__init__(site)
-        found = _DHCP.search(other)
-        assert found is not None
-        section = found[0]
-        self.served = _DHCP.sub(lambda _: section, self.text)
-        self.tried = _DHCP.sub(lambda _: section, self.tried)
-        self.text = _DHCP.sub("", self.text)
-        self.told: Callable[[], object] = lambda: None
-
-    @property
-    def record(self) -> Path:
-        """The file that remembers servers."""
-        return self.files / "beside-servers"
-
-    def everything(self) -> list[str]:
-        """Also what the other server was told."""
-        return [*super().everything(), str(self.told()), read(self.record)]
-
-    def end(self, daemon: Daemon, *, helper_too: bool) -> None:
-        """Kill the daemon; its helper takes back, or, without one, the next start does and then refuses to run."""
-        if not helper_too:
-            kill(daemon)
-            return
-        os.kill(self.helper(daemon), signal.SIGKILL)
-        kill(daemon)
-        assert self.start(text=self.config.read_text(), ready=False).process.wait(15) == 2
-
-    def is_over(self) -> None:
-        """Wait until whoever takes back is done."""
-        soon("the trial is over", lambda: (self.mark() or {"snapshot": 0})["snapshot"] is None, limit=10.0)
 
 
 @pytest.fixture
@@ -72,23 +29,18 @@ def beside(site: Site) -> Beside:
 
 
 @pytest.fixture
-def with_dnsmasq(site: Site, beside: Beside) -> ServedTrial:
-    trial = ServedTrial(site, beside.config)
-    site.lab.directory.chmod(0o755)
-    trial.told = lambda: beside.options_file.read_text() if beside.options_file.exists() else None
-    return trial
-
-
-@pytest.fixture
 def kea(site: Site) -> KeaScene:
     return KeaScene(site)
 
 
 @pytest.fixture
-def with_kea(site: Site, kea: KeaScene) -> ServedTrial:
-    trial = ServedTrial(site, kea.text())
-    trial.told = lambda: json.dumps(kea.config, sort_keys=True)
-    return trial
+def dnsmasq_trial(site: Site, beside: Beside) -> ServedTrial:
+    return with_dnsmasq(site, beside)
+
+
+@pytest.fixture
+def kea_trial(site: Site, kea: KeaScene) -> ServedTrial:
+    return with_kea(site, kea)
 
 
 # ---------------------------------------------------------------- dnsmasq
@@ -96,8 +48,8 @@ def with_kea(site: Site, kea: KeaScene) -> ServedTrial:
 
 @needs_dnsmasq
 @WAYS
-def test_dnsmasq_loses_the_routes(with_dnsmasq: ServedTrial, beside: Beside, helper_too: bool) -> None:
-    trial = with_dnsmasq
+def test_dnsmasq_loses_the_routes(dnsmasq_trial: ServedTrial, beside: Beside, helper_too: bool) -> None:
+    trial = dnsmasq_trial
     beside.start()
     before = trial.everything()
     daemon = trial.start("--confirm", "60s", text=trial.tried)
@@ -111,8 +63,8 @@ def test_dnsmasq_loses_the_routes(with_dnsmasq: ServedTrial, beside: Beside, hel
 
 
 @needs_dnsmasq
-def test_dnsmasq_at_the_deadline_and_after_a_stop(with_dnsmasq: ServedTrial, beside: Beside) -> None:
-    trial = with_dnsmasq
+def test_dnsmasq_at_the_deadline_and_after_a_stop(dnsmasq_trial: ServedTrial, beside: Beside) -> None:
+    trial = dnsmasq_trial
     beside.options_file.write_text("")
     beside.start()
     before = trial.everything()
@@ -130,8 +82,8 @@ def test_dnsmasq_at_the_deadline_and_after_a_stop(with_dnsmasq: ServedTrial, bes
 
 @needs_dnsmasq
 @WAYS
-def test_dnsmasq_has_what_an_earlier_routerd_left(with_dnsmasq: ServedTrial, beside: Beside, helper_too: bool) -> None:
-    trial = with_dnsmasq
+def test_dnsmasq_has_what_an_earlier_routerd_left(dnsmasq_trial: ServedTrial, beside: Beside, helper_too: bool) -> None:
+    trial = dnsmasq_trial
     beside.start()
     daemon = trial.start(text=trial.served)
     soon("dnsmasq tells the routes", lambda: beside.routes() == ROUTES)
@@ -147,8 +99,8 @@ def test_dnsmasq_has_what_an_earlier_routerd_left(with_dnsmasq: ServedTrial, bes
 
 
 @needs_dnsmasq
-def test_dnsmasq_after_a_reload(with_dnsmasq: ServedTrial, beside: Beside) -> None:
-    trial = with_dnsmasq
+def test_dnsmasq_after_a_reload(dnsmasq_trial: ServedTrial, beside: Beside) -> None:
+    trial = dnsmasq_trial
     # routerd had no use for the right to signal others when it started.
     beside.start(user="root")
     daemon = trial.start()
@@ -170,8 +122,8 @@ def test_dnsmasq_after_a_reload(with_dnsmasq: ServedTrial, beside: Beside) -> No
 
 
 @needs_dnsmasq
-def test_a_server_that_a_second_reload_names(with_dnsmasq: ServedTrial, beside: Beside) -> None:
-    trial = with_dnsmasq
+def test_a_server_that_a_second_reload_names(dnsmasq_trial: ServedTrial, beside: Beside) -> None:
+    trial = dnsmasq_trial
     beside.start(user="root")
     daemon = trial.start()
     before = trial.settled()
@@ -186,9 +138,45 @@ def test_a_server_that_a_second_reload_names(with_dnsmasq: ServedTrial, beside: 
 
 
 @needs_dnsmasq
-def test_dnsmasq_at_random_moments(with_dnsmasq: ServedTrial, beside: Beside) -> None:
+def test_as_a_user_of_its_own(dnsmasq_trial: ServedTrial, beside: Beside) -> None:
+    trial = dnsmasq_trial
     beside.start()
-    kill_at_random_moments(with_dnsmasq, 3, 2.0, seed=8)
+    os.chown(beside.directory, UID, UID)
+    before = trial.everything()
+    daemon = trial.start("--user", str(UID), "--confirm", "60s", text=trial.tried)
+    soon("dnsmasq tells the routes", lambda: len(beside.routes()) > len(ROUTES))
+    kill(daemon)
+    trial.is_as(before)
+    trial.is_over()
+    assert beside.routes() == b""
+
+
+@needs_dnsmasq
+def test_without_the_right_to_signal_dnsmasq(dnsmasq_trial: ServedTrial, beside: Beside) -> None:
+    trial = dnsmasq_trial
+    beside.start()
+    daemon = trial.start()
+    before = trial.settled()
+    trial.config.write_text(trial.tried)
+    assert trial.run("reload", "--confirm", "60s").returncode == 0
+    soon("the file is written", beside.options_file.exists)
+    # As its administrator does, or routerd-dnsmasq.path.
+    assert beside.process is not None
+    beside.process.send_signal(signal.SIGHUP)
+    soon("dnsmasq tells the routes", lambda: len(beside.routes()) > len(ROUTES))
+    kill(daemon)
+    trial.is_as(before)
+    trial.is_over()
+    said = f"{beside.options_file} is as it was before the trial; dnsmasq has to read it again (SIGHUP), by routerd-"
+    assert said in trial.site.log()
+    beside.process.send_signal(signal.SIGHUP)
+    soon("dnsmasq tells nothing", lambda: beside.routes() == b"")
+
+
+@needs_dnsmasq
+def test_dnsmasq_at_random_moments(dnsmasq_trial: ServedTrial, beside: Beside) -> None:
+    beside.start()
+    kill_at_random_moments(dnsmasq_trial, 3, 2.0, seed=8)
     soon("dnsmasq tells nothing", lambda: beside.routes() == b"")
 
 
@@ -198,8 +186,8 @@ def test_dnsmasq_at_random_moments(with_dnsmasq: ServedTrial, beside: Beside) ->
 @needs_kea
 @WAYS
 @pytest.mark.parametrize("comment", ["", "mine"], ids=["written by Kea", "with comments"])
-def test_kea_loses_the_options(with_kea: ServedTrial, kea: KeaScene, helper_too: bool, comment: str) -> None:
-    trial = with_kea
+def test_kea_loses_the_options(kea_trial: ServedTrial, kea: KeaScene, helper_too: bool, comment: str) -> None:
+    trial = kea_trial
     kea.write(comment=comment)
     kea.start()
     before, file = trial.everything(), kea.file.read_text()
@@ -216,8 +204,8 @@ def test_kea_loses_the_options(with_kea: ServedTrial, kea: KeaScene, helper_too:
 
 
 @needs_kea
-def test_kea_has_what_an_earlier_routerd_left(with_kea: ServedTrial, kea: KeaScene) -> None:
-    trial = with_kea
+def test_kea_has_what_an_earlier_routerd_left(kea_trial: ServedTrial, kea: KeaScene) -> None:
+    trial = kea_trial
     pool = {"pool": "192.168.200.110 - 192.168.200.119", "option-data": [{"name": "routers", "data": "192.168.200.7"}]}
     subnet = kea.settings()["subnet4"][0]
     kea.write(subnet4=[{**subnet, "pools": [*subnet["pools"], pool]}])
@@ -238,8 +226,8 @@ def test_kea_has_what_an_earlier_routerd_left(with_kea: ServedTrial, kea: KeaSce
 
 
 @needs_kea
-def test_edits_in_a_trial_stay(with_kea: ServedTrial, kea: KeaScene) -> None:
-    trial = with_kea
+def test_edits_in_a_trial_stay(kea_trial: ServedTrial, kea: KeaScene) -> None:
+    trial = kea_trial
     kea.write(comment="mine")
     kea.start()
     daemon = trial.start("--confirm", "60s", text=trial.tried)
@@ -254,8 +242,8 @@ def test_edits_in_a_trial_stay(with_kea: ServedTrial, kea: KeaScene) -> None:
 
 @needs_kea
 @pytest.mark.parametrize("then", ["start", "clean"])
-def test_a_kea_that_hangs_is_left(with_kea: ServedTrial, kea: KeaScene, then: str) -> None:
-    trial = with_kea
+def test_a_kea_that_hangs_is_left(kea_trial: ServedTrial, kea: KeaScene, then: str) -> None:
+    trial = kea_trial
     kea.write()
     kea.start()
     before = trial.everything()
@@ -288,8 +276,8 @@ def test_a_kea_that_hangs_is_left(with_kea: ServedTrial, kea: KeaScene, then: st
 
 
 @needs_kea
-def test_a_kea_that_hangs_at_the_begin_and_another_configuration(with_kea: ServedTrial, kea: KeaScene) -> None:
-    trial = with_kea
+def test_a_kea_that_hangs_at_the_begin_and_another_configuration(kea_trial: ServedTrial, kea: KeaScene) -> None:
+    trial = kea_trial
     kea.write()
     kea.start()
     before = trial.everything()

@@ -24,4 +24,4 @@ def play(what: str, path: Path, **asked: Any) -> dict[str, Any]:
 
 def played_status(answers: dict[str, Any], **more: Any) -> dict[str, Any]:
     """What the status page makes of these answers of the plugin's methods."""
-    return play("status", STATUS, answers=answers, **more)
+    return play("status", STATUS, shown=str(RESOURCES / "routerd/shown.js"), answers=answers, **more)

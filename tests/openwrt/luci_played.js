@@ -109,7 +109,7 @@ const modules = {
 };
 
 async function status() {
-	const view = load(asked.path, modules);
+	const view = load(asked.path, { ...modules, 'routerd.shown': load(asked.shown, modules) });
 	page = view.render(await view.load());
 	const first = html(page), shown = calls.splice(0);
 	for (const [ name, ...args ] of asked.handlers ?? [])

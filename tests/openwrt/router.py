@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.openwrt.feed import FEED, PROGRAM, TOP
+from tests.openwrt.feed import PROGRAM, TOP
 
 PLAYED = Path(__file__).parent / "played"
 _SETUP = """
@@ -84,7 +84,8 @@ class Router:
 
     def init(self, action: str) -> str:
         """Run /etc/init.d/routerd ACTION."""
-        script = f": >/tmp/procd.log; ash /etc/rc.common /etc/init.d/routerd {action}; echo; echo ==; cat /tmp/procd.log"
+        start = f": >/tmp/procd.log; ash /etc/rc.common /etc/init.d/routerd {action}"
+        script = f"{start}; echo; echo ==; cat /tmp/procd.log"
         out, _, log = self.run(script).rpartition("\n==\n")
         self.log = log.splitlines()
         return out
@@ -104,6 +105,3 @@ class Router:
     def reboot(self) -> None:
         """Memory is lost, flash stays."""
         self.run("rm -rf /var/run/* /tmp/procd.log /tmp/syslog /tmp/dnsmasq.log")
-
-
-EXAMPLES = sorted((FEED / "examples").glob("*.uci"))

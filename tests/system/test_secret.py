@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -76,3 +77,21 @@ def test_it_belongs_to_another_user_or_group(path: Path) -> None:
         read_secret(str(path), 16)
     path.chmod(0o600)
     assert read_secret(str(path), 16) == SECRET.encode()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a while")
+def test_the_mend_for_an_unreadable_secret_keeps_it() -> None:
+    with TemporaryDirectory() as directory:
+        path = Path(directory, "secret")
+        path.write_text(SECRET)
+        path.chmod(0o600)
+        Path(directory).chmod(0o755)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(SecretError, match="cannot read it") as error:
+                read_secret(str(path), 16)
+        finally:
+            os.seteuid(0)
+    assert "chgrp" in error.value.hint
+    assert "chmod 640" in error.value.hint
+    assert "openssl" not in error.value.hint, "a new secret would not be the neighbours'"
