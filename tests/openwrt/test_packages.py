@@ -82,6 +82,13 @@ def test_the_program_is_this_one(all_packages: dict[str, Package]) -> None:
     assert "scapy" not in closure("routerd", all_packages)
 
 
+def test_what_the_plugin_of_rpcd_imports_is_named(all_packages: dict[str, Package]) -> None:
+    text = (PROGRAM / "files/usr/share/rpcd/ucode/routerd.uc").read_text()
+    imported = {f"ucode-mod-{name}" for name in re.findall(r"^import .* from '(\w+)';$", text, re.M)}
+    assert imported
+    assert imported | {"rpcd-mod-ucode"} == {name for name in all_packages["routerd"].depends if "ucode" in name}
+
+
 # ------------------------------------------------------------ what is installed
 
 
@@ -119,6 +126,13 @@ def test_what_the_program_installs(tmp_path: Path) -> None:
         "user": "routerd",
         "access": {"network.interface": {"methods": ["dump"]}, "service": {"methods": ["event"]}},
     }
+    # The program itself, as a router starts it: its libraries come first, and the configuration is UCI's.
+    starter = (package / "usr/bin/routerd").read_text()
+    assert starter.startswith("#!/usr/bin/python3\n")
+    words = [sys.executable, "-c", starter.replace("/usr/lib/routerd", str(site.parent)), "check"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode == 2
+    assert "/etc/config/routerd: cannot be read" in done.stderr
     # It runs without its docstrings, and errors are where they were.
     words = [
         sys.executable,
