@@ -8,7 +8,7 @@ _TIMEOUT = 3.0
 
 
 def network_dump() -> str | None:
-    """What `ubus call network.interface dump` prints; None where there is no ubus, or no answer within three seconds."""
+    """What `ubus call network.interface dump` prints; None where there is no ubus, or no answer within 3 seconds."""
     program = shutil.which("ubus")
     if program is None:
         return None

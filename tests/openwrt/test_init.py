@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.openwrt.feed import PROGRAM, packages
 from tests.openwrt.router import Router
 
 pytestmark = pytest.mark.net
@@ -155,3 +156,17 @@ def test_a_gateway_on_the_lan_needs_its_prefixes_alone(router: Router) -> None:
     assert rules(router) == (
         "type rule name to the VPN by the LAN src lan dest lan proto all dest_ip 10.0.0.0/24 target ACCEPT",
     )
+
+
+def test_removal_leaves_the_router_as_it_was(router: Router, tmp_path: Path) -> None:
+    packages(PROGRAM, tmp_path)
+    listed = "cd /etc && find config routerd rc.d -type f 2>/dev/null | sort | xargs md5sum"
+    before = router.run(listed)
+    router.init("start")
+    # What a daemon that was killed has left is removed too.
+    router.run("mkdir -p /etc/routerd/state && touch /etc/routerd/state/leases.db && nft add table inet routerd")
+    assert router.run(listed) != before
+    for script in ("prerm", "postrm"):
+        router.run((tmp_path / f"routerd.{script}").read_text())
+    assert router.run(listed) == before
+    assert router.run("nft list tables; ls -A /var/run; ls -d /etc/routerd 2>/dev/null || :") == ""
