@@ -17,6 +17,7 @@ test: lint ## lint, then run all tests; those of the network need root
 test-long: ## kill routerd under load, 50 times for each way to store leases; RIP; DHCP's models: about eight minutes (root)
 	@scripts/setup test
 	@$(PYTHON) -m pytest tests/long -n 2 -rP -o python_files='long_*.py'
+	@$(PYTHON) -m pytest tests -n 2 -m long
 	@timeout --foreground 900 $(PYTHON) -m pytest -n 2 --hypothesis-profile=long tests/dhcp/test_*model.py tests/dhcp/test_properties.py
 
 test-kernel: ## run tests on Debian's kernel, emulated: its WireGuard, the example network, nftables; and cut its power

@@ -32,6 +32,9 @@ options is as it was, or gone, and dnsmasq reads it again; routerd's entries in 
 stay. A Kea that does not answer then is named in the log, and keeps its entries until the next start or `routerd
 clean`: neither DHCP nor routes wait for it.
 
+Leases are never on trial: a reload with another `leases.store` is refused while something is on trial, and with
+--confirm. What was given meanwhile would be in that store only, were the daemon killed.
+
 What clients were told meanwhile cannot be taken back: leases stay, as they are promises, and end by themselves.
 RIP's neighbours are told that the routes are gone (metric 16), unless the daemon was killed: then they forget them
 after 180 s.
@@ -45,6 +48,8 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from routerd.config.durations import format_duration, parse_duration
+from routerd.config.fault import ConfigFault, show
+from routerd.config.model import Config
 from routerd.config.schema import Bad
 
 LEAST, MOST = 1.0, 86400.0
@@ -99,6 +104,15 @@ def at_start(mark: Mark | None, content: str, *, is_wish: bool) -> Step:
     if mark.digest != content or is_wish:
         return Step(mark.is_pending, Run.FILE)
     return Step(mark.is_pending, Run.NOTHING if mark.previous is None else Run.PREVIOUS)
+
+
+def store_fault(tried: Config, before: Config) -> ConfigFault | None:
+    """Why `tried` cannot be on trial where `before` runs, as far as leases go."""
+    if tried.leases.store == before.leases.store:
+        return None
+    rule = f"cannot be on trial: leases given meanwhile would be missing in {before.leases.store}, were it taken back"
+    mend = "leave it as it was for the trial; once that is confirmed, change it with a `routerd reload` of its own"
+    return ConfigFault("leases.store", show(tried.leases.store), rule, mend)
 
 
 def is_due(mark: Mark | None, now: float) -> bool:

@@ -19,7 +19,7 @@ async def noted(texts: Iterable[str], earlier: Mapping[str, Any] | None) -> dict
 
     `earlier` is the snapshot of the trial that is pending; what that has stays so. {} where no server is in use.
     """
-    configs = [config for config in map(_parsed, dict.fromkeys(texts)) if config is not None]
+    configs = [config for config in map(parsed, dict.fromkeys(texts)) if config is not None]
     records = [record_path(config.leases.store) for config in configs]
     servers = _servers(configs, records)
     document = None if earlier is None else earlier.get(KEY)
@@ -50,11 +50,12 @@ async def back_in_force(snapshot: Mapping[str, Any] | None, text: str) -> None:
         return
     from routerd.beside import before, before_service
 
-    config = _parsed(text)
+    config = parsed(text)
     await before_service.files_back(before.decode(document), configured_servers(config) if config else frozenset())
 
 
-def _parsed(text: str) -> Config | None:
+def parsed(text: str) -> Config | None:
+    """The configuration that this is; None where it is none."""
     try:
         return parse_text(text, secrets=False)
     except ConfigError:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from routerd.config.durations import format_duration
 from routerd.config.fault import ConfigError, ConfigFault
-from routerd.confirm import ENDING, GRACE, Mark, digest, is_due, left
-from routerd.confirm_beside_service import back_in_force, noted
+from routerd.confirm import ENDING, GRACE, Mark, digest, is_due, left, store_fault
+from routerd.confirm_beside_service import back_in_force, noted, parsed
 from routerd.model import Problem
 from routerd.reports import Confirmed
 from routerd.system import sysctl
@@ -68,6 +68,8 @@ class ConfirmService:
         pending = self._mark if self._mark is not None and self._mark.is_pending else None
         if seconds is None and pending is None:
             return
+        if is_reload:
+            _refuse_another_store(text, self._tried)
         try:
             if pending is None:
                 assert seconds is not None
@@ -86,9 +88,11 @@ class ConfirmService:
             reason = error.strerror or str(error)
             fault = ConfigFault("--confirm", None, f"cannot be kept: {reason}", "nothing was changed; mend that first")
             raise ConfigError([fault]) from None
-        if seconds is not None:
-            span = format_duration(round(seconds, 3))
-            log.warning("config %s: on trial for %s; run `routerd confirm` to keep it", self.path, span)
+        if seconds is None:
+            kind, span = "belongs to the trial, which ends in", format_duration(left(mark, boot_time()))
+        else:
+            kind, span = "on trial for", format_duration(round(seconds, 3))
+        log.warning("config %s: %s %s; run `routerd confirm` to keep it", self.path, kind, span)
         self._woken.set()
         self._look_soon()
 
@@ -280,6 +284,13 @@ def _guard(trial: str, deadline: float) -> "Guard":
     from routerd.system.confirm_guard import Guard
 
     return Guard(trial, deadline)
+
+
+def _refuse_another_store(text: str, before: str) -> None:
+    tried, running = parsed(text), parsed(before)
+    fault = None if tried is None or running is None else store_fault(tried, running)
+    if fault is not None:
+        raise ConfigError([fault])
 
 
 async def _impossible() -> bool:

@@ -104,7 +104,8 @@ class Commands:
                 return error_answer(400, f"confirm: {error.rule}; {error.mend}")
             result = await self._sources.reload_on_trial(seconds)
         if result.ok:
-            return json_answer(200, {"reloaded": True})
+            deadline = None if self._sources.deadline is None else self._sources.deadline()
+            return json_answer(200, {"reloaded": True, **views.trial(deadline)})
         return json_answer(422, {"reloaded": False, "errors": [asdict(error) for error in result.errors]})
 
     async def _confirm(self, request: web.Request) -> web.StreamResponse:

@@ -176,6 +176,8 @@ _PROBLEM = closed(
 
 _FAULT = closed({"path": TEXT, "value": maybe(TEXT), "rule": TEXT, "mend": TEXT})
 
+_TRIAL = closed({"deadline": maybe(TIME)})
+
 _STATUS = closed(
     {
         "version": TEXT,
@@ -185,7 +187,7 @@ _STATUS = closed(
         "counts": by_name(by_name(COUNT)),
         "services": {"type": "object"},
         "config": closed({"path": TEXT, "loaded": maybe(TIME), "errors": rows(ref("Fault"))}),
-        "confirm": closed({"deadline": maybe(TIME)}),
+        "confirm": _TRIAL,
     },
     optional=("config", "confirm"),
 )
@@ -224,7 +226,7 @@ SHAPES: dict[str, Json] = {
     "Status": _STATUS,
     "Health": _HEALTH,
     "Error": closed({"error": TEXT}),
-    "Reloaded": closed({"reloaded": {"const": True}}),
+    "Reloaded": closed({"reloaded": {"const": True}, "confirm": _TRIAL}, optional=("confirm",)),
     "Confirmed": closed({"confirmed": {"const": True}}),
     "Refused": closed({"reloaded": {"const": False}, "errors": rows(ref("Fault"))}),
     "Import": _IMPORT,

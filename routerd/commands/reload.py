@@ -3,10 +3,12 @@
 import argparse
 import json
 import sys
+import time
 from typing import Any
 
 from routerd.commands import trial
 from routerd.commands.daemon import Answer, find_daemon
+from routerd.commands.words import unix
 from routerd.config.durations import format_duration
 from routerd.config.fault import escape
 from routerd.system.http_client import AskError
@@ -35,7 +37,7 @@ def _report(args: argparse.Namespace, answer: Answer) -> int:
     if args.json:
         print(json.dumps(body, indent=2))
     elif status == 200:
-        print("reloaded" if args.confirm is None else f"reloaded on trial: {_what_next(args)}")
+        print(_done(args, body))
     elif errors:
         for error in errors:
             value = f" {error['value']}:" if error["value"] else ""
@@ -47,5 +49,22 @@ def _report(args: argparse.Namespace, answer: Answer) -> int:
     return 0 if status == 200 else 2 if errors else 1
 
 
-def _what_next(args: argparse.Namespace) -> str:
-    return f"run `routerd confirm` within {format_duration(args.confirm)}, or it is taken back"
+def _done(args: argparse.Namespace, body: Any) -> str:
+    """What was done, and what is to be done while it is on trial, also where an earlier reload began that."""
+    if args.confirm is not None:
+        return f"reloaded on trial: {_what_next(format_duration(args.confirm))}"
+    deadline = _deadline(body)
+    if deadline is None:
+        return "reloaded"
+    left = format_duration(max(0, round(deadline - time.time())))
+    return f"reloaded within the trial, whose deadline stays: {_what_next(left)}"
+
+
+def _what_next(left: str) -> str:
+    return f"run `routerd confirm` within {left}, or it is taken back"
+
+
+def _deadline(body: Any) -> float | None:
+    """When what runs is taken back (Unix seconds), as a daemon says it that has something on trial."""
+    said = body.get("confirm") if isinstance(body, dict) else None
+    return unix(said.get("deadline")) if isinstance(said, dict) else None

@@ -7,7 +7,7 @@ from routerd.confirm import parse_deadline
 
 HELP = (
     "try the configuration: unless `routerd confirm` comes within this time (from 1s to 24h), it is taken back by "
-    "itself, also where the daemon is killed meanwhile"
+    "itself, also where the daemon is killed meanwhile; leases.store cannot be changed in a running trial"
 )
 
 

@@ -62,6 +62,7 @@ def test_dnsmasq_loses_the_routes(dnsmasq_trial: ServedTrial, beside: Beside, he
     assert beside.routes() == b""
 
 
+@pytest.mark.long
 @needs_dnsmasq
 def test_dnsmasq_at_the_deadline_and_after_a_stop(dnsmasq_trial: ServedTrial, beside: Beside) -> None:
     trial = dnsmasq_trial
@@ -80,6 +81,7 @@ def test_dnsmasq_at_the_deadline_and_after_a_stop(dnsmasq_trial: ServedTrial, be
     assert beside.routes() == b""
 
 
+@pytest.mark.long
 @needs_dnsmasq
 @WAYS
 def test_dnsmasq_has_what_an_earlier_routerd_left(dnsmasq_trial: ServedTrial, beside: Beside, helper_too: bool) -> None:
@@ -121,6 +123,7 @@ def test_dnsmasq_after_a_reload(dnsmasq_trial: ServedTrial, beside: Beside) -> N
     assert beside.routes() == b""
 
 
+@pytest.mark.long
 @needs_dnsmasq
 def test_a_server_that_a_second_reload_names(dnsmasq_trial: ServedTrial, beside: Beside) -> None:
     trial = dnsmasq_trial
@@ -137,6 +140,7 @@ def test_a_server_that_a_second_reload_names(dnsmasq_trial: ServedTrial, beside:
     assert beside.routes() == b""
 
 
+@pytest.mark.long
 @needs_dnsmasq
 def test_as_a_user_of_its_own(dnsmasq_trial: ServedTrial, beside: Beside) -> None:
     trial = dnsmasq_trial
@@ -151,6 +155,7 @@ def test_as_a_user_of_its_own(dnsmasq_trial: ServedTrial, beside: Beside) -> Non
     assert beside.routes() == b""
 
 
+@pytest.mark.long
 @needs_dnsmasq
 def test_without_the_right_to_signal_dnsmasq(dnsmasq_trial: ServedTrial, beside: Beside) -> None:
     trial = dnsmasq_trial
@@ -185,7 +190,10 @@ def test_dnsmasq_at_random_moments(dnsmasq_trial: ServedTrial, beside: Beside) -
 
 @needs_kea
 @WAYS
-@pytest.mark.parametrize("comment", ["", "mine"], ids=["written by Kea", "with comments"])
+@pytest.mark.parametrize(
+    "comment",
+    [pytest.param("", id="written by Kea"), pytest.param("mine", id="with comments", marks=pytest.mark.long)],
+)
 def test_kea_loses_the_options(kea_trial: ServedTrial, kea: KeaScene, helper_too: bool, comment: str) -> None:
     trial = kea_trial
     kea.write(comment=comment)
@@ -203,6 +211,7 @@ def test_kea_loses_the_options(kea_trial: ServedTrial, kea: KeaScene, helper_too
     assert not trial.record.exists()
 
 
+@pytest.mark.long
 @needs_kea
 def test_kea_has_what_an_earlier_routerd_left(kea_trial: ServedTrial, kea: KeaScene) -> None:
     trial = kea_trial
@@ -225,6 +234,7 @@ def test_kea_has_what_an_earlier_routerd_left(kea_trial: ServedTrial, kea: KeaSc
     soon("its file too", lambda: json.loads(kea.file.read_text()) == json.loads(file))
 
 
+@pytest.mark.long
 @needs_kea
 def test_edits_in_a_trial_stay(kea_trial: ServedTrial, kea: KeaScene) -> None:
     trial = kea_trial
@@ -240,6 +250,7 @@ def test_edits_in_a_trial_stay(kea_trial: ServedTrial, kea: KeaScene) -> None:
     assert kea.config["valid-lifetime"] == 1234
 
 
+@pytest.mark.long
 @needs_kea
 @pytest.mark.parametrize("then", ["start", "clean"])
 def test_a_kea_that_hangs_is_left(kea_trial: ServedTrial, kea: KeaScene, then: str) -> None:
@@ -275,6 +286,7 @@ def test_a_kea_that_hangs_is_left(kea_trial: ServedTrial, kea: KeaScene, then: s
     assert mark["snapshot"] is None
 
 
+@pytest.mark.long
 @needs_kea
 def test_a_kea_that_hangs_at_the_begin_and_another_configuration(kea_trial: ServedTrial, kea: KeaScene) -> None:
     trial = kea_trial

@@ -18,7 +18,7 @@ mkdir "$1/over" "$1/work" "$1/root"
 cp -R "$2/." "$3/files/." "$1/over/"
 cp -R "$1/over/lib/." "$1/over/usr/lib/" && rm -r "$1/over/lib" # Debian's /lib is a link
 [ -z "$6" ] || cp -RH "$6/." "$1/over/"
-ln -s busybox "$1/over/usr/bin/ash"
+ln -s busybox "$1/over/usr/bin/ash"; ln -s busybox "$1/over/usr/bin/sh"
 cat >"$1/over/usr/bin/routerd" <<END
 #!/bin/sh
 PYTHONPATH=$4 exec "$5" -m routerd "\\$@"

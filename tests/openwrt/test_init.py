@@ -160,6 +160,8 @@ def test_a_gateway_on_the_lan_needs_its_prefixes_alone(router: Router) -> None:
 
 def test_removal_leaves_the_router_as_it_was(router: Router, tmp_path: Path) -> None:
     packages(PROGRAM, tmp_path)
+    # Blank lines are as uci leaves them.
+    router.run("uci set dhcp.lan.start=100 && uci commit dhcp")
     listed = "cd /etc && find config routerd rc.d -type f 2>/dev/null | sort | xargs md5sum"
     before = router.run(listed)
     router.init("start")
