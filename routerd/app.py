@@ -5,7 +5,7 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -60,7 +60,8 @@ class _Stop(Exception):
 
 class App:
     """routerd with one configuration at a time. `read` reads it anew from where `path` says it is; `text` is what it
-    read last, and `confirm` takes it back where it is on trial. `again` is as in `ConfigService`.
+    read last, and `confirm` takes it back where it is on trial. `again` is as in `ConfigService`. `listening` is told
+    where it is asked.
     """
 
     def __init__(
@@ -71,8 +72,10 @@ class App:
         text: Callable[[], str],
         confirm: ConfirmService,
         again: Callable[[], Config | None] | None = None,
+        listening: Callable[[Iterable[str]], None] = lambda entries: None,
     ) -> None:
         self.config = config
+        self._listening = listening
         self.confirm = confirm
         self.plan = Plan()
         self._facts = Facts()
@@ -176,6 +179,7 @@ class App:
         """Everything that DHCP needs, and no more, so that it answers soon."""
         try:
             self.api.bind(self.config.http)
+            self._listening(self.config.http.listen)
             self._configure_observe()
             self._facts, _ = await asyncio.gather(self.observe.first(), self.dhcp.open())
             self.dhcp.configure(self.config.leases.sync)
@@ -214,6 +218,7 @@ class App:
         self._facts = await self.observe.first()
         await self._apply()
         await self.api.apply(config.http)
+        self._listening(config.http.listen)
         self._emit(Event("daemon", "config", "reloaded", time.time(), {"path": self.source.path}))
 
     # ------------------------------------------------------------ facts to plan to services

@@ -51,7 +51,7 @@ def read_manifest(data: bytes) -> Manifest:
     except (ValueError, RecursionError):
         raise ManifestError("is no backup of routerd's") from None
     number = said.get("routerd_backup") if isinstance(said, dict) else None
-    if type(number) is not int:
+    if type(number) is not int or number < 1:
         raise ManifestError("is no backup of routerd's")
     if number > FORMAT:
         raise ManifestError(f"was made by a newer routerd (format {number}, this one knows {FORMAT}); use that one")

@@ -47,7 +47,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
-from routerd.config.durations import format_duration, parse_duration
+from routerd.config.durations import format_duration, parse_seconds
 from routerd.config.fault import ConfigFault, show
 from routerd.config.model import Config
 from routerd.config.schema import Bad
@@ -127,7 +127,7 @@ def left(mark: Mark, now: float) -> int:
 
 def parse_deadline(text: str) -> float:
     """The seconds of a duration such as "60s", from 1 s to 24 h. Raises `Bad`."""
-    seconds = parse_duration(text)
+    seconds = parse_seconds(text)
     if not LEAST <= seconds <= MOST:
         raise Bad(f"must be from {format_duration(LEAST)} to {format_duration(MOST)}", 'for example "60s"')
     return seconds

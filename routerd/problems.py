@@ -499,6 +499,30 @@ _DECLARED = (
         patience=2.0,
     ),
     Declared(
+        "beside-still-told",
+        ERROR,
+        "{subject}: clients are still told routes that have been withdrawn: {reason}",
+        "{hint}",
+        depends_on=(*("interface-missing", "interface-down", "interface-no-address"), "beside-file"),
+        patience=2.0,
+    ),
+    Declared(
+        "beside-no-right",
+        WARNING,
+        "{subject}: clients are told what is right now, but nobody would tell dnsmasq of a change: {reason}",
+        "{hint}",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+    ),
+    Declared(
+        "beside-range",
+        ERROR,
+        "{subject}: clients are not told the routes, because dnsmasq serves other networks whose clients it does not "
+        "tell from this LAN's: dhcp-range {ranges}",
+        "Add a tag to that dhcp-range (set:TAG,), or to this LAN's, and name that one as `tag` of lan.dhcp.dnsmasq; then "
+        "restart dnsmasq.",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+    ),
+    Declared(
         "beside-not-running",
         ERROR,
         "{subject}: no DHCP server of this machine answers here",
@@ -519,14 +543,15 @@ _DECLARED = (
     Declared(
         "beside-too-long",
         WARNING,
-        "{subject}: dnsmasq has no room in option 121 (255 bytes) for all routes; left out: {routes}",
+        "{subject}: dnsmasq has no room in option 121 (160 bytes) for all routes; left out: {routes}",
         "Join prefixes of the VPN where that is possible; or let routerd serve DHCP, which has no such limit.",
     ),
     Declared(
         "beside-router",
         WARNING,
-        "{subject}: {server} tells clients the router {theirs}, and option 121 says {ours}",
-        "Set `router` of lan.dhcp to {theirs}: clients that take option 121 ignore the other one.",
+        "{subject}: {server} tells clients the router {theirs}, and so does option 121, though routerd's configuration "
+        "says {ours}",
+        'Set `router` of lan.dhcp to "{theirs}", or correct option 3 of {server}.',
         depends_on=("interface-missing", "interface-down", "interface-no-address"),
     ),
     Declared(

@@ -95,6 +95,13 @@ def test_the_command_line_says_what_is_wrong(text: str, capsys: pytest.CaptureFi
         assert f"--confirm: '{text}' must be " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["0s", "0ms", "999ms", "25h", "999999999999h"])
+def test_a_time_out_of_range_is_told_the_range(text: str) -> None:
+    with pytest.raises(Bad) as error:
+        parse_deadline(text)
+    assert error.value.rule == "must be from 1s to 24h"
+
+
 SNAPSHOT = Snapshot(
     5.0,
     frozenset(

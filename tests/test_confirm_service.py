@@ -110,15 +110,19 @@ def test_confirmed(play: Callable[..., None]) -> None:
     play(test)
 
 
-def test_a_reload_while_one_is_on_trial(play: Callable[..., None]) -> None:
+def test_a_reload_while_one_is_on_trial(play: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
     async def test(scene: Scene) -> None:
         await scene.reload("new", 60.0)
+        caplog.clear()
         for text, seconds, deadline in (("newer", None, 1060.0), ("newest", 5.0, 1005.0)):
             await scene.reload(text, seconds)
             mark = scene.file.read()
             assert mark is not None
             assert (mark.digest, mark.deadline, mark.previous) == (digest(text), deadline, "before")
             assert scene.helpers[0].told[-1] == deadline + GRACE
+        kept, anew = caplog.messages
+        assert "belongs to the trial, which ends in 1m; run `routerd confirm` to keep it" in kept
+        assert "on trial for 5s; run `routerd confirm` to keep it" in anew
         assert len(scene.helpers) == 1
         assert await scene.service.confirm() is Confirmed.DONE
         await scene.reload("last", 60.0)
@@ -152,6 +156,32 @@ def test_without_a_mark_there_is_no_trial(play: Callable[..., None], tmp_path: P
         with pytest.raises(ConfigError, match="cannot be kept: No such file or directory"):
             await scene.service.begin("new", 60.0, is_reload=True)
         assert (scene.codes(), scene.helpers) == ([], [])
+
+    play(test)
+
+
+def test_another_lease_store_is_no_trial(play: Callable[..., None]) -> None:
+    def stored(name: str, more: str = "") -> str:
+        return f'[[vpn]]\ninterface = "wg0"\n[[lan]]\ninterface = "lan0"\n[leases]\nstore = "sqlite:/{name}"\n{more}'
+
+    async def test(scene: Scene) -> None:
+        await scene.reload(stored("one.db"), None)
+        with pytest.raises(ConfigError) as caught:
+            await scene.service.begin(stored("two.db"), 60.0, is_reload=True)
+        (fault,) = caught.value.errors
+        assert (fault.path, fault.value) == ("leases.store", '"sqlite:/two.db"')
+        assert "sqlite:/one.db" in fault.rule
+        assert (scene.file.read(), scene.codes(), scene.helpers) == (None, [], [])
+        await scene.reload(stored("one.db", "[http]\nlisten = []\n"), 60.0)
+        # Within the trial it would be lost just so.
+        with pytest.raises(ConfigError, match=r"leases\.store"):
+            await scene.service.begin(stored("two.db"), None, is_reload=True)
+        mark = scene.file.read()
+        assert mark is not None
+        assert (mark.is_pending, mark.digest) == (True, digest(stored("one.db", "[http]\nlisten = []\n")))
+        assert await scene.service.confirm() is Confirmed.DONE
+        await scene.reload(stored("two.db"), None)
+        await scene.reload(stored("two.db", "# changed"), 60.0)
 
     play(test)
 

@@ -4,7 +4,7 @@ units="routerd.service routerd-dnsmasq.path"
 # A daemon of routerd in this network namespace, whose number is then in $pid.
 daemon_runs() {
     lock=/run/routerd/lock-$(stat -Lc %i /proc/self/ns/net 2>/dev/null) || return 1
-    [ -e "$lock" ] && ! flock --nonblock "$lock" true && read -r pid <"$lock"
+    [ -e "$lock" ] && ! flock --nonblock "$lock" true && read -r pid _ <"$lock"
 }
 
 # It is this package's, and of this root directory: not one of a container, nor one installed with pip.

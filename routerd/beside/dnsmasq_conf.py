@@ -1,11 +1,14 @@
-"""What dnsmasq's own configuration says of options 121 and 249, and of files with options. Pure."""
+"""What dnsmasq's own configuration says of options 3, 121 and 249, of networks, and of files with options. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from ipaddress import AddressValueError, IPv4Address
 from typing import NamedTuple
 
-_CODES = {"121": 121, "option:classless-static-route": 121, "249": 249}
-_SHORT = {"C": "conf-file", "7": "conf-dir", "O": "dhcp-option"}
+_ROUTER = 3
+_CODES = frozenset((_ROUTER, 121, 249))
+_NAMES = {"classless-static-route": 121, "router": _ROUTER}
+_SHORT = {"C": "conf-file", "7": "conf-dir", "O": "dhcp-option", "F": "dhcp-range"}
 _NO_OPTION = ("encap:", "vi-encap:", "vendor:", "option6:")
 
 
@@ -14,6 +17,26 @@ class OwnOption(NamedTuple):
 
     code: int
     tags: tuple[str, ...]
+    place: str
+
+
+class RouterOption(NamedTuple):
+    """An option 3 of the administrator's. `router`: None for none at all, 0.0.0.0 for dnsmasq's own address.
+
+    `known`: is it understood?
+    """
+
+    tags: tuple[str, ...]
+    router: IPv4Address | None
+    place: str
+    known: bool = True
+
+
+class Range(NamedTuple):
+    """A network that dnsmasq serves: an address in it, and the tag that its clients get, if any."""
+
+    start: IPv4Address
+    tag: str | None
     place: str
 
 
@@ -36,6 +59,8 @@ class Conf:
     """What has been found. `files`, `dirs` are still to be read, `option_files` and `option_dirs` hold options."""
 
     options: list[OwnOption] = field(default_factory=list)
+    routers: list[RouterOption] = field(default_factory=list)
+    ranges: list[Range] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     dirs: list[ConfDir] = field(default_factory=list)
     option_files: list[str] = field(default_factory=list)
@@ -68,7 +93,7 @@ def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
 def read_conf(text: str, path: str, conf: Conf) -> None:
     """Note what a configuration file says."""
     for number, line in enumerate(text.splitlines(), 1):
-        if "dhcp-opt" not in line and "conf-" not in line:
+        if "dhcp-opt" not in line and "conf-" not in line and "dhcp-range" not in line:
             continue  # Lists of blocked domains have thousands of lines.
         name, equals, value = _bare(line).partition("=")
         if equals:
@@ -96,10 +121,14 @@ def _bare(line: str) -> str:
 
 
 def _note(name: str, value: str, place: str, conf: Conf) -> None:
+    if "\0" in value:
+        return  # Of such a line dnsmasq reads another thing than it says.
     if name in ("dhcp-option", "dhcp-option-force"):
-        found = _option(value)
+        _note_option(value, place, conf)
+    elif name == "dhcp-range":
+        found = _range(value, place)
         if found is not None:
-            conf.options.append(OwnOption(*found, place))
+            conf.ranges.append(found)
     elif name == "conf-file" and value:
         conf.files.append(value)
     elif name == "conf-dir" and value:
@@ -112,18 +141,57 @@ def _note(name: str, value: str, place: str, conf: Conf) -> None:
         conf.option_dirs.append(value.rstrip("/"))
 
 
-_KNOWN = frozenset(("dhcp-option", "dhcp-option-force", "conf-file", "conf-dir", "dhcp-optsfile", "dhcp-optsdir"))
+_KNOWN = frozenset(
+    ("dhcp-option", "dhcp-option-force", "dhcp-range", "conf-file", "conf-dir", "dhcp-optsfile", "dhcp-optsdir")
+)
 
 
-def _option(value: str) -> tuple[int, tuple[str, ...]] | None:
+def _note_option(value: str, place: str, conf: Conf) -> None:
     tags: list[str] = []
+    words = [word.strip() for word in value.split(",")]
+    for index, word in enumerate(words):
+        if word.startswith(_NO_OPTION):
+            return
+        if word.startswith("option:") or (word.isascii() and word.isdigit()):
+            code = _NAMES.get(word[7:].lower()) if word.startswith("option:") else int(word[-6:])
+            if code == _ROUTER:
+                conf.routers.append(RouterOption(tuple(tags), *_router(words[index + 1 :], place)))
+            elif code in _CODES:
+                conf.options.append(OwnOption(code, tuple(tags), place))
+            return
+        tags.append(_tag(word))
+
+
+def _tag(word: str) -> str:
+    return word.removeprefix("tag:").removeprefix("net:").removeprefix("set:")
+
+
+def _router(words: Sequence[str], place: str) -> tuple[IPv4Address | None, str, bool]:
+    """The first router of an option 3: what stands after the number."""
+    first = words[0] if words else ""
+    if not first:
+        return None, place, True
+    try:
+        if ":" in first:
+            return IPv4Address(bytes.fromhex("".join(part.zfill(2) for part in first.split(":")))[:4]), place, True
+        return IPv4Address(first), place, True
+    except (AddressValueError, ValueError):
+        return None, place, False
+
+
+def _range(value: str, place: str) -> Range | None:
+    """A range of IPv4; its tag is set with or without `set:`, and `tag:` before it only says whom it is for."""
+    tag = None
     for part in value.split(","):
         word = part.strip()
-        if word in _CODES:
-            return _CODES[word], tuple(tags)
-        if word.isdigit() or word.startswith(("option:", *_NO_OPTION)):
-            return None
-        tags.append(word.removeprefix("tag:").removeprefix("net:").removeprefix("set:"))
+        try:
+            return Range(IPv4Address(word), tag, place)
+        except AddressValueError:
+            if word.startswith(("tag:", "net:")):
+                continue
+            if ":" in word.removeprefix("set:"):
+                return None
+            tag = word.removeprefix("set:") or None
     return None
 
 

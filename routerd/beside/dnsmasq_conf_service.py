@@ -1,21 +1,41 @@
-"""Reads the configuration of the dnsmasq that runs, as far as this process may."""
+"""Reads the configuration of the dnsmasq that runs, as far as this process may, and which interface has which network.
 
+What is there may be anything: nothing that is found ends the process, and all is bounded.
+"""
+
+import contextlib
 import os
+import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
+from itertools import islice
 from pathlib import Path
 
 from routerd.beside.dnsmasq_conf import Conf, ConfDir, read_arguments, read_conf, read_options
+from routerd.beside.dnsmasq_file import is_ours
 from routerd.system.named_process import arguments, find_process
 
 NAME = "dnsmasq"
 _DEFAULT = "/etc/dnsmasq.conf"
 _DEFAULT_DIR = ConfDir("/etc/dnsmasq.d", (".dpkg-dist", ".dpkg-old", ".dpkg-new"))
-_MOST_FILES = 200
+_MOST_FILES, _MOST_NAMES = 200, 2000
 _LONGEST = 1 << 20
+_MOST_TEXT = 16 << 20
+_ERRORS = (OSError, ValueError)
+"""ValueError is for a NUL byte in a path."""
+
+State = tuple[object, ...]
 
 
 def read_dnsmasq(pid_file: Path, own: Path) -> tuple[int | None, Conf | None]:
-    """The process, and what its configuration says; `own` is routerd's file, which is not the administrator's.
+    """The process, and what its configuration and its files of options say; `own` is routerd's file among these."""
+    pid, conf = read_started(pid_file)
+    return pid, None if conf is None else with_option_files(conf, own)
+
+
+def read_started(pid_file: Path) -> tuple[int | None, Conf | None]:
+    """The process, and what it read when it started.
 
     Where its command line is not seen, that is what the files of Debian's dnsmasq say, if it has any.
     """
@@ -26,11 +46,12 @@ def read_dnsmasq(pid_file: Path, own: Path) -> tuple[int | None, Conf | None]:
         conf.dirs.append(_DEFAULT_DIR)
     if not read_arguments(words, conf):
         conf.files.append(_DEFAULT)
-    is_known, done = bool(words), 0
+    is_known, done, room = bool(words), 0, _MOST_TEXT
     waiting: dict[str, bool] = {}
-    while done < _MOST_FILES:
+    while done < _MOST_FILES and room > 0:
         for path in [*conf.files, *_listed(conf.dirs)]:
-            waiting.setdefault(path, True)
+            if len(waiting) < _MOST_NAMES:
+                waiting.setdefault(path, True)
         conf.files, conf.dirs = [], []
         following = next((path for path, unread in waiting.items() if unread), None)
         if following is None:
@@ -38,29 +59,52 @@ def read_dnsmasq(pid_file: Path, own: Path) -> tuple[int | None, Conf | None]:
         waiting[following], done = False, done + 1
         text = _text(following)
         if text is not None:
-            is_known = True
+            is_known, room = True, room - len(text)
             read_conf(text, following, conf)
-    _read_options(conf, own)
     return pid, conf if is_known else None
 
 
-def _read_options(conf: Conf, own: Path) -> None:
-    """What is in the administrator's files of options; in a directory every file is one."""
+def with_option_files(conf: Conf, own: Path) -> Conf:
+    """The configuration with what is in the administrator's files of options now; routerd's are none of these."""
+    whole = replace(conf, options=list(conf.options), routers=list(conf.routers))
+    room = _MOST_TEXT
+    for path in _option_paths(conf, own):
+        text = _text(path) if room > 0 else None
+        if text is not None and not is_ours(text):
+            room -= len(text)
+            read_options(text, path, whole)
+    return whole
+
+
+def options_state(conf: Conf, own: Path) -> State:
+    """Another value whenever a file of options is another than it was."""
+    found: list[object] = []
+    for path in _option_paths(conf, own):
+        with contextlib.suppress(*_ERRORS):
+            at = os.stat(path)
+            found.append((path, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns))
+    return tuple(found)
+
+
+def _option_paths(conf: Conf, own: Path) -> list[str]:
+    """The files of options; in a directory every file is one."""
     listed = _listed(ConfDir(path) for path in (*conf.option_files, *conf.option_dirs))
-    for path in dict.fromkeys([*conf.option_files, *listed]):
-        if os.path.realpath(path) != os.path.realpath(own):
-            text = _text(path)
-            if text is not None:
-                read_options(text, path, conf)
+    found = []
+    for path in islice(dict.fromkeys([*conf.option_files, *listed]), _MOST_FILES):
+        with contextlib.suppress(*_ERRORS):
+            if os.path.realpath(path) != os.path.realpath(own):
+                found.append(path)
+    return found
 
 
 def _listed(dirs: Iterable[ConfDir]) -> Iterator[str]:
-    for each in dirs:
+    for each in islice(dirs, _MOST_FILES):
         try:
-            names = sorted(os.listdir(each.path))[:_MOST_FILES]
-        except OSError:
+            with os.scandir(each.path) as entries:
+                names = sorted(entry.name for entry in islice(entries, _MOST_NAMES))
+        except _ERRORS:
             continue
-        yield from (f"{each.path}/{name}" for name in names if each.has(name))
+        yield from (f"{each.path}/{name}" for name in names[:_MOST_FILES] if each.has(name))
 
 
 def _text(path: str) -> str | None:
@@ -69,5 +113,20 @@ def _text(path: str) -> str | None:
             return None
         with open(path, "rb") as file:
             return file.read(_LONGEST).decode(errors="replace")
-    except OSError:
+    except _ERRORS:
         return None
+
+
+def networks_of_interfaces() -> tuple[tuple[str, IPv4Network], ...]:
+    """The networks that this machine has on each interface, by its routes."""
+    found = []
+    with contextlib.suppress(*_ERRORS), open("/proc/self/net/route", encoding="ascii") as file:
+        for line in islice(file, 1, _MOST_NAMES):
+            name, prefix, gateway, _, _, _, _, mask, *_ = line.split()
+            if int(gateway, 16) == 0 and int(mask, 16) != 0:
+                found.append((name, IPv4Network((_address(prefix), f"{IPv4Address(_address(mask))}"), strict=False)))
+    return tuple(found)
+
+
+def _address(text: str) -> bytes:
+    return bytes.fromhex(text)[::-1] if sys.byteorder == "little" else bytes.fromhex(text)

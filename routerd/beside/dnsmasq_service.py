@@ -5,15 +5,20 @@ of a directory it would forget nothing before). Whether clients are told is aske
 """
 
 import asyncio
+import contextlib
 import logging
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from ipaddress import IPv4Address
 from pathlib import Path
 
-from routerd.beside.dnsmasq_conf import tags_of
-from routerd.beside.dnsmasq_conf_service import NAME, read_dnsmasq
-from routerd.beside.dnsmasq_file import Tags, file_text, lines_of
+from routerd.beside.dnsmasq_clients import Known, known_of
+from routerd.beside.dnsmasq_conf_service import NAME
+from routerd.beside.dnsmasq_file import lines_of, lines_text, values_in
+from routerd.beside.dnsmasq_hold import HoldDown
 from routerd.beside.dnsmasq_shown import FAILURES, Shown, status
+from routerd.beside.dnsmasq_watch_service import Watch
 from routerd.beside.options_file_service import FileError, OptionsFile
 from routerd.beside.told import ASKED, PATIENCE, Finding, Questions, Verdict, judge
 from routerd.beside.words import Ask, ServerKey, Withdrawn
@@ -29,6 +34,8 @@ _CALM = 600.0
 _WATCHED = 0.5
 _CONTESTED = 3
 _REMEMBERED = 16
+_DISTANCE = 1.0
+"""Seconds between two changes: with each, dnsmasq reads all its files again."""
 
 
 class DnsmasqService:
@@ -36,15 +43,19 @@ class DnsmasqService:
 
     def __init__(self, key: ServerKey, ask: Ask, changed: Callable[[], None]) -> None:
         self._ask, self._changed = ask, changed
-        self._file, self._pid_file = OptionsFile(Path(key.path)), Path(key.also)
+        self._file, self._watch = OptionsFile(Path(key.path)), Watch(Path(key.also), Path(key.path))
         self._parts: tuple[BesidePart, ...] | None = None
         self._due = asyncio.Event()
         self._shown = Shown(key.path)
         self._questions = Questions()
-        self._values: dict[bytes, None] = {}
-        self._is_new, self._is_clear = True, False
+        self._hold = HoldDown()
+        self._values: dict[bytes, None] | None = None
+        self._routers: dict[str, IPv4Address | None] = {}
+        self._served: frozenset[str] = frozenset()
+        self._is_new, self._is_clear, self._is_first = True, False, True
         self._text: str | None = None
         self._rewritten: list[float] = []
+        self._told_at = -_DISTANCE
 
     def apply(self, parts: tuple[BesidePart, ...]) -> None:
         """Hand out this from now on; () removes all that was ever made."""
@@ -61,35 +72,85 @@ class DnsmasqService:
                 await self._round(self._parts)
                 if (self.problems(), self._is_clear) != before:
                     self._changed()
-            # What is refused to be left alone is put back ever less often.
-            rest = min(_SELDOM, _LOOK * 2 ** max(0, len(self._rewritten) - _CONTESTED + 1))
-            try:
-                due = min(rest, max(0.0, self._questions.due - time.monotonic()))
-                await asyncio.wait_for(self._due.wait(), due)
-            except TimeoutError:
-                pass
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._due.wait(), self._rest())
+            # What changes again and again is taken together; what is taken back is taken back after that time.
+            await asyncio.sleep(max(0.0, self._told_at + _DISTANCE - time.monotonic()))
+
+    def _rest(self) -> float:
+        """How long nothing is to be done."""
+        now = time.monotonic()
+        # What is refused to be left alone is put back ever less often.
+        rest = min(_SELDOM, _LOOK * 2.0 ** max(0, len(self._rewritten) - _CONTESTED + 1))
+        return max(0.0, min(rest, self._questions.due - now, self._hold.due - now))
 
     async def _round(self, parts: tuple[BesidePart, ...]) -> None:
         is_new, self._is_new = self._is_new, False
-        await self._look(force=is_new)
+        if self._values is None:
+            self._values = dict.fromkeys(await asyncio.to_thread(self._handed_out))
+        await self._look(parts, force=is_new)
+        if self._is_first and any(net.routes for part in parts for net in part.networks):
+            self._is_first = False
+            await self._ask_first(parts)
         await self._write(parts, is_new)
         if parts and time.monotonic() >= self._questions.due:
             await self._ask_all(parts)
 
-    async def _look(self, *, force: bool) -> None:
-        """At the process; and at its configuration, which it reads only when it starts."""
-        pid = await asyncio.to_thread(find_process, self._pid_file, NAME)
-        if pid != self._shown.pid or force:
-            if pid != self._shown.pid:
-                self._questions.changed(time.monotonic())
-            read = await asyncio.to_thread(read_dnsmasq, self._pid_file, self._file.path)
-            self._shown.pid, self._shown.conf = read
+    def _handed_out(self) -> tuple[bytes, ...]:
+        """What an earlier run has left in the file."""
+        try:
+            return values_in(self._file.read() or "")
+        except FileError:
+            return ()
+
+    async def _look(self, parts: tuple[BesidePart, ...], *, force: bool) -> None:
+        before = self._watch.pid
+        await asyncio.to_thread(self._watch.look, force=force)
+        if self._watch.pid != before:
+            self._questions.changed(time.monotonic())
+            if self._watch.conf is not None:
+                self._routers = {}
+        self._shown.pid, self._shown.conf = self._watch.pid, self._watch.conf
+        self._shown.elsewhere = self._watch.elsewhere(frozenset(part.lan for part in parts))
+
+    async def _ask_first(self, parts: tuple[BesidePart, ...]) -> None:
+        """What dnsmasq hands out before routerd has given it anything: that is its administrator's."""
+        if self._watch.pid is None and self._watch.conf is not None:
+            return
+        self._shown.lines = lines_of(parts, self._known(parts))
+        found = await self._asked(parts)
+        self._note(found, is_first=True)
+        if self._served and await asyncio.to_thread(os.path.exists, self._file.path):
+            # It may also be what routerd gave it before, and took from the file without the right to say so.
+            await self._hang_up()
+            await asyncio.sleep(_WATCHED)
+            self._note(await self._asked(parts), is_first=True)
+
+    async def _asked(self, parts: tuple[BesidePart, ...]) -> dict[str, Finding | None]:
+        found = await asyncio.gather(*map(self._ask_one, parts))
+        return dict(zip((part.lan for part in parts), found, strict=True))
+
+    def _note(self, found: dict[str, Finding | None], *, is_first: bool = False) -> bool:
+        """What dnsmasq was heard to tell: its routers, and routes of its administrator's. True if that is new."""
+        before = dict(self._routers), self._served
+        for lan, finding in found.items():
+            if finding is None or finding.verdict is Verdict.SILENT:
+                continue
+            if finding.serves:
+                self._routers[lan] = finding.router
+            if is_first or not any(line.rows for line in self._shown.lines if line.lan == lan and line.own):
+                strange = finding.verdict is Verdict.OTHER if is_first else finding.verdict is not Verdict.OLD
+                self._served = self._served | {lan} if finding.value and strange else self._served - {lan}
+        return (self._routers, self._served) != before
+
+    def _known(self, parts: tuple[BesidePart, ...]) -> Known:
+        served = [(part.networks[0].tag,) for part in parts if part.lan in self._served]
+        return known_of(self._watch.conf, self._routers, self._watch.links, served)
 
     async def _write(self, parts: tuple[BesidePart, ...], is_new: bool) -> None:
-        conf = self._shown.conf
-        others = () if conf is None else tags_of(conf.options)
-        self._shown.lines = lines_of(parts, others)
-        text = self._render(parts, others)
+        now = time.monotonic()
+        self._shown.routers = {part.lan: part.networks[0].router for part in parts}
+        text = self._render(parts, now)
         is_new, self._text = is_new or text != self._text, text
         try:
             if parts:
@@ -101,12 +162,11 @@ class DnsmasqService:
             self._is_clear = not parts and error.foreign
             return
         self._shown.file_error = None
+        self._note_rewritten(is_new, written)
         if written:
-            self._note_rewritten(is_new)
-            for line in self._shown.lines:
-                self._values.pop(line.value, None)
-                self._values[line.value] = None
-            self._values = dict.fromkeys(list(self._values)[-_REMEMBERED:])
+            given = dict.fromkeys(value for line in self._shown.lines for value in (line.value, *line.values))
+            earlier = [value for value in self._values or () if value not in given]
+            self._values = dict.fromkeys((*earlier[-_REMEMBERED:], *given))
             self._questions.changed(time.monotonic())
             await self._hang_up()
         elif is_new:
@@ -114,39 +174,47 @@ class DnsmasqService:
         if not parts:
             self._is_clear, self._questions.due = True, float("inf")
 
-    def _render(self, parts: tuple[BesidePart, ...], others: Sequence[Tags]) -> str:
+    def _render(self, parts: tuple[BesidePart, ...], now: float) -> str:
         """The whole file."""
-        return file_text(parts, others)
+        self._shown.lines = lines_of(self._hold.admit(parts, now), self._known(parts))
+        return lines_text(self._shown.lines)
 
-    def _note_rewritten(self, is_new: bool) -> None:
+    def _note_rewritten(self, is_new: bool, written: bool) -> None:
         """Somebody else changes the file where it differs although nothing new is wanted."""
         now = time.monotonic()
         self._rewritten = [at for at in self._rewritten if now - at < _CALM]
-        if is_new:
+        if written and is_new:
             log.info("beside: %s is written for dnsmasq", self._file.path)
-        else:
+        elif written:
             self._rewritten.append(now)
             log.warning("beside: %s was changed or removed by another program; it is as before again", self._file.path)
         self._shown.contested = len(self._rewritten) >= _CONTESTED
 
     async def _hang_up(self) -> None:
+        self._told_at = time.monotonic()
+        self._shown.no_right = None
         try:
-            await asyncio.to_thread(hang_up, self._pid_file, NAME)
+            await asyncio.to_thread(hang_up, self._watch.pid_file, NAME)
             self._shown.signal_error = None
         except SignalError as error:
             # Whether it matters shows when dnsmasq is asked: systemd may have told it, or it is about to start.
             self._shown.signal_error = (str(error), error.may_not)
 
     async def _ask_all(self, parts: tuple[BesidePart, ...]) -> None:
-        found = dict(zip((part.lan for part in parts), await asyncio.gather(*map(self._ask_one, parts)), strict=True))
+        found = await self._asked(parts)
         asked = {lan: finding for lan, finding in found.items() if finding is not None}
         right = bool(asked) and all(finding.verdict is Verdict.RIGHT for finding in asked.values())
         self._shown.findings = asked
         self._questions.answered(time.monotonic(), right=right)
+        if self._note(found):
+            # It tells another router than was known, so what clients are told is to be another thing.
+            self._is_new = True
+            self._due.set()
         closed = None if right else await asyncio.to_thread(self._file.closed_at)
         self._shown.closed = None if closed is None else str(closed)
         if right:
             self._shown.signal_error = None
+            self._shown.no_right = await asyncio.to_thread(self._watch.missing_right)
             return
         if self._questions.may_repeat:
             await self._hang_up()
@@ -156,9 +224,10 @@ class DnsmasqService:
 
     async def _ask_one(self, part: BesidePart) -> Finding | None:
         """None where nothing can be asked: then nothing is said either."""
-        wanted = next((line.value for line in self._shown.lines if line.lan == part.lan and line.own), b"")
+        line = next((line for line in self._shown.lines if line.lan == part.lan and line.own), None)
+        wanted, also = (b"", ()) if line is None else (line.value, line.values)
         try:
-            return judge(wanted, self._values, await self._ask(part, ASKED, PATIENCE))
+            return judge(wanted, self._values or (), await self._ask(part, ASKED, PATIENCE), also)
         except OSError as error:
             log.debug("beside: lan %s cannot be asked: %s", part.lan, error)
             return None
@@ -175,9 +244,10 @@ class DnsmasqService:
             return Withdrawn()
         done = (f"routes from {self._file.path} of dnsmasq",)
         try:
-            await asyncio.to_thread(hang_up, self._pid_file, NAME)
+            await asyncio.to_thread(hang_up, self._watch.pid_file, NAME)
         except SignalError as error:
-            is_gone = not error.may_not and await asyncio.to_thread(find_process, self._pid_file, NAME) is None
+            found = await asyncio.to_thread(find_process, self._watch.pid_file, NAME)
+            is_gone = not error.may_not and found is None
             if is_gone or (error.may_not and await self._is_taken_back()):
                 return Withdrawn(done)
             return Withdrawn(done, f"dnsmasq hands out the routes until it gets a SIGHUP: {error}")
@@ -211,4 +281,4 @@ class DnsmasqService:
 
     def status(self) -> dict[str, object]:
         """The process, and what it answers on each LAN."""
-        return {"pid_file": str(self._pid_file), **status(self._shown)}
+        return {"pid_file": str(self._watch.pid_file), **status(self._shown)}

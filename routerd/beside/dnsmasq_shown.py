@@ -1,15 +1,20 @@
 """What keeps a dnsmasq from handing out what it should, as problems. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from routerd.beside.dnsmasq_conf import Conf, OwnOption
+from routerd.beside.dnsmasq_conf import Conf
 from routerd.beside.dnsmasq_file import Line
-from routerd.beside.told import Finding, Verdict, value_text
+from routerd.beside.told import ROUTER, Finding, Verdict, value_text
 from routerd.model import Problem
 
-FAILURES = frozenset(("beside-file", "beside-foreign-file", "beside-not-told", "beside-not-running"))
+FAILURES = frozenset(
+    (
+        *("beside-file", "beside-foreign-file", "beside-range"),
+        *("beside-not-told", "beside-still-told", "beside-not-running"),
+    )
+)
 """The problems with which a LAN's clients are not told what they should be."""
 _SHOWN = 4
 _RIGHTS = (
@@ -23,7 +28,9 @@ _RIGHTS = (
 class Shown:
     """What is known of one dnsmasq; `is_uci`: OpenWrt's script makes its configuration.
 
-    `signal_error`: why it could not be told to read again; is a right missing?"""
+    `signal_error`: why it could not be told to read again; is a right missing? `no_right`: why it cannot be told of the
+    next change, although all is right now. `routers`: the router of each LAN by routerd's configuration.
+    """
 
     path: str
     lines: tuple[Line, ...] = ()
@@ -31,9 +38,12 @@ class Shown:
     pid: int | None = None
     file_error: tuple[str, str, bool] | None = None
     signal_error: tuple[str, bool] | None = None
+    no_right: str | None = None
     contested: bool = False
     closed: str | None = None
     findings: dict[str, Finding] = field(default_factory=dict)
+    routers: dict[str, IPv4Address | None] = field(default_factory=dict)
+    elsewhere: frozenset[str] = frozenset()
     is_uci: bool = False
 
     def lans(self) -> tuple[str, ...]:
@@ -54,41 +64,54 @@ class Shown:
         if self.contested:
             yield Problem("beside-contested", subject, (("path", self.path),))
         lines = [line for line in self.lines if line.lan == lan]
+        if self.no_right is not None:
+            yield Problem("beside-no-right", subject, (("reason", self.no_right), ("hint", _RIGHTS)))
         yield from _too_long(lines, subject)
+        yield from _barred(lines, subject)
         others = [(line, found) for line in lines if (found := self._others(line))]
         if others:
-            places = dict.fromkeys(f"{one.code} at {one.place}" for _, found in others for one in found)
+            places = dict.fromkeys(f"{code} at {place}" for _, found in others for code, place in found)
             yield _conflict([line for line, _ in others], ", ".join(list(places)[:_SHOWN]), subject)
         finding = self.findings.get(lan)
         if finding is not None:
             yield from self._of_answer(next(line for line in lines if line.own), finding, subject)
 
-    def _others(self, line: Line) -> list[OwnOption]:
+    def _others(self, line: Line) -> list[tuple[int, str]]:
         """The administrator's own options that some clients of the network are told instead of ours."""
         if self.conf is None or not line.network.routes:
             return []
         elsewhere = {other.network.tag for other in self.lines if other is not line and (line.own or not other.own)}
-        return [one for one in self.conf.options if not elsewhere & {*one.tags} - {line.network.tag}]
+        elsewhere = (elsewhere | self.elsewhere) - {line.network.tag}
+        found = [(one.code, one.place) for one in self.conf.options if not elsewhere & {*one.tags}]
+        return found + [(ROUTER, one.place) for one in line.told.odd if not elsewhere & {*one.tags}]
 
     def _of_answer(self, line: Line, finding: Finding, subject: str) -> Iterator[Problem]:
-        if not line.value:
-            return
         verdict = finding.verdict
+        if verdict is Verdict.OLD:
+            reason, hint = self._why(line, finding)
+            code = "beside-not-told" if line.rows else "beside-still-told"
+            yield Problem(code, subject, (("reason", reason), ("hint", hint)))
+            return
+        if not line.network.routes or line.told.barred:
+            return
         if verdict is Verdict.SILENT:
             code = "beside-not-running" if self.pid is None else "beside-silent"
             yield Problem(code, subject, (("process", str(self.pid)),))
-        elif verdict is Verdict.OTHER:
-            yield _conflict([replace(line, yields=True)], f"121, {value_text(finding.value)}", subject)
+        elif verdict is Verdict.OTHER or (not line.rows and finding.value):
+            if not self._others(line):
+                yield _conflict([line], f"121, {value_text(finding.value)}", subject, whole=True)
         elif verdict is not Verdict.RIGHT:
             reason, hint = self._why(line, finding)
             yield Problem("beside-not-told", subject, (("reason", reason), ("hint", hint)))
-        elif finding.router is not None and finding.router != line.network.router:
-            yield Problem("beside-router", subject, _routers(finding.router, line))
+        elif finding.serves and finding.router != self.routers.get(line.lan, finding.router):
+            yield Problem("beside-router", subject, _routers(finding.router, self.routers[line.lan]))
 
     def _why(self, line: Line, finding: Finding) -> tuple[str, str]:
         if self.conf is not None and not self.conf.reads(self.path):
             hint = f"Add to its configuration: dhcp-optsfile={self.path}; then restart it, a reload is not enough."
             return f"dnsmasq does not read {self.path}", hint
+        if self.closed == self.path:
+            return f"dnsmasq's user may not read {self.path}", f"Run: chmod 644 {self.path}"
         if self.closed is not None:
             hint = f"Run: chmod o+x {self.closed}; or name an options_file in a directory that all users may enter."
             return f"dnsmasq's user cannot reach {self.path}, because {self.closed} is closed to others", hint
@@ -117,16 +140,22 @@ def _too_long(lines: Sequence[Line], subject: str) -> Iterator[Problem]:
         yield Problem("beside-too-long", subject, (("routes", ", ".join(left[:_SHOWN]) + more),))
 
 
-def _conflict(lines: Sequence[Line], places: str, subject: str) -> Problem:
-    whom = [f"{'all' if line.yields else 'some'} clients of {line.network.network}" for line in lines]
+def _barred(lines: Sequence[Line], subject: str) -> Iterator[Problem]:
+    found = dict.fromkeys(one for line in lines if line.network.routes for one in line.told.barred)
+    if found:
+        ranges = ", ".join(f"{one.start} ({one.place})" for one in list(found)[:_SHOWN])
+        yield Problem("beside-range", subject, (("ranges", ranges),))
+
+
+def _conflict(lines: Sequence[Line], places: str, subject: str, *, whole: bool = False) -> Problem:
+    whom = [f"{'all' if whole or line.yields else 'some'} clients of {line.network.network}" for line in lines]
     routes = ",".join(f"{prefix},{gateway}" for prefix, gateway in lines[0].network.routes[:_SHOWN])
     values = (("server", "dnsmasq"), ("whom", ", ".join(whom[:_SHOWN])), ("place", places), ("routes", routes))
     return Problem("beside-conflict", subject, values)
 
 
-def _routers(theirs: IPv4Address, line: Line) -> tuple[tuple[str, str], ...]:
-    ours = "none" if line.network.router is None else str(line.network.router)
-    return (("server", "dnsmasq"), ("theirs", str(theirs)), ("ours", ours))
+def _routers(theirs: IPv4Address | None, ours: IPv4Address | None) -> tuple[tuple[str, str], ...]:
+    return (("server", "dnsmasq"), ("theirs", str(theirs or "none")), ("ours", str(ours or "none")))
 
 
 def status(shown: Shown) -> Mapping[str, object]:

@@ -56,7 +56,7 @@ def _sorted(config: Map) -> Map:
         if not isinstance(options, list) or not any(map(is_ours, options)):
             return each
         ours = sorted(filter(is_ours, options), key=lambda entry: int(entry["code"]))
-        return {**each, "option-data": [[e for e in options if not is_ours(e)], [_comparable(e) for e in ours]]}
+        return {**each, "option-data": [[e for e in options if not is_ours(e)], [comparable(e) for e in ours]]}
 
     def subnet(each: Map) -> Map:
         return with_list(with_list(place(each), "pools", place), "reservations", place)
@@ -65,7 +65,7 @@ def _sorted(config: Map) -> Map:
     return with_list(made, "shared-networks", lambda each: with_list(each, "subnet4", subnet))
 
 
-def _comparable(entry: Map) -> Map:
+def comparable(entry: Map) -> Map:
     """Later Keas add keys to what they were given (`never-send`, `name`); what is false by default does not count."""
     kept = {key: value for key, value in entry.items() if value not in (False, [], "") and key != "name"}
     return {**kept, "data": str(entry.get("data", "")).upper().removeprefix("0X")}
@@ -78,12 +78,6 @@ def with_list(place: Map, key: str, change: Callable[[Map], Map]) -> Map:
         return place
     made = [change(each) if isinstance(each, dict) else each for each in found]
     return {**place, key: made} if any(a is not b for a, b in zip(made, found, strict=True)) else place
-
-
-def named(place: Map, key: str, name: Callable[[Map], str]) -> Iterator[tuple[str, list[Map]]]:
-    """Every map of a list of the place by its name, with its options."""
-    for each in maps_of(place, key):
-        yield name(each), options_of(each)
 
 
 def subnets_of(config: Map) -> tuple[str, ...]:

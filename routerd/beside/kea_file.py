@@ -9,11 +9,14 @@ import hashlib
 import json
 from typing import Any, NamedTuple
 
-from routerd.beside.kea_patch import patch
+from routerd.beside.kea_patch import has_marked, patch
 from routerd.beside.kea_wire import LARGEST
 
 _SLACK = 1.0
 """Kea counts whole seconds."""
+
+
+FileIdentity = tuple[int, int, int, int]
 
 
 class Since(NamedTuple):
@@ -24,10 +27,14 @@ class Since(NamedTuple):
 
 
 class FileSeen(NamedTuple):
-    """A configuration file. `identity` changes with the file; `modified` is Unix time, `free` bytes of its disk."""
+    """A configuration file. `identity` changes with the file; `free` is in bytes of its disk.
+
+    `modified` is Unix time: the later one of when its content and when its inode changed, since copies can carry the
+    first one over from elsewhere.
+    """
 
     data: bytes
-    identity: tuple[int, int, int]
+    identity: FileIdentity
     modified: float
     free: int
 
@@ -36,8 +43,10 @@ def parsed(data: bytes) -> tuple[dict[str, Any] | None, str]:
     """Dhcp4 in the file; None and the reason where writing it anew would lose something."""
     if len(data) > LARGEST:
         return None, f"it has more than {LARGEST // 1024 // 1024} MiB"
+    if not data.isascii():
+        return None, "it has letters beyond ASCII, which Kea would write back as escapes of their bytes"
     try:
-        found = json.loads(data.decode("latin-1"))
+        found = json.loads(data.decode("ascii"))
     except (ValueError, RecursionError):
         return None, "it has comments, includes or other text that Kea would not write back"
     if not isinstance(found, dict) or not isinstance(found.get("Dhcp4"), dict):
@@ -46,6 +55,12 @@ def parsed(data: bytes) -> tuple[dict[str, Any] | None, str]:
     if others:
         return None, f"it also holds {', '.join(others)}, which Kea would not write back"
     return found["Dhcp4"], ""
+
+
+def may_have_ours(data: bytes) -> bool:
+    """Is something of routerd's in the file? In one that has comments or includes its mark is looked for as text."""
+    config, _ = parsed(data)
+    return b'"routerd"' in data if config is None else has_marked(config)
 
 
 def says_the_same(one: dict[str, Any], other: dict[str, Any]) -> bool:

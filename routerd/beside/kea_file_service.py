@@ -6,10 +6,20 @@ import time
 from typing import Any
 
 from routerd.beside.kea_door_service import started_at, started_with
-from routerd.beside.kea_file import FileSeen, fingerprint, has_room, is_as_started, parsed
-from routerd.beside.kea_patch import has_marked
+from routerd.beside.kea_file import (
+    FileIdentity,
+    FileSeen,
+    fingerprint,
+    has_room,
+    is_as_started,
+    may_have_ours,
+    parsed,
+)
 from routerd.beside.kea_talk_service import KeaTalk, Read
 from routerd.beside.kea_wire import LARGEST, KeaError
+
+USUAL_FILE = "/etc/kea/kea-dhcp4.conf"
+"""Where packages have it."""
 
 
 class KeaFile:
@@ -17,7 +27,7 @@ class KeaFile:
 
     def __init__(self, talk: KeaTalk) -> None:
         self._talk = talk
-        self._trusted: tuple[tuple[int, int, int], bytes] | None = None
+        self._trusted: tuple[FileIdentity, bytes] | None = None
         self.path: str | None = None
         self.watched: str | None = None
         """The file, also where it is not to be written; None where it is not known."""
@@ -32,8 +42,6 @@ class KeaFile:
     def leave(self, read: Read, configured: str | None) -> None:
         """Leave the file alone, which is no problem."""
         self.watched, _ = _path(read.pid, configured)
-        self.path = self.reason = self._trusted = None
-        self._may = False
         self.path = self.reason = self._trusted = None
         self._may = False
 
@@ -95,8 +103,13 @@ class KeaFile:
         """Does the file have something of routerd's? False where it cannot be seen."""
         path, _ = _path(read.pid, configured)
         seen = await _seen(path) if path is not None else ""
-        config = None if isinstance(seen, str) else (await asyncio.to_thread(parsed, seen.data))[0]
-        return config is not None and has_marked(config)
+        return not isinstance(seen, str) and await asyncio.to_thread(may_have_ours, seen.data)
+
+
+async def file_has_ours(path: str) -> bool | None:
+    """Has this file of a Kea that does not run something of routerd's? None where it cannot be read."""
+    seen = await _seen(path)
+    return None if isinstance(seen, str) else await asyncio.to_thread(may_have_ours, seen.data)
 
 
 def _path(pid: int, configured: str | None) -> tuple[str | None, str | None]:
@@ -130,5 +143,5 @@ def _read(path: str) -> FileSeen:
         found = os.fstat(handle)
         data = file.read(LARGEST + 1)
     disk = os.statvfs(path)
-    identity = (found.st_ino, found.st_size, found.st_mtime_ns)
-    return FileSeen(data, identity, found.st_mtime, disk.f_bavail * disk.f_frsize)
+    identity = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return FileSeen(data, identity, max(found.st_mtime, found.st_ctime), disk.f_bavail * disk.f_frsize)

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from routerd.beside.kea_barred import client_of
 from routerd.beside.kea_config import (
     Map,
+    comparable,
     is_ours,
     listed,
     maps_of,
@@ -13,7 +15,7 @@ from routerd.beside.kea_config import (
     unmarked,
     with_list,
 )
-from routerd.beside.kea_patch import Patched, client_of
+from routerd.beside.kea_patch import Patched
 
 Place = tuple[str, ...]
 """From the outside in, a list's key and the name of one of it: ("subnet4", "192.168.200.0/24", "pools", "…")."""
@@ -49,6 +51,39 @@ def put_back(config: Map, before: Mapping[Place, list[Map]]) -> Patched:
     """
     made = same_order(config, _put(unmarked(config), (), before))
     return Patched(made, made != config)
+
+
+def to_put_back(before: Map, given: Map, after: Map) -> Map | None:
+    """What to set where Kea, which had `before` and was given `given`, has `after`; None where it kept the options.
+
+    Where somebody else has set something in between it is theirs that stays, only without what Kea made of routerd's.
+    """
+    wanted, found = _flat(given), _flat(after)
+    theirs = unmarked(after)
+    is_ours_alone = theirs == unmarked(given)
+    if all(one in wanted for one in found) and (len(found) == len(wanted) or not is_ours_alone):
+        return None
+    if not wanted:
+        return after
+    return before if is_ours_alone else theirs
+
+
+def _flat(config: Map) -> list[tuple[Place, Map]]:
+    return [(place, comparable(entry)) for place, own in _walk(config, ()) for entry in own]
+
+
+def why_untouched(config: Map) -> str | None:
+    """Why this configuration must not be set again; None where it may be."""
+    control, leases = config.get("config-control"), config.get("lease-database")
+    if isinstance(control, dict) and control.get("config-databases"):
+        # What Kea read from there would be set as its own, and then be there twice.
+        return "its configuration comes from a database (config-control), which routerd does not change"
+    if isinstance(leases, dict) and leases.get("type") == "memfile" and leases.get("persist") is False:
+        return (
+            "it keeps its leases in memory only (`persist` of its lease-database is false), and would forget them all "
+            "with every change, and then lease addresses that are in use"
+        )
+    return None
 
 
 def _put(each: Map, place: Place, before: Mapping[Place, list[Map]]) -> Map:

@@ -16,14 +16,13 @@ An option 121 or 249 without that mark is the administrator's. Where routerd's w
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
-from typing import NamedTuple
 
+from routerd.beside.kea_barred import ROUTER, Around, Conflict, client_of, conflicts, own_codes, own_text
 from routerd.beside.kea_config import (
     Map,
     address_of,
     entries_of,
     listed,
-    named,
     network_of,
     options_of,
     own_entry,
@@ -35,21 +34,8 @@ from routerd.beside.options import CODES, fitting
 from routerd.beside_part import BesideNetwork
 from routerd.classless import Routes, encode_route
 
-ROUTER = 3
 ROOM = 255
 _DEFAULT = IPv4Network("0.0.0.0/0")
-
-
-class Conflict(NamedTuple):
-    """A place in Kea's configuration that has what routerd's options cannot stand beside.
-
-    `codes` are those that are left out of `network` for it; () where only the clients of the place itself go without.
-    """
-
-    network: IPv4Network
-    place: str
-    what: str
-    codes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +62,12 @@ class _Found:
     too_long: dict[IPv4Network, tuple[IPv4Network, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Around:
-    """What Kea falls back to for the clients of a subnet: places with their options, the nearest first."""
-
-    places: tuple[tuple[str, list[Map]], ...]
-    classes: tuple[tuple[str, list[Map]], ...]
-    reservations: tuple[tuple[str, list[Map]], ...]
-
-
 def patch(config: Map, networks: Iterable[BesideNetwork]) -> Patched:
     """The configuration with exactly the options that these networks are to have; with none, nothing of routerd's."""
     wanted = {network.network: network for network in networks}
     found = _Found()
     plain = unmarked(config)
-    top = options_of(plain)
-    around = _Around(
-        (("the global options", top),),
-        tuple(named(plain, "client-classes", lambda each: f"the class {each.get('name')}")),
-        tuple(named(plain, "reservations", lambda each: f"the global reservation {client_of(each)}")),
-    )
+    around = Around(plain)
     made = with_list(plain, "subnet4", lambda subnet: _subnet(subnet, around, wanted, found))
     made = with_list(made, "shared-networks", lambda shared: _shared(shared, around, wanted, found))
     missing = tuple(network for network in wanted if network not in found.seen)
@@ -109,23 +81,24 @@ def has_marked(config: Map) -> bool:
     return unmarked(config) is not config
 
 
-def _shared(shared: Map, around: _Around, wanted: dict[IPv4Network, BesideNetwork], found: _Found) -> Map:
-    own = (f"the shared network {shared.get('name')}", options_of(shared))
-    inner = _Around((own, *around.places), around.classes, around.reservations)
+def _shared(shared: Map, around: Around, wanted: dict[IPv4Network, BesideNetwork], found: _Found) -> Map:
+    inner = Around(around.config, shared)
     return with_list(shared, "subnet4", lambda subnet: _subnet(subnet, inner, wanted, found))
 
 
-def _subnet(subnet: Map, around: _Around, wanted: dict[IPv4Network, BesideNetwork], found: _Found) -> Map:
+def _subnet(subnet: Map, around: Around, wanted: dict[IPv4Network, BesideNetwork], found: _Found) -> Map:
     network = network_of(subnet)
     told = wanted.get(network) if network is not None else None
     if network is None or told is None:
         return subnet
     found.seen.add(network)
-    places = ((f"the subnet {network}", options_of(subnet)), *around.places)
+    places = around.places(network, subnet)
     router = next((entry for _, options in places for entry in entries_of(options, ROUTER)), None)
     if not told.routes:
         return subnet
-    barred = _barred(network, address_of(router), places, around, found)
+    barring = tuple(conflicts(network, subnet, around, address_of(router)))
+    found.conflicts += barring
+    barred = {code for each in barring for code in each.codes}
     codes = tuple(code for code in CODES if code not in barred)
     value, left = fitting(replace(told, router=address_of(router)), ROOM)
     made = _added(subnet, codes, value)
@@ -143,40 +116,14 @@ def _subnet(subnet: Map, around: _Around, wanted: dict[IPv4Network, BesideNetwor
     return with_list(made, "reservations", inner("reservation", client_of))
 
 
-def _barred(
-    network: IPv4Network,
-    router: IPv4Address | None,
-    places: Iterable[tuple[str, list[Map]]],
-    around: _Around,
-    found: _Found,
-) -> set[int]:
-    """The codes that must not be put at the subnet, because they would win over what the administrator has set."""
-    barred: set[int] = set()
-    for place, options in (*places, *around.classes):
-        codes = tuple(code for code in CODES if any(entries_of(options, code)))
-        if codes:
-            found.conflicts.append(Conflict(network, place, f"an option {_words(codes)} of its own", codes))
-            barred.update(codes)
-    for place, options in around.reservations:
-        codes = tuple(code for code in CODES if any(entries_of(options, code)))
-        if codes:
-            found.conflicts.append(Conflict(network, place, f"an option {_words(codes)} of its own"))
-    for place, options in (*around.classes, *around.reservations):
-        if any(address_of(entry) != router for entry in entries_of(options, ROUTER)):
-            what = "a router of its own, which option 121 of the subnet would replace"
-            found.conflicts.append(Conflict(network, place, what, CODES))
-            barred.update(CODES)
-    return barred
-
-
 def _inside(
     each: Map, place: str, codes: tuple[int, ...], told: BesideNetwork, router: IPv4Address | None, found: _Found
 ) -> Map:
     """A pool or reservation: its own options win over those of the subnet, so its clients need them with its router."""
     options = options_of(each)
-    own = tuple(code for code in CODES if any(entries_of(options, code)))
+    own = own_codes(options)
     if own:
-        found.conflicts.append(Conflict(told.network, place, f"an option {_words(own)} of its own"))
+        found.conflicts.append(Conflict(told.network, place, own_text(own)))
     left = tuple(code for code in codes if code not in own)
     entry = next(entries_of(options, ROUTER), None)
     nearest = router if entry is None else address_of(entry)
@@ -197,13 +144,3 @@ def _value(told: BesideNetwork, routes: Routes, router: IPv4Address | None) -> b
 def _added(place: Map, codes: tuple[int, ...], value: bytes) -> Map:
     ours = [own_entry(code, value.hex().upper()) for code in codes] if value else []
     return {**place, "option-data": [*listed(place), *ours]} if ours else place
-
-
-def client_of(reservation: Map) -> str:
-    """Whom a reservation is for."""
-    names = ("hw-address", "client-id", "circuit-id", "duid", "flex-id", "ip-address")
-    return str(next((reservation[name] for name in names if reservation.get(name)), "without a name"))
-
-
-def _words(codes: Iterable[int]) -> str:
-    return " and ".join(map(str, codes))

@@ -7,6 +7,10 @@ Where it is not written, they are put back as soon as Kea is seen to have starte
 Edits of others are noticed by a digest of its configuration. Kea logs every command, so it is asked for that seldom
 (`interval`), and more often for a while after its file was changed: the edit may be loaded then.
 
+Kea answers no client while it takes a configuration. So routes that went away and are back have to stay for a while
+before it is told them again (HoldDown), and after every change it is left alone for a multiple of the time it took. Only a
+withdrawal waits for neither.
+
 Nothing here waits for Kea but this service's own task.
 """
 
@@ -15,14 +19,18 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from routerd.beside.dnsmasq_hold import HoldDown
 from routerd.beside.kea_config import subnets_of
 from routerd.beside.kea_door_service import identity
+from routerd.beside.kea_farewell_service import is_gone_without, left_behind, take_out
 from routerd.beside.kea_file_service import KeaFile
-from routerd.beside.kea_patch import Patched, has_marked, patch
+from routerd.beside.kea_lans_service import KeaLans
+from routerd.beside.kea_patch import Patched, patch
 from routerd.beside.kea_shown import KeaShown, problems
-from routerd.beside.kea_talk_service import KeaTalk, Read
+from routerd.beside.kea_talk_service import KeaChangedError, KeaTalk, Read
 from routerd.beside.kea_wire import KeaError, KeaRefusesError
 from routerd.beside.words import Ask, ServerKey, Withdrawn
 from routerd.beside_part import BesideNetwork, BesidePart
@@ -34,28 +42,41 @@ log = logging.getLogger("routerd.beside")
 
 _TICK = 1.0
 _SOON, _SOON_FOR = 2.0, 30.0
-_SHARE = 100
 _SHARE = 200
+"""Kea is asked for its configuration in at most a 200th of the time, …"""
+_PAUSE = 20
+"""… and changed in at most a 20th."""
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 _FAREWELL = 4.0
 _CLEAN = 30.0
 
 Identity = tuple[int, int] | None
+Told = tuple[IPv4Network, IPv4Network, IPv4Address]
+"""A network, and a route that its clients are told."""
 
 
 class KeaService:
-    """One Kea, by its control socket. `apply` only notes what is wanted; `run` does it, and tries again."""
+    """One Kea, by its control socket. `apply` only notes what is wanted; `run` does it, and tries again.
 
-    def __init__(self, key: ServerKey, ask: Ask, changed: Callable[[], None]) -> None:
+    `named` is its configuration file where only the caller knows it, as `routerd clean` does.
+    """
+
+    def __init__(self, key: ServerKey, ask: Ask, changed: Callable[[], None], named: str | None = None) -> None:
         self._path, self._changed = key.path, changed
+        self._named = named
         self._talk = KeaTalk(key.path)
         self._file = KeaFile(self._talk)
+        self._hold = HoldDown()
         self._parts: tuple[BesidePart, ...] | None = None
+        self._admitted: tuple[BesidePart, ...] | None = None
         self._last: tuple[BesidePart, ...] = ()
+        self._told: frozenset[Told] = frozenset()
         self._due = asyncio.Event()
         self._shown = KeaShown()
+        self._lans = KeaLans(ask, self._shown)
         self._digest: str | None = None
-        self._settled = False
+        self._settled = self._in_file = False
+        self._refused: tuple[str, tuple[BesidePart, ...], str] | None = None
         self._seen: tuple[Identity, Identity] = (None, None)
         self._wait = _FIRST_WAIT
         self._next = self._tried = 0.0
@@ -65,30 +86,48 @@ class KeaService:
         """Hand out this from now on; () removes all that was ever made."""
         if parts != self._parts:
             self._last = parts or self._last
-            self._parts, self._digest, self._settled = parts, None, False
+            self._settled = self._settled and bool(parts)
+            self._parts = parts
             self._due.set()
 
     async def run(self) -> None:
         """Keep Kea as the parts say until cancelled."""
         while True:
-            await self._rest()
-            if self._parts is None:
-                continue
-            before = self.problems()
-            await self._round(self._parts)
-            if self.problems() != before or not self._parts:
+            parts = await self._rest()
+            before = self.problems(), self.checks()
+            if parts is not None:
+                await self._round(parts)
+            elif self._settled:
+                await self._lans.ask_all(self._admitted or (), self._due)
+            if (self.problems(), self.checks()) != before or not self._admitted:
                 self._changed()
 
-    async def _rest(self) -> None:
-        """Until something new is wanted, Kea's socket or file is another one, or it is time to look."""
-        while not self._due.is_set():
-            if self._parts is not None and (self._is_new() or time.monotonic() >= self._next):
-                return
+    async def _rest(self) -> tuple[BesidePart, ...] | None:
+        """Until something new is wanted, Kea's socket or file is another one, or it is time to look: what Kea shall
+        hand out. None where it is time to ask the LANs.
+        """
+        is_new = False
+        while True:
+            self._due.clear()
+            now = time.monotonic()
+            if self._parts is not None:
+                parts = self._hold.admit(self._parts, now)
+                if parts != self._admitted:
+                    self._admitted, self._digest, self._settled = parts, None, False
+                    self._next = now
+                is_new = self._is_new() or is_new
+                # Every change costs Kea a pause: what changes together is told it together.
+                if (is_new or now >= self._next) and now >= self._free_at(parts):
+                    return parts
+                if self._settled and self._lans.is_due:
+                    return None
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._due.wait(), _TICK)
-        # Every config-set costs Kea a pause: what changes together is told it together.
-        await asyncio.sleep(max(0.0, self._tried + _TICK - time.monotonic()))
-        self._due.clear()
+
+    def _free_at(self, parts: tuple[BesidePart, ...]) -> float:
+        """When Kea may be changed again: a withdrawal does not wait for longer than the last change took."""
+        factor = 1 if self._told - _routes_of(parts) else _PAUSE
+        return max(self._tried + _TICK, self._talk.ended + factor * self._talk.took)
 
     def _is_new(self) -> bool:
         """Was Kea started anew, or its file changed?"""
@@ -97,7 +136,11 @@ class KeaService:
         if file_now != file:
             self._soon_until, self._digest = time.monotonic() + _SOON_FOR, None
             return self._shown.trouble is None
-        return socket_now not in (None, socket)
+        if socket_now not in (None, socket):
+            self._refused = None
+            self._lans.started()
+            return True
+        return False
 
     def _look(self) -> tuple[Identity, Identity]:
         return identity(self._path), identity(self._file.watched) if self._file.watched else None
@@ -112,6 +155,9 @@ class KeaService:
             else:
                 took = time.monotonic() - self._tried
         except KeaError as error:
+            if isinstance(error, KeaChangedError):
+                self._refused = error.digest, parts, str(error)
+                self._wait = _LONGEST_WAIT
             self._shown.trouble, self._digest = error, None
             self._next = time.monotonic() + self._wait
             self._wait = min(2 * self._wait, _LONGEST_WAIT)
@@ -133,20 +179,26 @@ class KeaService:
         if self._shown.version is None:
             self._shown.version = await self._talk.version()
         first = await self._talk.read()
-        _refuse_database(first.config, networks)
+        if self._refused is not None and self._refused[:2] == (first.digest, parts):
+            raise KeaRefusesError(self._refused[2])
         await self._look_at_file(first, networks)
+        self._told |= _routes_of(parts)
         made, read = await self._change(first, networks)
+        self._told, self._refused = _routes_of(parts), None
         if made.changed:
             self._shown.changes += 1
             log.info("kea %s: options 121 and 249 %s", self._path, _told(made, parts))
         if await self._file.write(read.config):
             log.info("kea %s: it has written its configuration to %s", self._path, self._file.path)
         self._shown.file, self._shown.reason = self._file.path, self._file.reason
-        self._shown.take(await _patched(read.config, networks), subnets_of(read.config))
+        made = await _patched(read.config, networks)
+        self._shown.take(made, subnets_of(read.config))
         self._seen = self._look()
-        # What was wanted meanwhile is still to be done.
-        self._settled = parts == self._parts
+        # What somebody else has changed meanwhile is still to be done.
+        self._settled = not made.changed
         self._digest = read.digest if self._settled else None
+        self._in_file = not parts and await self._file.has_ours(read, self._settings().config_file)
+        self._lans.expect(parts, read.config)
 
     async def _look_at_file(self, read: Read, networks: list[BesideNetwork]) -> None:
         kea = self._settings()
@@ -163,49 +215,49 @@ class KeaService:
         """Remove all that was ever made, once and soon."""
         limit = _CLEAN if self._parts is None else _FAREWELL
         self._talk = KeaTalk(self._path, limit)
+        file, named = self._file, self._settings().config_file or self._named
+        file.use(self._talk)
         try:
             async with asyncio.timeout(limit):
-                return await self._withdraw()
+                done = await take_out(self._talk, file, named)
+            if done.left is None:
+                self._forget()
+            return done
         except TimeoutError:
             reason: object = f"no answer within {limit:g} s"
         except KeaError as error:
             reason = error
-        if identity(self._path) is None and not self._shown.held:
+        self._settled = False
+        known = file.watched or named
+        if await is_gone_without(self._path, known) and not self._shown.held:
+            self._forget()
             return Withdrawn()
-        return Withdrawn(left=f"kea {self._path}: options 121 and 249 may still be handed out: {reason}")
+        return Withdrawn(left=await left_behind(self._path, known, str(reason)))
 
-    async def _withdraw(self) -> Withdrawn:
-        file, named = self._file, self._settings().config_file
-        file.use(self._talk)
-        read = await self._talk.read()
-        had, in_file = has_marked(read.config), await file.has_ours(read, named)
-        if in_file:
-            await file.look(read, named)
-        made, read = await self._change(read, [])
-        if in_file:
-            await file.write(read.config)
-        self._shown.take(made, subnets_of(read.config))
-        removed = (f"options 121 and 249 from Kea at {self._path}",) if had else ()
-        if in_file and file.reason is not None:
-            return Withdrawn(removed, f"kea {self._path}: its file {file.path} still has the options: {file.reason}")
-        return Withdrawn(removed)
+    def _forget(self) -> None:
+        """Nothing of routerd's is there any more."""
+        self._shown.held, self._parts = (), ()
+        self._settled, self._in_file = True, False
 
     # ------------------------------------------------------------ what is shown
 
     @property
     def is_clear(self) -> bool:
         """Is nothing of routerd's in Kea, as far as is known?"""
-        return self._settled and not self._shown.held and not self._parts
+        return self._settled and not (self._shown.held or self._in_file or self._parts)
 
     def problems(self) -> tuple[Problem, ...]:
         """What keeps Kea from handing out what it should."""
-        return problems(self._shown, self._path, self._parts or ())
+        return problems(self._shown, self._path, self._admitted or ())
 
     def checks(self) -> tuple[Check, ...]:
-        """Does Kea have what it should, on every LAN?"""
+        """Does Kea have what it should, and tell it, on every LAN?"""
         ready = self._settled and self._shown.trouble is None
-        text = f"Kea: {self._shown.trouble or 'not asked yet'}"
-        return tuple(Check(f"dhcp {part.lan}", ready, "" if ready else text) for part in self._parts or ())
+        text = "" if ready else str(self._shown.trouble or "not asked yet")
+        why = {part.lan: text or self._shown.untold(part) for part in self._admitted or self._parts or ()}
+        return tuple(
+            Check(f"dhcp {lan}", not reason, f"Kea: {reason}" if reason else "") for lan, reason in why.items()
+        )
 
     def status(self) -> dict[str, object]:
         """For /v1/status."""
@@ -219,11 +271,8 @@ class KeaService:
         return Kea(self._path, all(kea.write for kea in keas), named, interval)
 
 
-def _refuse_database(config: dict[str, Any], networks: list[BesideNetwork]) -> None:
-    """What Kea read from a database would be set as its own, and then be there twice."""
-    control = config.get("config-control")
-    if networks and isinstance(control, dict) and control.get("config-databases"):
-        raise KeaRefusesError("its configuration comes from a database (config-control), which routerd does not change")
+def _routes_of(parts: tuple[BesidePart, ...]) -> frozenset[Told]:
+    return frozenset((net.network, *route) for part in parts for net in part.networks for route in net.routes)
 
 
 async def _patched(config: dict[str, Any], networks: list[BesideNetwork]) -> Patched:

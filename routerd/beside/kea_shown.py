@@ -1,10 +1,12 @@
 """What is shown of a Kea that is kept current: its problems and its status. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
-from routerd.beside.kea_patch import Conflict, Patched
+from routerd.beside.kea_asked import Expected, Heard
+from routerd.beside.kea_barred import Conflict
+from routerd.beside.kea_patch import Patched
 from routerd.beside.kea_wire import KeaError, KeaLateError, KeaRefusesError, KeaUnreachableError
 from routerd.beside_part import BesidePart
 from routerd.config.model import Kea
@@ -27,6 +29,8 @@ class KeaShown:
     held: tuple[IPv4Network, ...] = ()
     too_long: tuple[tuple[IPv4Network, tuple[IPv4Network, ...]], ...] = ()
     serves: tuple[str, ...] = ()
+    expected: dict[str, Expected] = field(default_factory=dict)
+    heard: dict[str, Heard] = field(default_factory=dict)
 
     def take(self, made: Patched, serves: tuple[str, ...]) -> None:
         """What Kea has now. `serves`: its subnets."""
@@ -37,7 +41,7 @@ class KeaShown:
         """For /v1/status. It answers also where it refuses; `error` says what."""
         refuses = isinstance(self.trouble, KeaRefusesError)
         return {
-            "lans": [{"lan": lan} for lan in lans],
+            "lans": [{"lan": lan, "answer": self.heard[lan].word if lan in self.heard else None} for lan in lans],
             "write": kea.write,
             "config_file": kea.config_file,
             "interval": kea.interval,
@@ -49,6 +53,19 @@ class KeaShown:
             "file": self.file,
             "file_left": self.reason,
         }
+
+    def untold(self, part: BesidePart) -> str:
+        """Why clients of the LAN are not told the routes; "" where they are, or where there are none."""
+        wanted = [network.network for network in part.networks if network.routes]
+        if any(network in wanted for network in self.missing):
+            return "it has no subnet for this LAN"
+        if part.networks[0].network not in wanted:
+            return ""
+        heard = self.heard.get(part.lan)
+        if heard is not None:
+            return "" if heard.told else heard.reason or "its own options stand against the routes"
+        has = self.expected.get(part.lan)
+        return "" if has is None or has.values else "its own options stand against the routes"
 
 
 def problems(shown: KeaShown, path: str, parts: Iterable[BesidePart]) -> tuple[Problem, ...]:
@@ -87,6 +104,9 @@ def _of_lan(shown: KeaShown, part: BesidePart) -> Iterable[Problem]:
     if missing:
         values = (("networks", _listed(map(str, missing))), ("serves", _listed(shown.serves) or "none at all"))
         yield Problem("kea-no-subnet", subject, values)
+    heard = shown.heard.get(part.lan)
+    if heard is not None and heard.reason:
+        yield Problem("beside-not-told", subject, (("reason", heard.reason), ("hint", heard.hint)))
     left = [f"{', '.join(map(str, out))} of {network}" for network, out in shown.too_long if network in networks]
     if left:
         yield Problem("kea-too-long", subject, (("routes", _listed(left)),))

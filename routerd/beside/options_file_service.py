@@ -9,6 +9,7 @@ from routerd.beside.dnsmasq_file import HEADER, is_ours
 from routerd.system.files import write_synced
 
 _LONGEST = 1 << 20
+_MODE = 0o644
 
 
 class FileError(Exception):
@@ -42,17 +43,23 @@ class OptionsFile:
         return text
 
     def keep(self, text: str) -> bool:
-        """See that the file has this text; True if it was written. Raises `FileError`."""
-        if self.read() == text:
+        """See that the file has this text, and that all may read it; True if it had not. Raises `FileError`."""
+        if self.read() == text and self._is_open():
             return False
         try:
             self._make_directory()
-            write_synced(self.path, text.encode(), 0o644)
+            write_synced(self.path, text.encode(), _MODE)
         except OSError as error:
             raise FileError(
                 _reason(error), "Free space, or let routerd write there; it tries again by itself."
             ) from None
         return True
+
+    def _is_open(self) -> bool:
+        try:
+            return os.stat(self.path).st_mode & _MODE == _MODE
+        except OSError:
+            return False
 
     def touch(self) -> None:
         """Have it look changed to those who watch it."""
@@ -77,14 +84,14 @@ class OptionsFile:
         return text not in ("", HEADER)
 
     def closed_at(self) -> Path | None:
-        """The directory that keeps other users from the file, as dnsmasq's is one; None: they can read it."""
+        """What keeps other users from the file, as dnsmasq's is one: a directory, or the file; None: nothing does."""
         for directory in self.path.parents:
             try:
                 if not os.stat(directory).st_mode & stat.S_IXOTH:
                     return directory
             except OSError:
                 return None
-        return None
+        return None if self._is_open() or not self.path.exists() else self.path
 
     def _make_directory(self) -> None:
         missing = [directory for directory in self.path.parents if not directory.exists()]

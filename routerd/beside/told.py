@@ -1,17 +1,19 @@
 """What a server of this machine answered, against what it should hand out, and when to ask it again. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address
 
-from routerd.beside.options import CLASSLESS_ROUTES, MS_CLASSLESS_ROUTES
+from routerd.beside.options import CLASSLESS_ROUTES
 from routerd.beside_part import Told
 from routerd.classless import decode_classless_routes
 from routerd.wire import WireError
 
 ROUTER = 3
-ASKED = (1, ROUTER, CLASSLESS_ROUTES, MS_CLASSLESS_ROUTES)
+MASK = 1
+ASKED = (MASK, 28, 2, ROUTER, 15, 6, 119, 12, 44, 47, 26, CLASSLESS_ROUTES, 42)
+"""What dhclient asks for: among fewer, option 121 would have room that it has not for clients."""
 PATIENCE = 1.5
 _SOON, _AGAIN = 0.5, 3.0
 _EVERY_WRONG, _EVERY_RIGHT = 60.0, 300.0
@@ -30,16 +32,20 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The verdict on one LAN's server. `value` is its option 121; `router` its option 3, None where it sent none."""
+    """The verdict on one LAN's server. `value` is its option 121; `router` its option 3, None where it sent none.
+
+    `serves`: has it a range for this LAN, so that its option 3 is what clients get?
+    """
 
     verdict: Verdict
     value: bytes = b""
     router: IPv4Address | None = None
     server: IPv4Address | None = None
+    serves: bool = False
 
 
-def judge(wanted: bytes, before: Iterable[bytes], answers: Iterable[Told]) -> Finding:
-    """Does this machine's server hand out `wanted`? `before` are values that it was given earlier.
+def judge(wanted: bytes, before: Iterable[bytes], answers: Iterable[Told], also: Collection[bytes] = ()) -> Finding:
+    """Does this machine's server hand out `wanted`, or one of `also`? `before` are values that it was given earlier.
 
     Where nothing is wanted, whatever the administrator hands out is right.
     """
@@ -49,7 +55,7 @@ def judge(wanted: bytes, before: Iterable[bytes], answers: Iterable[Told]) -> Fi
     value = local.options.get(CLASSLESS_ROUTES, b"")
     raw = local.options.get(ROUTER, b"")
     router = IPv4Address(raw[:4]) if len(raw) >= 4 else None
-    if value == wanted:
+    if value == wanted or (value and value in also):
         verdict = Verdict.RIGHT
     elif value and value in before:
         verdict = Verdict.OLD
@@ -57,7 +63,7 @@ def judge(wanted: bytes, before: Iterable[bytes], answers: Iterable[Told]) -> Fi
         verdict = Verdict.RIGHT
     else:
         verdict = Verdict.OTHER if value else Verdict.WITHOUT
-    return Finding(verdict, value, router, local.server)
+    return Finding(verdict, value, router, local.server, MASK in local.options)
 
 
 def value_text(value: bytes) -> str:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 
-from routerd.beside.dnsmasq_file import MARK
+from routerd.beside.dnsmasq_file import LONGEST_OPTION, MARK
 from routerd.beside.options import CODES, fitting
 from routerd.beside_part import BesideNetwork, BesidePart
 from routerd.classless import decode_classless_routes
 
 HEADER = f"{MARK} for /etc/init.d/routerd, which puts it into list dhcp_option of /etc/config/dhcp.\n"
-_LONGEST_OPTION = 255
 _LONGEST_TEXT = 900
 """dnsmasq reads 1024 bytes of a line."""
 _ENTRY = 9
@@ -25,7 +24,7 @@ def uci_text(parts: Iterable[BesidePart]) -> str:
 
 
 def _routes(network: BesideNetwork) -> str:
-    room = _LONGEST_OPTION
+    room = LONGEST_OPTION
     while True:
         value, _ = fitting(network, room)
         text = ",".join(f"{prefix},{gateway}" for prefix, gateway in decode_classless_routes(value)) if value else ""

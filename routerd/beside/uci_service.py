@@ -9,11 +9,12 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
+from routerd.beside.dnsmasq_clients import Known
 from routerd.beside.dnsmasq_conf_service import NAME
-from routerd.beside.dnsmasq_file import Tags
+from routerd.beside.dnsmasq_file import lines_of
 from routerd.beside.dnsmasq_service import DnsmasqService
 from routerd.beside.options_file_service import FileError
 from routerd.beside.uci_lines import rest, uci_text, without_new
@@ -35,15 +36,18 @@ class UciDnsmasqService(DnsmasqService):
         self._shown.is_uci = True
         self._changes: list[float] = []
 
-    async def _look(self, *, force: bool) -> None:
+    async def _look(self, parts: tuple[BesidePart, ...], *, force: bool) -> None:
         """Its configuration is made by OpenWrt's script, out of what routerd wants too: an answer says more."""
         pid = await asyncio.to_thread(_find)
         if pid != self._shown.pid:
             self._shown.pid = pid
             self._questions.changed(time.monotonic())
 
-    def _render(self, parts: tuple[BesidePart, ...], others: Sequence[Tags]) -> str:
-        now = time.monotonic()
+    async def _ask_first(self, parts: tuple[BesidePart, ...]) -> None:
+        """The script leaves an administrator's own options alone by itself."""
+
+    def _render(self, parts: tuple[BesidePart, ...], now: float) -> str:
+        self._shown.lines = lines_of(parts, Known())
         self._changes = [at for at in self._changes if now - at < _HOUR]
         wanted = text = uci_text(parts)
         if self._text is not None and self._changes and now - self._changes[-1] < rest(len(self._changes)):

@@ -33,7 +33,9 @@ from routerd.system.sockets_rivals import RivalSocket
 _AGAIN, _TIMES = 1.0, 3
 _MOST_SERVERS = 32
 _SERVER_PORT = 67
-_GET_HARDWARE = 0x8927
+_GET_FLAGS, _GET_HARDWARE = 0x8913, 0x8927
+_UP, _BROADCAST = 0x1, 0x2
+_ETHERNET = 1
 _LOOPBACK = ("lo", 1)
 
 
@@ -96,7 +98,9 @@ def _ask(interface: str, own: list[IPv4Address], seconds: float) -> Heard:
         heard.error = "does not exist now, so nobody can be asked there"
         return heard
     try:
-        mac = _hardware(interface)
+        mac, heard.error = _hardware(interface)
+        if heard.error is not None:
+            return heard
         with ExitStack() as stack:
             ears = []
             for name, number in ((interface, index), _LOOPBACK):
@@ -148,10 +152,18 @@ def _note(heard: Heard, message: Message, packet: bytes, mac: bytes | None, own:
         server.given = said
 
 
-def _hardware(interface: str) -> bytes:
+def _hardware(interface: str) -> tuple[bytes, str | None]:
+    """The interface's MAC, and why no DHCP client can ask there; None if one can. Raises OSError."""
+    request = struct.pack("256s", interface.encode()[:15])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-        found = fcntl.ioctl(asker, _GET_HARDWARE, struct.pack("256s", interface.encode()[:15]))
-    return found[18:24]
+        (flags,) = struct.unpack_from("H", fcntl.ioctl(asker, _GET_FLAGS, request), 16)
+        kind, mac = struct.unpack_from("H6s", fcntl.ioctl(asker, _GET_HARDWARE, request), 16)
+    error = None
+    if kind != _ETHERNET or not flags & _BROADCAST:
+        error = "is no Ethernet with broadcasts, so no DHCP is spoken there; name the interface of a LAN"
+    elif not flags & _UP:
+        error = f"is down, so nobody can be asked there; ip link set {interface} up"
+    return mac, error
 
 
 def _add_own(config: str, found: list[Heard]) -> None:

@@ -3,20 +3,17 @@
 import argparse
 import io
 import json
-import os
 import sqlite3
 import sys
 import tarfile
-import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import BinaryIO
 
 from routerd import __version__
 from routerd.backup_manifest import ALIASES, LEASES, MANIFEST, SEQUENCE, manifest
 from routerd.commands.daemon import find_daemon
+from routerd.commands.output_file import Output
 from routerd.commands.store_at import (
     RefusedError,
     aliases_path,
@@ -27,9 +24,7 @@ from routerd.commands.store_at import (
     reason,
     sequence_path,
 )
-from routerd.config.fault import escape
 from routerd.config.model import Config
-from routerd.system.files import sync_directory
 
 HELP = "write leases, aliases and the RIP sequence to one file, also while the daemon runs"
 _MODE = 0o600
@@ -40,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="FILE",
-        help="the file (tar, gzip; mode 0600), replaced as a whole; - for standard output. The configuration and its "
-        "secrets are not in it: back up /etc/routerd for those",
+        help="the file (tar, gzip; mode 0600), replaced as a whole, and where it is a link what that points to; - for "
+        "standard output. The configuration and its secrets are not in it: back up /etc/routerd for those",
     )
 
 
@@ -51,22 +46,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _backup(args: argparse.Namespace, config: Config) -> int:
-    if args.file == "-" and sys.stdout.isatty():
+    output = Output(args.file, args.config, config)
+    if output.is_stdout and sys.stdout.isatty():
         raise RefusedError("a backup is no text for a terminal; name a file, or send standard output to one")
     parts = _parts(args, config)
     if not parts:
         raise RefusedError(f"there is nothing to back up: no {leases_path(config)}, no aliases, no RIP sequence")
     said = manifest(__version__, time.time(), parts)
-    if args.file == "-":
-        _write(sys.stdout.buffer, said, parts)
-        sys.stdout.buffer.flush()
-    else:
-        _replace(Path(args.file), said, parts)
+    output.write(lambda file: _write(file, said, parts), _MODE)
     names = sorted(parts)
-    if args.json and args.file != "-":
+    if args.json and not output.is_stdout:
         print(json.dumps({"file": args.file, "parts": {name: len(parts[name]) for name in names}}, indent=2))
     else:
-        print(f"{escape(args.file)}: {', '.join(names)}; without the configuration", file=sys.stderr)
+        print(f"{output.shown}: {', '.join(names)}; without the configuration", file=sys.stderr)
     return 0
 
 
@@ -78,7 +70,7 @@ def _parts(args: argparse.Namespace, config: Config) -> dict[str, bytes]:
         else:
             from routerd.dhcp.offline_service import saved_offline
 
-            with alone():
+            with alone("backup"):
                 leases = saved_offline(path)
             if leases is not None:
                 parts[LEASES] = leases
@@ -91,29 +83,6 @@ def _parts(args: argparse.Namespace, config: Config) -> dict[str, bytes]:
     except sqlite3.Error as error:
         raise RefusedError(f"{path}: cannot be read ({error}); start routerd, which mends what it can") from None
     return parts
-
-
-def _replace(path: Path, said: bytes, parts: Mapping[str, bytes]) -> None:
-    """Write the file as a whole: an error, or an end of the machine, leaves the old one."""
-    name = None
-    try:
-        if path.exists() and not path.is_file():
-            raise RefusedError(f"{escape(str(path))}: is no regular file")
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), _MODE)
-            _write(file, said, parts)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(name, path)
-        sync_directory(path.parent)
-    except OSError as error:
-        stays = "; the one that was there is as it was" if path.exists() else ""
-        raise RefusedError(f"{escape(str(path))}: cannot be written: {reason(error)}{stays}") from None
-    finally:
-        if name is not None:
-            with suppress(OSError):
-                os.unlink(name)
 
 
 def _write(file: BinaryIO, said: bytes, parts: Mapping[str, bytes]) -> None:

@@ -28,6 +28,7 @@ from routerd.system.capabilities import NET_ADMIN
 from routerd.system.confirm_mark import MarkFile
 from routerd.system.files import RUNTIME
 from routerd.system.leftovers import LeftoverError, is_served, remove_stale_socket, remove_table
+from routerd.system.listen_file import ListenFile
 from routerd.system.lock import DaemonLock, LockedError
 from routerd.system.neighbours import Proxy, remove_own_proxies
 from routerd.system.netlink import Netlink
@@ -57,14 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Remove it and print what was removed. 1 while a daemon runs, without CAP_NET_ADMIN, or if something stays."""
-    lock = DaemonLock()
+    lock = DaemonLock(command="clean")
     try:
         check((NET_ADMIN,), purpose="removing routes, settings and rules")
         with contextlib.suppress(OSError):
-            lock.take()
+            lock.take_soon(0.0)
         return _clean(args)
     except LockedError as error:
-        print(f"routerd clean: {error}; stop it first: systemctl stop routerd", file=sys.stderr)
+        print(f"routerd clean: {error}; {error.mend}", file=sys.stderr)
         return 1
     except (PrivilegeError, LeftoverError) as error:
         print(f"routerd clean: {error}", file=sys.stderr)
@@ -88,6 +89,7 @@ def _clean(args: argparse.Namespace) -> int:
     for entry in http.listen:
         _collect(outcome.files, outcome, partial(remove_stale_socket, entry))
     _collect(outcome.files, outcome, _remove_mark)
+    ListenFile().remove()
     _print(outcome, args.json)
     return 1 if outcome.problems else 0
 

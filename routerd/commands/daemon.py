@@ -18,6 +18,7 @@ from routerd.config.fault import ConfigError, escape
 from routerd.config.model import Http
 from routerd.config.store import ConfigFile
 from routerd.system.http_client import AskError, NobodyError, ask, ask_bytes, choose
+from routerd.system.listen_file import ListenFile
 from routerd.system.listeners import entries_of
 from routerd.system.lock import holder
 from routerd.system.secret import SecretError, read_secret
@@ -158,17 +159,22 @@ class Daemon:
 def _where_it_runs(http: Http, error: NobodyError) -> Http:
     """As `http`, but where this network namespace's daemon listens. Raises the error where that is nowhere else."""
     process = holder()
-    entries = () if process is None else entries_of(process)
-    others = tuple(entry for entry in entries if entry not in http.listen)
-    if process is not None and not entries:
+    if process is None:
+        raise error
+    # A process may wait for connections elsewhere too, as those do that measure; what it says itself is better.
+    said = ListenFile().read(process)
+    entries = entries_of(process) if said is None else said
+    asked = choose(http.listen) if http.listen else None
+    others = tuple(entry for entry in entries if entry != asked)
+    if said is None and not entries:
         raise AskError(
             f"{error} A daemon runs (process {process}), but where it listens cannot be seen from here: run this as "
             "root, or give with --config the configuration that is in force"
         ) from None
     if not others:
         raise error
-    said = f"nobody listens at {choose(http.listen)}" if http.listen else "http.listen is empty"
-    note = f"note: {said}; the daemon that runs (process {process}) listens at {choose(others)}, asking there"
+    why = f"nobody listens at {asked}" if http.listen else "http.listen is empty"
+    note = f"note: {why}; the daemon that runs (process {process}) listens at {choose(others)}, asking there"
     print(escape(note), file=sys.stderr)
     return replace(http, listen=others)
 

@@ -1,24 +1,23 @@
 """`routerd leases export`: the leases as the lease file of another DHCP server, for the way back."""
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from routerd.commands.daemon import find_daemon
+from routerd.commands.output_file import Output
 from routerd.commands.store_at import RefusedError, alone, guarded, is_running, leases_path, reason
 from routerd.commands.words import count
-from routerd.config.fault import escape
 from routerd.config.model import Config
 from routerd.lease_files import dnsmasq, kea
 from routerd.lease_records import BOUND, DECLINED, LeaseRecord, octets_of
 from routerd.reports import LeaseReport
-from routerd.system.files import write_synced
 
 NAME = "export"
 HELP = "write the leases as the lease file of dnsmasq or Kea"
@@ -28,6 +27,10 @@ DESCRIPTION = (
     "gives afterwards is not in the file. Start the other server with the file in place of its own, owned by the "
     "user that it runs as. Addresses that are kept off as declined go to Kea only: dnsmasq's file knows none."
 )
+_FILE = (
+    "the file to write (mode 0644), replaced as a whole, and where it is a link what that points to; default, and -: "
+    "standard output. With --json and a file, what was written is printed"
+)
 _MOST_OF_DNSMASQ = 1000
 _ENDLESS = 100 * 365 * 86400.0
 
@@ -35,7 +38,7 @@ _ENDLESS = 100 * 365 * 86400.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the format and the file."""
     parser.add_argument("--format", choices=(dnsmasq.NAME, kea.NAME), required=True, help="who is to read the file")
-    parser.add_argument("file", metavar="FILE", nargs="?", help="the file to write; default: standard output")
+    parser.add_argument("file", metavar="FILE", nargs="?", help=_FILE)
     parser.add_argument(
         "--lan",
         metavar="LAN",
@@ -69,31 +72,38 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace, config: Config) -> int:
+    output = Output(args.file or "-", args.config, config)
     now = time.time()
     records = [each for each in _records(args, config) if each.state != BOUND or _lasts(each, now)]
     if args.format == dnsmasq.NAME:
         text = dnsmasq.written(records, now, remaining=args.remaining)
     else:
         text = kea.written(records, now, _numbers(args.subnet_id))
+    output.write(lambda file: _write(file, text), 0o644)
     bound = sum(each.state == BOUND for each in records)
     declined = sum(each.state == DECLINED for each in records)
-    if args.file is None:
-        sys.stdout.write(text)
+    if args.json and not output.is_stdout:
+        left_out = declined if args.format == dnsmasq.NAME else 0
+        counts = {"bound": bound, "declined": declined - left_out, "declined_left_out": left_out}
+        print(json.dumps({"file": args.file, "format": args.format, **counts}, indent=2))
     else:
-        try:
-            write_synced(Path(args.file), text.encode())
-        except OSError as error:
-            raise RefusedError(f"{escape(args.file)}: cannot be written: {reason(error)}; nothing changed") from None
-    said = f"{count(bound, 'bound lease')} written"
-    if declined and args.format == kea.NAME:
-        said += f", and {count(declined, 'declined address', 'declined addresses')}"
-    elif declined:
-        said += f"; {count(declined, 'declined address', 'declined addresses')} left out, as dnsmasq's file knows none"
-    print(f"{escape(args.file or 'standard output')}: {said}", file=sys.stderr)
+        print(f"{output.shown}: {_said(args.format, bound, declined)}", file=sys.stderr)
     if args.format == dnsmasq.NAME and bound > _MOST_OF_DNSMASQ:
         hint = f"set dhcp-lease-max: by itself dnsmasq does not start with more than {_MOST_OF_DNSMASQ} leases"
         print(f"note: {hint}", file=sys.stderr)
     return 0
+
+
+def _write(file: BinaryIO, text: str) -> None:
+    file.write(text.encode())
+
+
+def _said(name: str, bound: int, declined: int) -> str:
+    said = f"{count(bound, 'bound lease')} written"
+    if not declined:
+        return said
+    addresses = count(declined, "declined address", "declined addresses")
+    return f"{said}, and {addresses}" if name == kea.NAME else f"{said}; {addresses} left out, as its file knows none"
 
 
 def _lasts(record: LeaseRecord, now: float) -> bool:
@@ -102,18 +112,28 @@ def _lasts(record: LeaseRecord, now: float) -> bool:
 
 def _records(args: argparse.Namespace, config: Config) -> list[LeaseRecord]:
     if is_running():
-        rows = find_daemon(args.config).rows("leases")
-        found = [_of_row(row) for row in rows if args.lan in (None, row["lan"])]
+        found = [(row["lan"], _of_row(row)) for row in find_daemon(args.config).rows("leases")]
     else:
-        from routerd.dhcp.offline_service import read_offline
+        found = [(each.lan, _of_report(each)) for each in _stored(leases_path(config))]
+    lans = [lan.interface for lan in config.lans]
+    # Leases may be left of a LAN that is not configured any more.
+    if args.lan is not None and args.lan not in (*lans, *(lan for lan, _ in found)):
+        raise RefusedError(f"no LAN {args.lan!r} is configured; LANs: {', '.join(lans)}")
+    records = (record for lan, record in found if record is not None and args.lan in (None, lan))
+    return sorted(records, key=lambda record: record.address)
 
-        try:
-            with alone():
-                reports = read_offline(leases_path(config))
-        except OSError as error:
-            raise RefusedError(f"{error.filename or leases_path(config)}: {reason(error)}") from None
-        found = [_of_report(each) for each in reports if args.lan in (None, each.lan)]
-    return sorted((each for each in found if each is not None), key=lambda record: record.address)
+
+def _stored(path: str) -> list[LeaseReport]:
+    from routerd.dhcp.offline_service import read_offline
+    from routerd.dhcp.store_file import is_there
+
+    try:
+        with alone("leases export"):
+            if not is_there(path):
+                raise RefusedError(f"there is nothing to export: no {path}")
+            return read_offline(path)
+    except OSError as error:
+        raise RefusedError(f"{error.filename or path}: {reason(error)}") from None
 
 
 def _of_report(report: LeaseReport) -> LeaseRecord | None:

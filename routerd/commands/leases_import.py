@@ -16,7 +16,7 @@ from routerd.config.fault import escape
 from routerd.config.model import Config
 from routerd.lease_files import kea
 from routerd.lease_files.found import Found
-from routerd.lease_files.read import FORMATS, LARGEST, in_order, merged, parsed, recognized
+from routerd.lease_files.read import FORMATS, LARGEST, in_order, merged, parsed, recognized, text_of
 from routerd.lease_records import CONFLICT, KNOWN, SKIPPED, Import, Outcome, tally, to_json
 
 NAME = "import"
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Take them over. 1 where the file cannot be read or nothing can be stored; 2 for a bad configuration."""
+    """Take them over. 1 where the file cannot be read or understood, or nothing can be stored; 2 for a bad configuration."""
     return guarded("routerd leases import", args.config, lambda config: _import(args, config))
 
 
@@ -50,6 +50,10 @@ def _import(args: argparse.Namespace, config: Config) -> int:
     if args.lan is not None and args.lan not in (lans := [lan.interface for lan in config.lans]):
         raise RefusedError(f"no LAN {args.lan!r} is configured; LANs: {', '.join(lans)}")
     asked = Import(tuple(in_order(merged(found for _, found in files))), args.lan, args.dry_run)
+    wrong = files[-1][1].foreign
+    if wrong is not None and not asked.records:
+        _report(args, files, [])
+        raise RefusedError(f"{escape(args.file)}: {wrong}; nothing was taken over")
     outcomes = _by_daemon(args, asked) if is_running() else _by_hand(config, asked)
     return _report(args, files, outcomes)
 
@@ -77,7 +81,7 @@ def _text(path: str) -> str:
         raise RefusedError(f"{escape(path)}: cannot be read: {reason(error)}") from None
     if len(data) > LARGEST:
         raise RefusedError(f"{escape(path)}: is larger than {LARGEST >> 20} MiB, which no lease file is")
-    return data.decode("latin-1")
+    return text_of(data)
 
 
 def _by_daemon(args: argparse.Namespace, asked: Import) -> list[Outcome]:
@@ -100,7 +104,7 @@ def _by_hand(config: Config, asked: Import) -> list[Outcome]:
     path = leases_path(config)
     with ExitStack() as stack:
         if not asked.dry_run:
-            stack.enter_context(alone())
+            stack.enter_context(alone("leases import"))
         parts = plan(config, asyncio.run(read_facts(config))).dhcp
         scopes = [scope for part in parts for scope in part.scopes]
         if not scopes:

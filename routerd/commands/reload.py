@@ -18,7 +18,8 @@ HELP = "have the running daemon read its configuration again; with faults it kee
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the time for a trial."""
-    trial.add_argument(parser)
+    note = "; refused where leases.store is another one: what is given meanwhile must not be lost with the trial"
+    trial.add_argument(parser, note)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,9 +1,12 @@
 """`routerd restore`: puts what a backup holds in place of what is there, which is set aside."""
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
+import re
+import shutil
 import sqlite3
 import struct
 import sys
@@ -41,7 +44,7 @@ from routerd.commands.store_at import (
 from routerd.commands.words import count
 from routerd.config.fault import escape
 from routerd.config.model import Config
-from routerd.dhcp.offline_service import judge_saved, refuse_in_use
+from routerd.dhcp.offline_service import judge_opened, judge_saved, refuse_in_use
 from routerd.dhcp.store_file import make_directories
 from routerd.rip.sequence import LAST
 from routerd.system.files import sync_directory
@@ -49,6 +52,8 @@ from routerd.system.files import sync_directory
 HELP = "put the content of a backup in place; stop the daemon first"
 _MODE = 0o640
 _PIECE = 1 << 20
+_PREFIX = ".restore-"
+_LEFT = re.compile(r"\.restore-[a-z0-9_]{8}", re.ASCII)
 _BESIDE = ("-wal", "-shm", "-journal", "-clean")
 _SETTLING = ("-wal", "-journal")
 _UNREADABLE = (tarfile.TarError, EOFError, zlib.error, struct.error, TypeError, ValueError)
@@ -74,17 +79,15 @@ def _restore(args: argparse.Namespace, config: Config) -> int:
     places = {LEASES: leases_path(config), ALIASES: str(aliases_path(config)), SEQUENCE: str(sequence_path(config))}
     where = "standard input" if args.file == "-" else escape(args.file)
     with ExitStack() as stack:
-        stack.enter_context(alone())
+        stack.enter_context(alone("restore"))
         refuse_in_use(places[LEASES])
         try:
             make_directories(os.path.realpath(places[LEASES]))
-            directory = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix=".restore-", dir=Path(places[LEASES]).resolve().parent)
-            )
+            directory = _own_directory(stack, Path(places[LEASES]).resolve().parent)
             said = _unpack(args.file, where, Path(directory))
+            bound = _judge(where, said, Path(directory))
         except OSError as error:
             raise RefusedError(f"{error.filename or where}: {reason(error)}; nothing changed") from None
-        bound = _judge(where, said, Path(directory))
         if LEASES in said.parts and not args.force:
             _refuse_to_replace(places[LEASES])
         kept = _keep_sequence(said, Path(directory), places[SEQUENCE])
@@ -93,6 +96,27 @@ def _restore(args: argparse.Namespace, config: Config) -> int:
         except OSError as error:
             raise RefusedError(f"{error.filename or where}: {reason(error)}; what was set aside is there") from None
     return _report(args, where, said, bound, aside, kept)
+
+
+def _own_directory(stack: ExitStack, upper: Path) -> str:
+    """A directory for this restore in `upper`; those that killed ones left there are removed. Raises OSError."""
+    for name in os.listdir(upper):
+        with suppress(OSError), ExitStack() as lock:
+            if _LEFT.fullmatch(name) and _is_locked(lock, upper / name):
+                shutil.rmtree(upper / name)
+    directory = stack.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX, dir=upper))
+    # A restore in another network namespace may have the same files.
+    _is_locked(stack, Path(directory))
+    return directory
+
+
+def _is_locked(stack: ExitStack, directory: Path) -> bool:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    stack.callback(os.close, handle)
+    with suppress(BlockingIOError):
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 # ---------------------------------------------------------------- the backup
@@ -140,8 +164,10 @@ def _copy(content: IO[bytes], part: Part, name: str, target: Path) -> None:
 
 
 def _judge(where: str, said: Manifest, directory: Path) -> int:
-    """Can its parts be used by this routerd? How many leases there are."""
+    """Can its parts be used by this routerd? How many leases there are. Raises `RefusedError`, OSError."""
     wrong, leases = judge_saved(str(directory / LEASES)) if LEASES in said.parts else ("", 0)
+    if not wrong and LEASES in said.parts:
+        wrong = judge_opened(str(directory / LEASES), str(directory))
     if wrong:
         raise RefusedError(f"{where}: its {LEASES} {wrong}; nothing changed")
     if ALIASES in said.parts:

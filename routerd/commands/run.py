@@ -12,6 +12,7 @@ from pathlib import Path
 
 from routerd.app import App, StartError
 from routerd.commands import trial
+from routerd.commands.own_files import state_files
 from routerd.commands.run_trial import NotBackError, RefusedError, RunTrial
 from routerd.config.fault import ConfigError
 from routerd.config.model import Config
@@ -19,6 +20,7 @@ from routerd.config.store import ConfigFile
 from routerd.system import capabilities, sockets_rip
 from routerd.system.files import RUNTIME, namespace_inode
 from routerd.system.handover import Place
+from routerd.system.listen_file import ListenFile
 from routerd.system.listeners import remember_listeners
 from routerd.system.lock import DaemonLock, LockedError
 from routerd.system.log import start_log
@@ -68,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         return _run(args, source, config, lock)
     except LockedError as error:
-        print(f"routerd: {error}; one daemon serves all LANs and vpns of a network namespace", file=sys.stderr)
+        why = error.mend if error.command else "one daemon serves all LANs and vpns of a network namespace"
+        print(f"routerd: {error}; {why}", file=sys.stderr)
         return 1
     except RefusedError as error:
         print(f"routerd: {error}", file=sys.stderr)
@@ -99,7 +102,12 @@ def _run(args: argparse.Namespace, source: ConfigFile, config: Config, lock: Dae
     is_back = False
     try:
         again = source.again if source.is_uci else None
-        asyncio.run(App(config, source.path, source.read_enabled, lambda: source.text, confirm, again).run())
+        read, listening = source.read_enabled, ListenFile()
+        app = App(config, source.path, read, lambda: source.text, confirm, again, listening.write)
+        try:
+            asyncio.run(app.run())
+        finally:
+            listening.remove()
     finally:
         is_back = confirm.finish()
     if not confirm.is_expired:
@@ -125,12 +133,7 @@ def places(config: Config) -> Iterator[Place]:
     """The directories that the daemon writes to."""
     yield Place(RUNTIME, "the kernel's original settings", own_files())
     store = Path(config.leases.store.removeprefix("sqlite:"))
-    names = {escape(store.name + suffix) for suffix in ("", "-wal", "-shm", "-journal", "-clean")}
-    others = {escape(f"{store.name}.damaged-") + "*", escape(f".{store.name}-clean.") + "*"}
-    others |= {escape(f"{store.name}-aliases") + "*", escape(f".{store.name}-aliases.") + "*", ".restore-*"}
-    others |= {escape(f"{store.name}.before-restore-") + "*", "rip-sequence.before-restore-*"}
-    others |= {"rip-sequence", ".rip-sequence.*", "beside-servers", ".beside-servers.*"}
-    yield Place(store.parent, "leases", frozenset(names | others), mode=0o750, waits=True)
+    yield Place(store.parent, "leases", state_files(store.name), mode=0o750, waits=True)
     for listen in config.http.listen:
         if listen.startswith("unix:"):
             path = Path(listen.removeprefix("unix:"))
@@ -145,6 +148,8 @@ def own_files() -> frozenset[str]:
             f"sysctl-{inode}.json",
             f".sysctl-{inode}.json.*",
             f"lock-{inode}",
+            f"listen-{inode}",
+            f".listen-{inode}.new",
             f"confirm-{inode}.json",
             f".confirm-{inode}.json.*",
         }

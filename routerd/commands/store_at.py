@@ -58,16 +58,19 @@ def guarded(name: str, config_file: str, work: Callable[[Config], int]) -> int:
     except (RefusedError, AskError, StoreError) as error:
         print(f"{name}: {error}", file=sys.stderr)
     except LockedError as error:
-        print(f"{name}: {error}; stop it first: systemctl stop routerd", file=sys.stderr)
+        print(f"{name}: {error}; {error.mend}", file=sys.stderr)
     return 1
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """No daemon starts in this network namespace meanwhile. Raises `LockedError`, `RefusedError`."""
-    lock = DaemonLock()
+def alone(command: str) -> Iterator[None]:
+    """No daemon starts in this network namespace while `command` works. Another command is waited for.
+
+    Raises `LockedError`, `RefusedError`.
+    """
+    lock = DaemonLock(command=command)
     try:
-        lock.take()
+        lock.take_soon(0.0)
     except OSError as error:
         raise RefusedError(f"{lock.path}: {reason(error)}; run this as root") from None
     try:

@@ -7,13 +7,13 @@ from routerd.confirm import parse_deadline
 
 HELP = (
     "try the configuration: unless `routerd confirm` comes within this time (from 1s to 24h), it is taken back by "
-    "itself, also where the daemon is killed meanwhile; leases.store cannot be changed in a running trial"
+    "itself, also where the daemon is killed meanwhile"
 )
 
 
-def add_argument(parser: argparse.ArgumentParser) -> None:
-    """Add it."""
-    parser.add_argument("--confirm", metavar="DURATION", type=_seconds, help=HELP)
+def add_argument(parser: argparse.ArgumentParser, note: str = "") -> None:
+    """Add it. `note` is what is to be known of it for this command, besides."""
+    parser.add_argument("--confirm", metavar="DURATION", type=_seconds, help=HELP + note)
 
 
 def _seconds(text: str) -> float:

@@ -14,16 +14,21 @@ _MILLISECONDS = (3_600_000, 60_000, 1_000, 1)
 
 def parse_duration(value: Any) -> float:
     """The seconds of a duration, more than 0 and at most 2^31; raises Bad."""
+    seconds = parse_seconds(value)
+    if not 0 < seconds <= LONGEST:
+        raise Bad("must be more than 0 and at most 2^31 s", "choose a duration in this range")
+    return seconds
+
+
+def parse_seconds(value: Any) -> float:
+    """The seconds of a duration of any length, for who has bounds of its own; raises Bad."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise Bad("must be a duration with its unit, written as a string", 'for example "30s"')
     text = text_of(value, "a duration", "30s")
     match = _DURATION.fullmatch(text)
     if match is None:
         raise Bad("must be a duration: whole numbers of h, m, s, ms in this order", 'for example "30s" or "1h30m"')
-    seconds = sum(int(digits or 0) * unit for digits, unit in zip(match.groups(), _MILLISECONDS, strict=True)) / 1000
-    if not 0 < seconds <= LONGEST:
-        raise Bad("must be more than 0 and at most 2^31 s", "choose a duration in this range")
-    return seconds
+    return sum(int(digits or 0) * unit for digits, unit in zip(match.groups(), _MILLISECONDS, strict=True)) / 1000
 
 
 def format_duration(seconds: float) -> str:

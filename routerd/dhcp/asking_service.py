@@ -34,16 +34,18 @@ async def ask_servers(part: BesidePart, codes: Iterable[int], seconds: float) ->
             if message is None or message.xid != xid or len(found) >= _MOST:
                 continue
             server = IPv4Address(server_of(message, packet))
-            found[server, local] = Told(server, local, dict(message.options))
-            if local:
+            here = local or ear.is_own
+            found[server, here] = Told(server, here, dict(message.options))
+            if here:
                 answered.set()
 
     loop = asyncio.get_running_loop()
     ears: list[RivalSocket] = []
     try:
-        # What a server of this machine answers to an address of this machine comes by the loopback interface.
+        # What a server of this machine answers to an address of this machine comes by the loopback interface, or it is
+        # seen to leave.
         for name, index in (_LOOPBACK, (part.lan, part.index)):
-            ears.append(RivalSocket(name, index))
+            ears.append(RivalSocket(name, index, outgoing=(name, index) != _LOOPBACK))
             loop.add_reader(ears[-1].fileno(), partial(read, ears[-1], local=name == _LOOPBACK[0]))
         ears[-1].send_looped(inform(part.mac, part.address, xid, codes))
         try:

@@ -1,6 +1,7 @@
 """The lease file while no daemon has it: read, copied, and given leases of another server."""
 
 import os
+import shutil
 import sqlite3
 import tempfile
 import time
@@ -11,6 +12,7 @@ from typing import TypeVar
 
 from routerd.dhcp.importing import Place, take_over
 from routerd.dhcp.intake_service import clock
+from routerd.dhcp.lease import BOUND
 from routerd.dhcp.leases import LeaseTable, Row
 from routerd.dhcp.promises import after_crash
 from routerd.dhcp.rehome import rehome
@@ -18,7 +20,7 @@ from routerd.dhcp.report import lease_report
 from routerd.dhcp.scope import Scope
 from routerd.dhcp.store import LeaseStore
 from routerd.dhcp.store_damaged import copied
-from routerd.dhcp.store_file import StoreError, is_there
+from routerd.dhcp.store_file import StoreError, is_there, make_directories
 from routerd.dhcp.store_rows import APPLICATION_ID, SCHEMA_VERSION
 from routerd.dhcp.store_thread import wall_offset
 from routerd.lease_records import Import, Imported
@@ -32,10 +34,12 @@ Changes = list[tuple[str, Row]]
 def take_over_offline(path: str, scopes: Iterable[DhcpScope], asked: Import) -> Imported:
     """Take over leases into the file at `path`, all of them or, where that fails, none. Raises `StoreError`, OSError.
 
-    `scopes` are the networks that are served. With `dry_run` the file is left as it is.
+    `scopes` are the networks that are served. With `dry_run` the file is left as it is. One that is made belongs to
+    the owner of its directory.
     """
     if asked.dry_run:
         return _of_copy(path, lambda store: _take_over(store, scopes, asked))
+    _make(path)
     with _opened(LeaseStore(path)) as store:
         try:
             return _take_over(store, scopes, asked)
@@ -108,6 +112,44 @@ def judge_saved(path: str) -> tuple[str, int]:
         return f"is damaged or is no lease file ({error})", 0
 
 
+def judge_opened(path: str, directory: str) -> str:
+    """Why this routerd could not start with a lease file; "" if it could. A copy in `directory` is opened and changed.
+
+    Raises OSError where it cannot be copied.
+    """
+    copy = os.path.join(directory, "opened.db")
+    shutil.copyfile(path, copy)
+    store, offset = LeaseStore(copy, runtime=Path(directory)), wall_offset()
+    try:
+        with _opened(store):
+            store.load(offset)
+            store.commit([("lan", Row(1, b"\1\2", b"\1\2", None, BOUND, clock(), clock()))], offset)
+    except StoreError as error:
+        return f"cannot be used ({str(error).removeprefix(f'{copy}: ')})"
+    finally:
+        for file in files_of(copy):
+            with suppress(FileNotFoundError):
+                os.unlink(file)
+    return ""
+
+
+def _make(path: str) -> None:
+    """An empty file where there is none: it must be the owner's already when this process is killed.
+
+    What cannot be made is left to `LeaseStore.open`, which says why.
+    """
+    if os.path.lexists(path):
+        return
+    with suppress(OSError):
+        make_directories(path)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        try:
+            found = os.stat(os.path.dirname(path) or ".")
+            os.fchown(handle, found.st_uid, found.st_gid)
+        finally:
+            os.close(handle)
+
+
 @contextmanager
 def _opened(store: LeaseStore) -> Iterator[LeaseStore]:
     """The store, open; at the end closed in order, or, after an error, as after a crash."""
@@ -122,8 +164,12 @@ def _opened(store: LeaseStore) -> Iterator[LeaseStore]:
 
 def _of_copy(path: str, use: Callable[[LeaseStore], T]) -> T:
     def with_store(copy: str) -> T:
-        with _opened(LeaseStore(copy, runtime=Path(copy).parent)) as store:
-            return use(store)
+        try:
+            with _opened(LeaseStore(copy, runtime=Path(copy).parent)) as store:
+                return use(store)
+        except StoreError as error:
+            # Nobody knows the copy, and it is gone.
+            raise type(error)(str(error).replace(copy, path)) from None
 
     if is_there(path):
         return copied(os.path.realpath(path), with_store)

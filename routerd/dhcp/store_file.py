@@ -162,12 +162,11 @@ class Mark:
 
     def take(self, newest: float | None) -> bool:
         """Was the file closed in order? From now on nothing vouches for it, not even after a crash. Raises OSError."""
-        try:
-            said = self._path.read_bytes()
-        except FileNotFoundError:
-            said = b""
-        else:
-            self.remove()
+        said = b""
+        with suppress(FileNotFoundError):
+            with suppress(PermissionError):  # Another user's, who was killed before it was given away.
+                said = self._path.read_bytes()
+            self._path.unlink()
             sync_directory(self._path.parent)
         doubted = self.is_doubted
         with suppress(OSError):

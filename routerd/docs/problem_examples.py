@@ -152,6 +152,15 @@ OWN: dict[str, dict[str, str]] = {
         "reason": f"dnsmasq does not read {_OPTIONS}",
         "hint": f"Add to its configuration: dhcp-optsfile={_OPTIONS}; then restart it, a reload is not enough.",
     },
+    "beside-still-told": {
+        "reason": "it still hands out 10.0.0.0/24 via 192.168.200.2",
+        "hint": f"Is dhcp-optsfile={_OPTIONS} in its configuration? Its log says what it reads.",
+    },
+    "beside-no-right": {
+        "reason": "routerd may not signal process 612 (CAP_KILL is missing)",
+        "hint": "Let systemd signal it: systemctl enable --now routerd-dnsmasq.path.",
+    },
+    "beside-range": {"ranges": "192.168.201.100 (/etc/dnsmasq.conf:7)"},
     "beside-silent": {"process": "612"},
     "beside-too-long": {"routes": "10.0.9.0/24, 10.0.11.0/24 and 17 more"},
     "beside-router": {"theirs": "192.168.200.1", "ours": "192.168.200.2"},

@@ -98,8 +98,11 @@ It is what SIGHUP does, but says how it went: exit status 2 where the file has f
 
 With `--confirm` the changed configuration is on trial: unless `routerd confirm` comes in time, the one from before is
 put into force again. The file stays as it is, and `routerd status` says that it is not what runs. While a trial goes
-on, a reload without `--confirm` belongs to it, and one with it sets the deadline anew. If the daemon is killed
-meanwhile, the kernel is as it was at the reload, and the next start runs the configuration from before.
+on, a reload without `--confirm` belongs to it, and says when it ends; one with it sets the deadline anew. If the daemon
+is killed meanwhile, the kernel is as it was at the reload, and the next start runs the configuration from before.
+
+Another `leases.store` cannot be on trial: leases that are given meanwhile would be in it only, and missing in the one
+from before. Such a reload is refused; change it without `--confirm`, while nothing is on trial.
 """,
     "confirm": """
 Exit status 1 where nothing is on trial, or where it is too late. It asks the daemon over its Unix socket, or over TCP
@@ -179,8 +182,9 @@ COMMAND_END: tuple[tuple[str, str], ...] = (
         """
   /etc/routerd/routerd.toml  the configuration, see routerd.toml(5)
   /var/lib/routerd/leases.db  the leases (`leases.store`). It must survive a restart of the machine
-  /run/routerd  the kernel's settings as they were before routerd changed them, what is on trial, and a lock. It must
-      survive a crash of the daemon, or `routerd clean` cannot set them back
+  /run/routerd  the kernel's settings as they were before routerd changed them, what is on trial, a lock, and where the
+      daemon listens, for commands whose configuration names another place than the one in force. It must survive a
+      crash of the daemon, or `routerd clean` cannot set them back
   /run/routerd/routerd.sock  HTTP for the commands (`http.listen`); whoever can open it can release leases
   /usr/lib/systemd/system/routerd.service  the unit
   /usr/lib/systemd/networkd.conf.d/50-routerd.conf  keeps systemd-networkd from removing routerd's routes

@@ -56,7 +56,7 @@ def _forget_daemon(namespace: Path) -> None:
         inode = namespace.stat().st_ino
     except OSError:
         return
-    for name in (f"sysctl-{inode}.json", f"lock-{inode}"):
+    for name in (f"sysctl-{inode}.json", f"lock-{inode}", f"listen-{inode}", f"confirm-{inode}.json"):
         (RUNTIME / name).unlink(missing_ok=True)
 
 

@@ -23,7 +23,8 @@ class Found:
     """What a lease file says. Of several records of one address the last one counts.
 
     `faults` are the first ones; `more_faults` how many others there are. `notes` are what else is worth knowing.
-    `cut`: the line in which the file ends too early, None where it does not.
+    `cut`: the line in which the file ends too early, None where it does not. `foreign`: why nothing in it can be of
+    this format, None where something is, or where it is a file without leases.
     """
 
     records: dict[IPv4Address, LeaseRecord] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Found:
     more_faults: int = 0
     notes: list[str] = field(default_factory=list)
     cut: int | None = None
+    foreign: str | None = None
 
     def add(self, record: LeaseRecord) -> None:
         """A record; it replaces an earlier one of its address."""

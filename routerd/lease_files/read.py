@@ -17,6 +17,16 @@ FORMATS: dict[str, Callable[[str, float], Found]] = {
 _MEANT = {kea.NAME: kea.is_meant, dnsmasq.NAME: dnsmasq.is_meant, isc.NAME: isc.is_meant}
 
 
+NAMES = {dnsmasq.NAME: "dnsmasq", kea.NAME: "Kea", isc.NAME: "ISC dhcpd"}
+"""How the servers are called."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def text_of(data: bytes) -> str:
+    """A file's content as the parsers read it: a character an octet, without a UTF-8 byte order mark."""
+    return data.removeprefix(_BYTE_ORDER_MARK).decode("latin-1")
+
+
 def recognized(text: str) -> str | None:
     """The server whose file this is, by its content; None where it is none that is known."""
     return next((name for name, is_meant in _MEANT.items() if is_meant(text)), None)
@@ -25,10 +35,22 @@ def recognized(text: str) -> str | None:
 def parsed(name: str, text: str, now: float) -> Found:
     """What a file of this format says, as it was read at `now`."""
     found = FORMATS[name](text, now)
+    found.foreign = _foreign(name, text, found)
     zeros = len(text) - len(text.rstrip("\x00"))
     if zeros:
         found.notes.append(f"the file ends with {zeros} zero bytes, as after a power cut: what was there is lost")
     return found
+
+
+def _foreign(name: str, text: str, found: Found) -> str | None:
+    if found.records or found.gone or not text.strip("\x00 \t\r\n"):
+        return None
+    meant = recognized(text)
+    if meant == name and not found.faults and found.cut is None:
+        return None
+    if meant not in (None, name):
+        return f"is no lease file of {NAMES[name]} but, by its content, of {NAMES[meant]}; say --format {meant}"
+    return f"nothing in it can be read as a lease of {NAMES[name]}"
 
 
 def merged(files: Iterable[Found]) -> list[LeaseRecord]:

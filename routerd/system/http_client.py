@@ -93,12 +93,15 @@ def ask_bytes(
     headers: dict[str, str | bytes] = {} if body is None else {"Content-Type": "application/json"}
     if is_change and token is not None:
         headers["Authorization"] = b"Bearer " + token
+    is_there = False
     try:
+        connection.connect()
+        is_there = True
         connection.request(method, path, body=body, headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
     except (OSError, http.client.HTTPException) as error:
-        kind = NobodyError if isinstance(error, _NOBODY) else AskError
+        kind = AskError if is_there or isinstance(error, PermissionError | ssl.SSLError) else NobodyError
         raise kind(f"routerd does not answer at {entry}: {_why(entry, error, timeout)}") from None
     finally:
         connection.close()

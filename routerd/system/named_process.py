@@ -31,8 +31,10 @@ def arguments(pid: int) -> tuple[str, ...]:
     return tuple(word.decode(errors="replace") for word in words[:-1])
 
 
-def hang_up(pid_file: Path, name: str) -> int:
+def hang_up(pid_file: Path, name: str, *, only_try: bool = False) -> int:
     """Send SIGHUP to the process in the file, which must run a program of this name. Raises `SignalError`.
+
+    With `only_try` nothing is sent, and it only shows whether it could be.
 
     By a handle on the process: its number may be another one's by now.
     """
@@ -49,7 +51,7 @@ def hang_up(pid_file: Path, name: str) -> int:
             raise SignalError(f"process {pid} of {pid_file} is hidden from routerd (/proc)", may_not=True)
         if found != name:
             raise SignalError(f"process {pid} of {pid_file} is {found}, not {name}")
-        signal.pidfd_send_signal(handle, signal.SIGHUP)
+        signal.pidfd_send_signal(handle, 0 if only_try else signal.SIGHUP)
     except PermissionError:
         raise SignalError(f"routerd may not signal process {pid} (CAP_KILL is missing)", may_not=True) from None
     except ProcessLookupError:

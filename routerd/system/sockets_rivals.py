@@ -7,7 +7,8 @@ import socket
 from routerd.system.packet_filter import attach_filter
 
 _SO_BINDTODEVICE = getattr(socket, "SO_BINDTODEVICE", 25)
-_ETH_P_IP = 0x0800
+_ETH_P_IP, _ETH_P_ALL = 0x0800, 0x0003
+_PACKET_OUTGOING = 4
 _BROADCAST_MAC = b"\xff" * 6
 
 # On a packet that begins with its IP header: UDP, not a later fragment, to port 68.
@@ -25,10 +26,16 @@ _FILTER = (
 
 
 class RivalSocket:
-    """Whole IPv4 packets on one interface. Every method may raise OSError."""
+    """Whole IPv4 packets on one interface. Every method may raise OSError.
 
-    def __init__(self, interface: str, index: int) -> None:
+    `outgoing`: also those that this machine sends there. A server that writes whole frames, as Kea does, answers this
+    machine by a frame on the LAN, which never comes back. They may be no IPv4 then.
+    """
+
+    def __init__(self, interface: str, index: int, *, outgoing: bool = False) -> None:
         self._interface = interface
+        self.is_own = False
+        """Did this machine send the packet that was received last?"""
         # Protocol 0: nothing is queued before the filter is in place.
         self._socket = socket.socket(
             socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0
@@ -37,7 +44,7 @@ class RivalSocket:
             if socket.if_nametoindex(interface) != index:
                 raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
             attach_filter(self._socket, _FILTER)
-            self._socket.bind((interface, _ETH_P_IP))
+            self._socket.bind((interface, _ETH_P_ALL if outgoing else _ETH_P_IP))
         except BaseException:
             self._socket.close()
             raise
@@ -59,6 +66,7 @@ class RivalSocket:
     def receive(self) -> tuple[bytes, bytes]:
         """A packet, and the MAC that sent it. Raises BlockingIOError if there is none."""
         packet, source = self._socket.recvfrom(4096)
+        self.is_own = source[2] == _PACKET_OUTGOING
         return packet, source[4]
 
     def fileno(self) -> int:

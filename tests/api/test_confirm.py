@@ -58,13 +58,23 @@ def test_a_reload_on_trial(tmp_path: Path) -> None:
     tried = Tried()
 
     async def test(tcp: Client, unix: Client) -> None:
+        deadline = {"deadline": "2026-11-22T10:01:30.250Z"}
+        # Without a time it belongs to the trial that there is.
         for query in ("", "?confirm=60s", "?confirm=1m30s"):
-            assert (await unix.ask(f"/v1/reload{query}", "POST")).json == {"reloaded": True}
-        status = (await unix.ask("/v1/status")).json
-        assert status["confirm"] == {"deadline": "2026-11-22T10:01:30.250Z"}
+            assert (await unix.ask(f"/v1/reload{query}", "POST")).json == {"reloaded": True, "confirm": deadline}
+        assert (await unix.ask("/v1/status")).json["confirm"] == deadline
 
     with_service(tried, tmp_path, test)
     assert tried.asked == [None, 60.0, 90.0]
+
+
+def test_a_reload_for_good(tmp_path: Path) -> None:
+    tried = Tried(Confirmed.NOTHING)
+
+    async def test(tcp: Client, unix: Client) -> None:
+        assert (await unix.ask("/v1/reload", "POST")).json == {"reloaded": True}
+
+    with_service(tried, tmp_path, test)
 
 
 @pytest.mark.parametrize("text", ["", "0s", "60", "25h", "-1s", "%00", "%E2%88%9E"])

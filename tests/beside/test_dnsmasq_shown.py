@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from routerd.beside.dnsmasq_clients import Known
 from routerd.beside.dnsmasq_conf import Conf, OwnOption
 from routerd.beside.dnsmasq_file import lines_of
 from routerd.beside.dnsmasq_shown import FAILURES, Shown, status
@@ -17,8 +18,8 @@ READS = Conf(option_files=[PATH])
 
 
 def shown(verdict: Verdict | None = None, conf: Conf = READS, value: bytes = b"", **more: object) -> Shown:
-    options = [option.tags for option in conf.options]
-    made = Shown(PATH, lines_of((part(network("10.0.0.0/24"), FAR),), options), conf, pid=77)
+    options = tuple(option.tags for option in conf.options)
+    made = Shown(PATH, lines_of((part(network("10.0.0.0/24"), FAR),), Known(options)), conf, pid=77)
     made.findings = {} if verdict is None else {"lan0": Finding(verdict, value, ROUTER)}
     for name, given in more.items():
         setattr(made, name, given)

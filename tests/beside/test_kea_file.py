@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from routerd.beside.kea_file import FileSeen, Since, has_room, is_as_started, parsed, says_the_same
+from routerd.beside.kea_file import FileSeen, Since, has_room, is_as_started, may_have_ours, parsed, says_the_same
 from routerd.beside.kea_patch import patch
 from routerd.beside_part import BesideNetwork
 
@@ -23,6 +23,7 @@ _VPN = (IPv4Network("10.0.0.0/24"), IPv4Address("192.168.200.2"))
         ('{"Dhcp4": {/* mine */}}', "comments, includes"),
         ('{"Dhcp4": {<?include "/etc/kea/subnets.json"?>}}', "comments, includes"),
         ("[" * 100_000, "comments, includes"),
+        ('{"Dhcp4": {"user-context": {"note": "Büro"}}}', "beyond ASCII"),
     ],
 )
 def test_a_file_that_would_lose_something_is_left_alone(text: str, said: str) -> None:
@@ -34,6 +35,17 @@ def test_a_file_that_would_lose_something_is_left_alone(text: str, said: str) ->
 def test_a_hash_sign_in_a_string_is_no_comment() -> None:
     text = json.dumps({"Dhcp4": {"a": "# // /* <?include"}})
     assert parsed(text.encode()) == ({"a": "# // /* <?include"}, "")
+
+
+def test_letters_beyond_ascii_that_are_written_as_escapes_are_kept() -> None:
+    assert parsed(b'{"Dhcp4": {"a": "B\\u00fcro"}}') == ({"a": "Büro"}, "")
+
+
+@pytest.mark.parametrize("head", ["", "// mine\n", "// Büro\n"])
+def test_what_routerd_had_written_is_found_also_beside_comments(head: str) -> None:
+    told = patch(_CONFIG, [BesideNetwork(IPv4Network("192.168.200.0/24"), "", (_VPN,), None)]).config
+    for config, expected in ((told, True), (_CONFIG, False)):
+        assert may_have_ours((head + json.dumps({"Dhcp4": config})).encode()) is expected
 
 
 def test_routerds_own_entries_do_not_count() -> None:
@@ -55,15 +67,15 @@ def test_routerds_own_entries_do_not_count() -> None:
     ],
 )
 def test_a_file_older_than_kea_is_what_it_runs(since: Since | None, modified: float, expected: bool) -> None:
-    seen = FileSeen(b"", (1, 2, 3), modified, 0)
+    seen = FileSeen(b"", (1, 2, 3, 4), modified, 0)
     assert is_as_started(seen, since, 1000.0) is expected
 
 
 def test_when_its_process_began_is_more_exact() -> None:
     for modified, expected in ((899.5, True), (899.7, False)):
-        assert is_as_started(FileSeen(b"", (1, 2, 3), modified, 0), Since(100, 100), 1000.0, 899.6) is expected
+        assert is_as_started(FileSeen(b"", (1, 2, 3, 4), modified, 0), Since(100, 100), 1000.0, 899.6) is expected
 
 
 def test_a_disk_that_is_nearly_full_is_not_written_to() -> None:
-    assert has_room(FileSeen(b"", (1, 2, 3), 0.0, 10**7), _CONFIG)
-    assert not has_room(FileSeen(b"", (1, 2, 3), 0.0, 10**6), _CONFIG)
+    assert has_room(FileSeen(b"", (1, 2, 3, 4), 0.0, 10**7), _CONFIG)
+    assert not has_room(FileSeen(b"", (1, 2, 3, 4), 0.0, 10**6), _CONFIG)

@@ -135,8 +135,9 @@ def test_an_option_of_the_administrators_stays_and_wins(place: str, left_out: tu
     before = config(
         **{
             "option-data": at("top"),
-            "client-classes": [{"name": "phones", "option-data": at("class")}],
+            "client-classes": [{"name": "phones", "test": "member('ALL')", "option-data": at("class")}],
             "reservations": [{"hw-address": "02:00:00:00:00:09", "option-data": at("global-reservation")}],
+            "reservations-global": True,
             "shared-networks": [{"name": "x", "option-data": at("shared"), "subnet4": [inner]}],
         }
     )
@@ -148,19 +149,100 @@ def test_an_option_of_the_administrators_stays_and_wins(place: str, left_out: tu
     assert patch(told.config, ()).config == before
 
 
-def test_a_class_with_a_router_of_its_own_is_not_sent_to_another_one() -> None:
-    before = config(
-        subnet(LAN, router("192.168.200.1")),
-        **{"client-classes": [{"name": "phones", "option-data": [router("192.168.200.9")]}]},
-    )
+_HOST = {"hw-address": "02:00:00:00:00:01"}
+_OTHER = [router("192.168.200.9")]
+_TEST = {"test": "member('ALL')"}
+_IN_CLASS = {"reservations": [{**_HOST, "client-classes": ["phones"]}]}
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "top", "barred"),
+    [
+        ({}, _TEST, {}, True),
+        ({"option-data": [router("192.168.200.1")]}, _TEST, {}, False),  # the subnet's own wins over the class's
+        ({}, {**_TEST, "option-data": [router("192.168.200.5")]}, {}, False),  # it is the same as for all
+        ({}, {}, {}, False),  # nothing assigns it
+        (_IN_CLASS, {}, {}, True),
+        ({}, {}, _IN_CLASS, False),  # global reservations do not hold here
+        ({"reservations-global": True}, {}, _IN_CLASS, True),
+        ({}, {}, {**_IN_CLASS, "early-global-reservations-lookup": True}, True),
+        ({}, {}, {"hooks-libraries": [{"library": "/usr/lib/x.so"}]}, True),
+        ({}, {"name": "VENDOR_CLASS_phones"}, {}, True),
+        ({}, {**_TEST, "only-if-required": True}, {}, False),
+        ({"require-client-classes": ["phones"]}, {**_TEST, "only-if-required": True}, {}, True),
+        ({"pools": [{"require-client-classes": ["phones"]}]}, {**_TEST, "only-if-required": True}, {}, True),
+        ({"evaluate-additional-classes": ["phones"]}, {"only-in-additional-list": True}, {}, True),
+        (_IN_CLASS, {**_TEST, "only-if-required": True}, {}, True),
+    ],
+)
+def test_a_class_with_a_router_counts_where_its_clients_are_told_it(
+    own: dict[str, Any], given: dict[str, Any], top: dict[str, Any], barred: bool
+) -> None:
+    phones = {"name": "phones", "option-data": _OTHER, **given}
+    before = config(subnet(**own), **{"option-data": [router("192.168.200.5")], "client-classes": [phones], **top})
     told = patch(before, [network()])
-    assert told.config == before
-    assert [(each.place, each.codes) for each in told.conflicts] == [("the class phones", (121, 249))]
-    same = config(
-        subnet(LAN, router("192.168.200.1")),
-        **{"client-classes": [{"name": "phones", "option-data": [router("192.168.200.1")]}]},
-    )
-    assert patch(same, [network()]).held == (LAN,)
+    assert [each.codes for each in told.conflicts] == ([(121, 249)] if barred else [])
+    assert told.held == (() if barred else (LAN,))
+    if barred:
+        assert told.conflicts[0].place == f"the class {phones['name']}"
+        assert told.config == before
+
+
+@pytest.mark.parametrize(
+    ("own", "top", "options", "left_out"),
+    [
+        ({}, {}, _OTHER, []),
+        ({}, {"reservations-global": True}, _OTHER, [(121, 249)]),
+        ({"reservations-global": True}, {"reservations-global": False}, _OTHER, [(121, 249)]),
+        ({"reservations-global": False}, {"reservations-global": True}, _OTHER, []),
+        ({"reservations-global": True}, {}, [router("192.168.200.1")], []),
+        ({"reservations-global": True}, {}, [*_OTHER, option(121)], [(), (249,)]),
+        ({"reservations-global": True}, {}, [*_OTHER, option(121), option(249)], [()]),
+    ],
+)
+def test_a_global_reservation_with_a_router_counts_where_global_ones_hold(
+    own: dict[str, Any], top: dict[str, Any], options: list[dict[str, Any]], left_out: list[tuple[int, ...]]
+) -> None:
+    hosts = [{**_HOST, "option-data": options}]
+    inner = subnet(LAN, router("192.168.200.1"), **own)
+    for around in ({"subnet4": [inner]}, {"shared-networks": [{"name": "x", "subnet4": [inner]}], "subnet4": []}):
+        told = patch(config(**{**around, "reservations": hosts, **top}), [network()])
+        assert [each.codes for each in told.conflicts] == left_out
+
+
+def test_a_shared_network_says_whether_global_reservations_hold() -> None:
+    shared = {"name": "x", "reservations-global": True, "subnet4": [subnet(LAN, router("192.168.200.1"))]}
+    hosts = [{**_HOST, "option-data": _OTHER}]
+    told = patch(config(**{"shared-networks": [shared], "reservations": hosts}), [network()])
+    assert [each.place for each in told.conflicts] == ["the global reservation 02:00:00:00:00:01"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "kept"),
+    [
+        ("binary", {}, True),
+        ("string", {}, True),
+        ("uint8", {"array": True}, True),
+        ("uint8", {}, False),
+        ("uint16", {"array": True}, False),
+        ("empty", {}, False),
+        ("ipv4-address", {"array": True}, False),
+        ("record", {"record-types": "uint8, uint8, uint8, uint8, ipv4-address"}, False),
+        ("record", {"record-types": "uint8, ipv4-address", "array": True}, False),
+        ("binary", {"encapsulate": "mine"}, False),
+        ("uint8", {"space": "vendor-1"}, True),
+    ],
+)
+@pytest.mark.parametrize("code", [121, 249])
+def test_a_definition_that_would_cut_the_routes_leaves_its_option_out(
+    code: int, kind: str, more: dict[str, Any], kept: bool
+) -> None:
+    plain = {"array": False, "code": code, "encapsulate": "", "name": "mine", "record-types": "", "space": "dhcp4"}
+    before = config(subnet(), **{"option-def": [{**plain, "type": kind, **more}]})
+    told = patch(before, [network()])
+    assert set(added(told.config["subnet4"][0])) == ({121, 249} if kept else {121, 249} - {code})
+    assert [(each.place, each.codes) for each in told.conflicts] == ([] if kept else [("the option-def mine", (code,))])
+    assert patch(told.config, ()).config == before
 
 
 def test_networks_that_kea_does_not_serve_are_named() -> None:
@@ -222,7 +304,7 @@ _OPTION = st.one_of(
 )
 _OPTIONS = st.lists(_OPTION, max_size=3)
 _PLACE = st.fixed_dictionaries({"option-data": _OPTIONS, "pool": st.just("192.168.200.50-192.168.200.60")})
-_HOST = st.fixed_dictionaries(
+_HOSTS = st.fixed_dictionaries(
     {"option-data": _OPTIONS, "ip-address": st.sampled_from(["192.168.200.2", "192.168.200.22"])}
 )
 _SUBNET = st.fixed_dictionaries(
@@ -230,10 +312,10 @@ _SUBNET = st.fixed_dictionaries(
         "subnet": st.sampled_from([str(LAN), str(FAR), "192.168.202.0/24"]),
         "option-data": _OPTIONS,
         "pools": st.lists(_PLACE, max_size=2),
-        "reservations": st.lists(_HOST, max_size=2),
+        "reservations": st.lists(_HOSTS, max_size=2),
     }
 )
-_CLASS = st.fixed_dictionaries({"name": st.just("c"), "option-data": _OPTIONS})
+_CLASS = st.fixed_dictionaries({"name": st.just("c"), "option-data": _OPTIONS, "test": st.just("member('ALL')")})
 _SHARED = st.fixed_dictionaries(
     {"name": st.just("x"), "option-data": _OPTIONS, "subnet4": st.lists(_SUBNET, max_size=2)}
 )
@@ -243,7 +325,7 @@ _CONFIG = st.fixed_dictionaries(
         "subnet4": st.lists(_SUBNET, max_size=3),
         "shared-networks": st.lists(_SHARED, max_size=2),
         "client-classes": st.lists(_CLASS, max_size=1),
-        "reservations": st.lists(_HOST, max_size=1),
+        "reservations": st.lists(_HOSTS, max_size=1),
         "other": st.just({"deep": [1, {"x": None}]}),
     }
 )

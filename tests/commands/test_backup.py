@@ -4,10 +4,13 @@ import gzip
 import io
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import tarfile
+import threading
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ import pytest
 
 from routerd.backup_manifest import manifest
 from routerd.cli import main
-from routerd.commands import store_at
+from routerd.commands import restore, store_at
 from routerd.dhcp.lease import BOUND, Row
 from routerd.dhcp.offline_service import read_offline
 from routerd.dhcp.store import LeaseStore
@@ -64,7 +67,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setattr(store_at, "DaemonLock", lambda: DaemonLock(tmp_path / "run"))
+    monkeypatch.setattr(store_at, "DaemonLock", lambda **words: DaemonLock(tmp_path / "run", **words))
     monkeypatch.setattr(store_at, "holder", lambda: None)
     return Place(tmp_path)
 
@@ -286,3 +289,172 @@ def test_while_a_daemon_runs_nothing_is_restored(
     finally:
         other.give_back()
     assert "routerd runs here already" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- what is never written over
+
+
+def places_of_routerd(place: Place) -> list[Path]:
+    names = ("leases.db", "leases.db-wal", "leases.db-clean", "leases.db-aliases", "rip-sequence", "beside-servers")
+    aside = "leases.db.before-restore-20261122T120000Z"
+    return [*(place.state / name for name in (*names, aside)), place.config]
+
+
+@pytest.mark.parametrize("words", [("backup",), ("leases", "export", "--format", "kea")], ids=["backup", "export"])
+def test_files_of_routerds_own_stay(place: Place, words: tuple[str, ...], capsys: Any) -> None:
+    place.fill(50)
+    (place.state.parent / "other").symlink_to(place.state)
+    for path in places_of_routerd(place):
+        if not path.exists():
+            path.write_text("a file")
+    link = place.state.parent / "link"
+    before = place.everything()
+    for path in places_of_routerd(place):
+        link.unlink(missing_ok=True)
+        link.symlink_to(path)
+        by_link = place.state.parent / "other" / path.name if path.parent == place.state else path
+        for name in (path, link, by_link):
+            assert place.run(*words, str(name)) == 1, name
+            assert "and stays; name another file" in capsys.readouterr().err
+    assert place.everything() == before
+    # Files of others may be there.
+    assert place.run(*words, str(place.state / "leases.db.tar.gz")) == 0
+
+
+@pytest.mark.parametrize("words", [("backup",), ("leases", "export", "--format", "kea")], ids=["backup", "export"])
+def test_what_is_no_regular_file_stays(place: Place, words: tuple[str, ...], capsys: Any) -> None:
+    place.fill(50)
+    fifo, directory = place.state.parent / "fifo", place.state.parent / "directory"
+    os.mkfifo(fifo)
+    directory.mkdir()
+    assert place.run(*words, str(fifo)) == 1
+    assert f"{fifo}: is no regular file, and stays" in capsys.readouterr().err
+    assert stat.S_ISFIFO(fifo.lstat().st_mode)
+    assert place.run(*words, str(directory)) == 1
+    assert "is a directory; name a file in it" in capsys.readouterr().err
+    if os.geteuid() == 0:
+        device = place.state.parent / "device"
+        os.mknod(device, 0o600 | stat.S_IFCHR, os.makedev(1, 5))
+        assert place.run(*words, str(device)) == 1
+        assert stat.S_ISCHR(device.lstat().st_mode)
+    assert sorted(path.name for path in directory.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("backup",), ("leases", "export", "--format", "kea")], ids=["backup", "export"])
+def test_a_link_stays_and_what_it_points_to_is_replaced(place: Place, words: tuple[str, ...]) -> None:
+    place.fill(50)
+    link, target = place.state.parent / "link", place.state.parent / "elsewhere" / "file"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    for _ in range(2):
+        assert place.run(*words, str(link)) == 0
+        assert (link.is_symlink(), target.is_file(), os.listdir(target.parent)) == (True, True, ["file"])
+
+
+@pytest.mark.parametrize("words", [("backup",), ("leases", "export", "--format", "kea")], ids=["backup", "export"])
+def test_a_dash_is_standard_output(
+    place: Place, words: tuple[str, ...], capsysbinary: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.fill(50)
+    monkeypatch.chdir(place.state.parent)
+    assert place.run(*words, "-") == 0
+    assert capsysbinary.readouterr().out.startswith((b"address,", b"\x1f\x8b\x08"))
+    assert not Path("-").exists()
+
+
+# ---------------------------------------------------------------- leases export
+
+
+def test_where_there_is_nothing_to_export_nothing_is_written(place: Place, capsys: Any) -> None:
+    assert place.run("leases", "export", "--format", "kea", str(place.file)) == 1
+    assert f"there is nothing to export: no {place.leases}" in capsys.readouterr().err
+    place.fill(50)
+    assert place.run("leases", "export", "--format", "kea", "--lan", "lan7", str(place.file)) == 1
+    assert "no LAN 'lan7' is configured; LANs: lan0" in capsys.readouterr().err
+    assert not place.file.exists()
+    assert place.run("leases", "export", "--format", "kea", "--lan", "lan0", str(place.file)) == 0
+
+
+def test_what_was_exported_is_said_as_json(place: Place, capsys: Any) -> None:
+    place.fill(50, 51)
+    assert place.run("leases", "export", "--format", "dnsmasq", "--json", str(place.file)) == 0
+    said = json.loads(capsys.readouterr().out)
+    counts = {"bound": 2, "declined": 0, "declined_left_out": 0}
+    assert said == {"file": str(place.file), "format": "dnsmasq", **counts}
+    assert len(place.file.read_text().splitlines()) == 2
+
+
+def test_a_damaged_file_is_named_by_its_own_name(place: Place, capsys: Any) -> None:
+    place.fill(50)
+    place.leases.write_bytes(place.leases.read_bytes()[:4096] + b"x" * 4096)
+    assert place.run("leases", "export", "--format", "kea") == 1
+    error = capsys.readouterr().err
+    assert f"routerd leases export: {place.leases}: is damaged" in error
+    assert "routerd-" not in error
+
+
+def test_commands_at_the_same_time_wait_for_each_other(place: Place, tmp_path: Path, capsys: Any) -> None:
+    place.fill(50)
+    other = DaemonLock(tmp_path / "run", command="leases export")
+    other.take()
+    timer = threading.Timer(0.1, other.give_back)
+    timer.start()
+    assert place.run("leases", "export", "--format", "kea") == 0
+    timer.join()
+    assert "02:00:00:00:00:32" in capsys.readouterr().out
+
+
+# ---------------------------------------------------------------- restore
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("ALTER TABLE lease DROP COLUMN seconds", "no such column: seconds"),
+        ("PRAGMA user_version = 2", "duplicate column name: seconds"),
+        (
+            "ALTER TABLE lease ADD COLUMN more TEXT NOT NULL DEFAULT 'x'; DROP TABLE clock; CREATE TABLE clock (x)",
+            "boot",
+        ),
+        ("CREATE TRIGGER t BEFORE INSERT ON lease BEGIN SELECT RAISE(ABORT, 'never'); END", "never"),
+        ("PRAGMA user_version = 0", "it has no table of leases"),
+    ],
+)
+def test_leases_that_the_daemon_could_not_start_with_are_refused(
+    place: Place, statement: str, said: str, capsys: Any
+) -> None:
+    place.fill(50)
+    path = place.state.parent / "other.db"
+    shutil.copyfile(place.leases, path)
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(statement)
+    place.file.write_bytes(archive({"leases.db": path.read_bytes()}))
+    before = place.everything()
+    assert place.run("restore", str(place.file), "--force") == 1
+    error = capsys.readouterr().err
+    assert (said in error, "nothing changed" in error, ".restore-" in error) == (True, True, False), error
+    assert place.everything() == before
+    assert [path.name for path in place.state.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "true", "1.0"])
+def test_formats_that_never_were(place: Place, number: str, capsys: Any) -> None:
+    said = manifest("0", 0, {"rip-sequence": b"1"}).replace(
+        b'"routerd_backup": 1', f'"routerd_backup": {number}'.encode()
+    )
+    place.file.write_bytes(archive({"rip-sequence": b"1"}, said))
+    assert place.run("restore", str(place.file)) == 1
+    assert "is no backup of routerd's" in capsys.readouterr().err
+
+
+def test_what_a_killed_restore_left_is_removed(place: Place) -> None:
+    place.fill(50)
+    place.run("backup", str(place.file))
+    left, used, other = (place.state / name for name in (".restore-ab_d1234", ".restore-abcd5678", ".restore-mine"))
+    for path in (left, used, other):
+        path.mkdir()
+        (path / "leases.db").write_bytes(b"x")
+    with ExitStack() as stack:
+        assert restore._is_locked(stack, used)
+        assert place.run("restore", str(place.file), "--force") == 0
+    assert sorted(path.name for path in place.state.glob(".restore-*")) == [used.name, other.name]

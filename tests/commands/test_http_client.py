@@ -13,7 +13,7 @@ import pytest
 
 from routerd.commands.daemon import Daemon
 from routerd.config.model import Http
-from routerd.system.http_client import AskError, ask, choose
+from routerd.system.http_client import AskError, NobodyError, ask, choose
 from tests.commands.played import answers, peer, played
 
 TOKEN = "0123456789abcdef0123"
@@ -118,3 +118,15 @@ def test_nobody_answers(tmp_path: Path) -> None:
         ask((listen,), "/livez")
     with pytest.raises(AskError, match=f"unix:{tmp_path}/none: No such file or directory; is it running"):
         ask((f"unix:{tmp_path}/none",), "/livez")
+
+
+def test_where_nobody_is_and_where_somebody_does_not_answer(tmp_path: Path) -> None:
+    # An address that is nobody's here, and a directory that is a file: another place may be asked instead.
+    (tmp_path / "file").touch()
+    for entry in ("127.0.0.1:1", "224.0.0.1:1", f"unix:{tmp_path}/none", f"unix:{tmp_path}/file/none"):
+        with pytest.raises(NobodyError):
+            ask((entry,), "/livez", timeout=1.0)
+    # Who answers badly is there, so that a change may have been made already.
+    with one_answer(b"") as (port, _), pytest.raises(AskError) as caught:
+        ask((f"127.0.0.1:{port}",), "/livez")
+    assert not isinstance(caught.value, NobodyError)

@@ -9,7 +9,7 @@ import pytest
 
 from routerd.cli import main
 from routerd.commands import leases_export, leases_import, store_at
-from routerd.lease_files.read import merged
+from routerd.lease_files.read import FORMATS, merged, recognized
 from tests.commands.played import Played, answers, lease, played
 from tests.lease_files.samples import DNSMASQ, ISC, KEA
 
@@ -88,6 +88,50 @@ def test_what_is_no_lease_file(daemon: Played, tmp_path: Path, capsys: Any) -> N
     path.write_text("")
     assert run("leases", "import", str(path), config=daemon.config) == 0
     assert "the file is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("isc", KEA.encode(), "is no lease file of ISC dhcpd but, by its content, of Kea; say --format kea"),
+        ("kea", DNSMASQ.encode(), "is no lease file of Kea but, by its content, of dnsmasq; say --format dnsmasq"),
+        *((name, bytes(range(256)) * 8, "nothing in it can be read as a lease of ") for name in FORMATS),
+        *((name, b"\x7fELF\x02\x01\x00\x00{};\n\x00", "nothing in it can be read as a lease of ") for name in FORMATS),
+        ("dnsmasq", b"17953", "nothing in it can be read as a lease of dnsmasq"),
+        (None, b"address,duid,valid_lifetime,expire,hwaddr\n", "nothing in it can be read as a lease of Kea"),
+    ],
+)
+@pytest.mark.parametrize("json_too", [False, True])
+def test_where_nothing_is_understood_that_is_an_error(
+    daemon: Played, tmp_path: Path, capsys: Any, name: str | None, data: bytes, said: str, json_too: bool
+) -> None:
+    path = tmp_path / "leases"
+    path.write_bytes(data)
+    words = [*(() if name is None else ("--format", name)), *(("--json",) if json_too else ())]
+    assert run("leases", "import", str(path), *words, config=daemon.config) == 1
+    out, err = capsys.readouterr()
+    assert err.splitlines()[-1].startswith(f"routerd leases import: {path}: {said}")
+    assert err.splitlines()[-1].endswith("; nothing was taken over")
+    assert not json_too or json.loads(out)["leases"] == []
+    assert daemon.asked == []
+
+
+@pytest.mark.parametrize("text", [KEA.partition("\n")[0] + "\n", ISC.partition("lease ")[0], "\n"])
+def test_a_file_without_leases_is_none(daemon: Played, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "leases"
+    path.write_text(text)
+    assert run("leases", "import", str(path), config=daemon.config) == 0
+
+
+@pytest.mark.parametrize("text", [DNSMASQ, KEA, ISC])
+@pytest.mark.parametrize("named", [False, True])
+def test_a_byte_order_mark_is_no_content(daemon: Played, tmp_path: Path, capsys: Any, text: str, named: bool) -> None:
+    daemon.answers["POST /v1/leases/import"] = (200, said_of("taken", "taken", "taken"))
+    path = tmp_path / "leases"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    words = ("--format", recognized(text) or "") if named else ()
+    assert run("leases", "import", str(path), "--json", *words, config=daemon.config) == 0
+    assert json.loads(capsys.readouterr().out)["counts"] == {"bound": 3, "unreadable": 0}
 
 
 def test_a_daemon_that_refuses(daemon: Played, tmp_path: Path, capsys: Any) -> None:

@@ -1,6 +1,7 @@
 """What the package leaves behind, what it finds there, and what it does where the disk is full."""
 
 import re
+import signal
 
 import pytest
 
@@ -37,6 +38,8 @@ def test_a_purge_leaves_nothing_even_while_a_daemon_runs(site: Site, this: Built
         _keeps_what_is_there(machine, this)
         _bears_a_full_disk(machine)
         _spares_what_another_daemon_uses(machine)
+        _ends_a_trial_that_hangs(machine, this)
+        assert own.state() == network
 
 
 def _needed() -> list[str]:
@@ -81,3 +84,22 @@ def _spares_what_another_daemon_uses(machine: Debian) -> None:
     assert machine.there("/var/lib/routerd/leases.db", CONFIG) == ["/var/lib/routerd/leases.db"]
     assert daemon.get("/livez")[0] == 200
     assert machine.stop(daemon) == 0
+
+
+def _ends_a_trial_that_hangs(machine: Debian, this: Built) -> None:
+    """It is killed, its helper takes the trial back while its program is there still, and no more is left."""
+    machine.apt("install", f"/srv/{this.package.name}")
+    machine.configure()
+    daemon = machine.start("--confirm", "1h")
+    machine.run("sh", "-ec", "kill -STOP $(cat /run/routerd/lock-*)")
+    said = machine.apt("purge", "routerd")
+    assert re.search(r"routerd: process \d+ hung, and was killed\n", said)
+    assert "is stopped" not in said
+    assert "a daemon runs" not in said
+    # What started it was stopped along with it.
+    daemon.process.send_signal(signal.SIGCONT)
+    assert daemon.process.wait(10) == -signal.SIGKILL
+    log = machine.said()
+    assert "confirm: the daemon ended before its configuration was confirmed: all is as it was before" in log
+    assert "Traceback" not in log
+    assert machine.there("/run/routerd", "/var/lib/routerd", "/etc/routerd") == []

@@ -77,10 +77,11 @@ class Debian:
         self.host.write(CONFIG, made)
         return made
 
-    def start(self, program: str = "routerd") -> Daemon:
+    def start(self, *argv: str, program: str = "routerd") -> Daemon:
         """Start the daemon by hand, as the package's user; it is ready when this returns."""
         self._started += 1
-        process = self.beta.popen(self._enter(program, "run", "--user", "routerd"), name=f"routerd-{self._started}")
+        run = (program, "run", "--user", "routerd", *argv)
+        process = self.beta.popen(self._enter(*run), name=f"routerd-{self._started}")
         daemon = Daemon(self.beta, Path(CONFIG), self.socket, process)
         daemon.wait_ready()
         return daemon

@@ -26,6 +26,17 @@ exit $code
 """
 
 
+# With a /dev of its own: a fault here would cost the machine its own.
+_DEVICES = """
+mount -t tmpfs tmpfs /dev
+mknod /dev/null c 1 3
+ln -s /proc/self/fd/1 /dev/stdout
+ln -s /proc/self/fd/2 /dev/stderr
+"$@"
+[ -c /dev/null ] && [ -L /dev/stdout ] && [ -L /dev/stderr ] && ls /dev >&2
+"""
+
+
 def routerd(site: Site, *words: str, check: bool = False) -> subprocess.CompletedProcess[str]:
     return site.example.beta.run(argv(site, *words), check=check)
 
@@ -90,6 +101,18 @@ def test_a_full_disk_leaves_the_old_backup_and_nothing_else(site: Site, running:
     assert done.stdout.split() == ["same", "backup.tar.gz", "filler"]
     if running:
         assert daemon.get("/readyz")[0] == 200
+
+
+@pytest.mark.parametrize("words", [("backup",), ("leases", "export", "--format", "kea")], ids=["backup", "export"])
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/stderr", "/dev/null"])
+def test_devices_that_are_streams_are_written_to_and_stay(site: Site, words: tuple[str, ...], name: str) -> None:
+    site.start().stop()
+    command = ["unshare", "--mount", "sh", "-ec", _DEVICES, "sh", *argv(site, *words, name)]
+    done = subprocess.run(site.example.beta.command(command), capture_output=True, check=False, timeout=20)
+    assert (done.returncode, done.stderr.endswith(b"null\nstderr\nstdout\n")) == (0, True), done.stderr
+    content = (b"\x1f\x8b\x08", b"address,")
+    assert done.stdout.startswith(content) is (name == "/dev/stdout")
+    assert done.stderr.startswith(content) is (name == "/dev/stderr")
 
 
 def test_a_full_disk_at_the_restore_changes_nothing(site: Site) -> None:

@@ -1,5 +1,6 @@
 """`--confirm`: what is not confirmed is taken back exactly, whatever becomes of the daemon and of its helper."""
 
+import json
 import os
 import signal
 import time
@@ -124,7 +125,11 @@ def test_a_reload(trial: Trial) -> None:
     assert is_gone(helper)
     assert trial.run("reload", "--confirm", "60s").returncode == 0
     # One without a time belongs to the trial.
-    assert trial.run("reload").returncode == 0
+    within = trial.run("reload")
+    assert within.returncode == 0
+    assert within.stdout.startswith("reloaded within the trial, whose deadline stays: run `routerd confirm` within ")
+    deadline = json.loads(trial.run("reload", "--json").stdout)["confirm"]["deadline"]
+    assert deadline == daemon.get("/v1/status")[1]["confirm"]["deadline"]
     assert trial.problems(daemon) == ["not-confirmed"]
     assert trial.run("confirm").returncode == 0
     assert trial.problems(daemon) == []
@@ -266,3 +271,53 @@ def test_a_trial_that_moves_the_socket(trial: Trial) -> None:
     gone = trial.run("confirm")
     assert gone.returncode == 1
     assert f"routerd does not answer at unix:{moved}: No such file or directory; is it running?" in gone.stderr
+
+
+def test_a_trial_that_moves_the_socket_as_a_user_who_does_not_see_sockets(trial: Trial) -> None:
+    user = ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups"]
+    daemon = trial.start("--user", str(UID))
+    moved = trial.files / "moved.sock"
+    trial.config.write_text(trial.tried.replace(str(trial.socket), f"{moved}"))
+    done = trial.run("reload", "--confirm", "2s", prefix=user)
+    assert (done.returncode, done.stdout.partition(":")[0]) == (0, "reloaded on trial"), done.stderr
+    soon("it is taken back", trial.socket.exists)
+    note = f"note: nobody listens at unix:{moved}; the daemon that runs (process {daemon.process.pid}) listens at "
+    for words in (("status",), ("leases",), ("reload", "--confirm", "60s")):
+        done = trial.run(*words, prefix=user)
+        assert (done.returncode, done.stderr.startswith(f"{note}unix:{trial.socket}, ")) == (0, True), done.stderr
+    assert trial.run("confirm", prefix=user).returncode == 0
+    assert trial.run("status", prefix=user).stderr == ""
+    assert daemon.stop() == 0
+    assert list(trial.runtime.glob("*listen-*")) == []
+
+
+def test_a_socket_beside_what_stays(trial: Trial) -> None:
+    only = trial.text.replace(f', "unix:{trial.socket}"', "")
+    assert only != trial.text
+    daemon = trial.start(text=only, ready=False)
+    soon("it answers", lambda: trial.run("status").returncode == 0)
+    trial.config.write_text(trial.text)
+    done = trial.run("status")
+    assert done.returncode == 0
+    assert f"(process {daemon.process.pid}) listens at 127.0.0.1:8121, asking there" in done.stderr
+    # What is in front is nowhere on this machine, and not to be reached.
+    trial.config.write_text(trial.text.replace(f'"127.0.0.1:8121", "unix:{trial.socket}"', '"192.0.2.1:8121"'))
+    done = trial.run("status")
+    assert done.returncode == 0
+    assert "nobody listens at 192.0.2.1:8121; the daemon that runs" in done.stderr
+    assert daemon.stop() == 0
+
+
+def test_another_lease_store_is_refused_on_trial(trial: Trial) -> None:
+    daemon = trial.start()
+    store = next(line for line in trial.text.splitlines() if line.startswith("store = "))
+    other = store.replace(".db", "-2.db")
+    trial.config.write_text(trial.tried.replace(store, other))
+    done = trial.run("reload", "--confirm", "60s")
+    assert done.returncode == 2
+    assert "leases.store" in done.stderr
+    assert "cannot be on trial" in done.stderr
+    assert trial.mark() is None
+    # For good it can be changed, as ever.
+    assert trial.run("reload").stdout == "reloaded\n"
+    assert daemon.stop() == 0

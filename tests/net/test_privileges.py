@@ -1,5 +1,6 @@
 """routerd with three capabilities and no more: as a user of its own, as root, and what it says if one is missing."""
 
+import os
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -159,6 +160,27 @@ def test_with_capabilities_that_were_given_it_works_as_it_is(own: Own) -> None:
     _open_wireguard_as_the_hint_says(own, daemon)
     _works(own, daemon)
     assert daemon.stop() == 0
+
+
+def test_a_command_of_root_that_was_killed_keeps_nobody_from_starting(own: Own) -> None:
+    own.files.mkdir()
+    for path in (own.files, own.runtime):
+        own.beta.run(["chown", f"{UID}:{UID}", path])
+    own.config.write_text(own.text)
+    backup = own.files / "backup"
+    os.mkfifo(backup)
+    # It waits for the backup while it has the lock.
+    umask = ["sh", "-ec", 'umask 077; exec "$@"', "sh"]
+    restore = own.beta.popen(own.command("restore", str(backup), prefix=umask), name="restore")
+    soon("root's command has the lock", lambda: list(own.runtime.glob("lock-*")) and list(own.files.glob(".restore-*")))
+    restore.kill()
+    restore.wait()
+    (lock,) = own.runtime.glob("lock-*")
+    daemon = own.start(prefix=_as_systemd_would())
+    assert daemon.stop() == 0
+    # The same where its lock was not given away: killed in between, or of an older routerd.
+    lock.touch(0o600)
+    assert own.start(prefix=_as_systemd_would()).stop() == 0
 
 
 def test_its_children_can_load_rules(own: Own) -> None:

@@ -203,6 +203,10 @@ def test_silence_own_server_and_what_cannot_be_asked(site: Site) -> None:
     assert done.stdout == "lan0: nobody answers within 0.5 s\n"
     gone = routerd(site, "check", "--ask-segment", "--interface", "nosuch0", check=False)
     assert (gone.returncode, gone.stderr) == (1, "nosuch0: does not exist now, so nobody can be asked there\n")
+    for interface in ("lo", site.example.tunnel_beta.interface):
+        none = routerd(site, "check", "--ask-segment", "--interface", interface, check=False)
+        assert (none.returncode, none.stdout) == (1, "")
+        assert none.stderr.startswith(f"{interface}: is no Ethernet with broadcasts, so no DHCP is spoken there")
     argv = ["setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw", sys.executable, "-m", "routerd"]
     poor = site.example.beta.run([*argv, "check", "--ask-segment", "--interface", "lan0"], check=False)
     assert poor.returncode == 1

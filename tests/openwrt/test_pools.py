@@ -154,6 +154,26 @@ def test_options_are_kept_current(router: Router) -> None:
     assert (pool(router, "dhcp_option"), pool(router, "routerd_option")) == ("42,192.168.1.1", "")
 
 
+def test_a_restart_and_a_reboot_write_nothing(router: Router) -> None:
+    """Options stay as they were until the daemon has said what it wants, although it withdraws them when it ends."""
+    serve_by_dnsmasq(router)
+    wanted(router, OPTIONS)
+    stamp = router.run("stat -c %Y.%i /etc/config/dhcp")
+    router.init("restart")
+    router.init("options")
+    router.init("reload")
+    assert router.run("stat -c %Y.%i /etc/config/dhcp") == stamp
+    wanted(router, OPTIONS)
+    router.init("shutdown")
+    wanted(router, "")
+    router.reboot()
+    router.init("start")
+    assert router.run("stat -c %Y.%i /etc/config/dhcp") == stamp
+    # Then the gateway turns out to be down.
+    wanted(router, "")
+    assert pool(router, "dhcp_option") == "42,192.168.1.1"
+
+
 def test_options_go_with_routerd(router: Router) -> None:
     text = router.read("/etc/config/dhcp")
     serve_by_dnsmasq(router)

@@ -219,11 +219,15 @@ pools_update() {
 	pools_take || return 0
 	for pool in $(pools); do
 		device=$(device_of "$(edit get "own_dhcp.$pool.interface")") || device=
-		case " $(serving) " in
+		case " $(with_mode serve) " in
 		*" ${device:-?} "*) pool_ignore "$pool" ;;
 		*) pool_heed "$pool" ;;
 		esac
-		pool_options "$pool" "${device:-?}"
+		case " $(with_mode dnsmasq) " in
+		# Until the daemon has said what it wants, it is as it was.
+		*" ${device:-?} "*) [ ! -e "$OPTIONS" ] || pool_options "$pool" "$device" ;;
+		*) pool_options "$pool" '' ;;
+		esac
 	done
 	pools_commit
 }
@@ -238,10 +242,11 @@ pools_restore() {
 	pools_commit
 }
 
-serving() {
+# The devices of LANs with a mode.
+with_mode() {
 	local lan
 	for lan in $(fact lan); do
-		[ "$(field "$lan" 2)" != serve ] || field "$lan" 1
+		[ "$(field "$lan" 2)" != "$1" ] || field "$lan" 1
 	done | tr '\n' ' '
 }
 
