@@ -120,7 +120,8 @@ class DnsmasqService:
         self._shown.lines = lines_of(parts, self._known(parts))
         found = await self._asked(parts)
         self._note(found, is_first=True)
-        if self._served and await asyncio.to_thread(os.path.exists, self._file.path):
+        was_there = await asyncio.to_thread(os.path.exists, self._file.path)
+        if self._served and was_there:
             # It may also be what routerd gave it before, and took from the file without the right to say so.
             await self._hang_up()
             await asyncio.sleep(_WATCHED)

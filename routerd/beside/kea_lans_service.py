@@ -32,7 +32,8 @@ class KeaLans:
 
     def expect(self, parts: tuple[BesidePart, ...], config: dict[str, Any]) -> None:
         """Have the LANs asked where what is right there is another thing now."""
-        lans = [part for part in parts if part.networks and part.networks[0].routes]
+        missing = self._shown.missing
+        lans = [part for part in parts if part.networks[0].routes and part.networks[0].network not in missing]
         wanted = {part.lan: expected(config, part.networks[0].network) for part in lans}
         if wanted != self._shown.expected:
             self._shown.expected, self._shown.heard = wanted, {}

@@ -8,7 +8,7 @@ Edits of others are noticed by a digest of its configuration. Kea logs every com
 (`interval`), and more often for a while after its file was changed: the edit may be loaded then.
 
 Kea answers no client while it takes a configuration. So routes that went away and are back have to stay for a while
-before it is told them again (HoldDown), and after every change it is left alone for a multiple of the time it took. Only a
+before it is told them again (HoldDown), and after every change it is left alone for a multiple of the time it took. A
 withdrawal waits for neither.
 
 Nothing here waits for Kea but this service's own task.
@@ -106,7 +106,6 @@ class KeaService:
         """Until something new is wanted, Kea's socket or file is another one, or it is time to look: what Kea shall
         hand out. None where it is time to ask the LANs.
         """
-        is_new = False
         while True:
             self._due.clear()
             now = time.monotonic()
@@ -115,9 +114,10 @@ class KeaService:
                 if parts != self._admitted:
                     self._admitted, self._digest, self._settled = parts, None, False
                     self._next = now
-                is_new = self._is_new() or is_new
+                if self._is_new():
+                    self._next = now
                 # Every change costs Kea a pause: what changes together is told it together.
-                if (is_new or now >= self._next) and now >= self._free_at(parts):
+                if now >= self._next and now >= self._free_at(parts):
                     return parts
                 if self._settled and self._lans.is_due:
                     return None
@@ -168,6 +168,9 @@ class KeaService:
         now = time.monotonic()
         interval = self._settings().interval
         # While Kea says what it has, it answers no client.
+        if not self._settled:
+            self._next = now
+            return
         self._next = now + max(min(_SOON, interval) if now < self._soon_until else interval, _SHARE * took)
         if was is not None:
             log.info("kea %s: it answers and has what it should", self._path)

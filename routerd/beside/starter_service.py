@@ -81,13 +81,19 @@ class BesideStarter:
         for part in parts:
             wanted.setdefault(server_of(part.settings), []).append(part)
         for key in sorted(self._configured | self._recorded, key=lambda key: (key.kind, key.path)):
-            if key not in self._servers:
+            if key not in self._servers and not self._is_handed_over(key):
                 self._servers[key] = await asyncio.to_thread(make_server, key, self._ask, self._wake)
         await self._remember()
         for key, server in self._servers.items():
-            if key in wanted or key not in self._configured:
+            if key in wanted or not (key in self._configured or self._is_handed_over(key)):
                 server.apply(tuple(wanted.get(key, ())))
         self._woken.set()
+
+    def _is_handed_over(self, key: ServerKey) -> bool:
+        """Does the configuration name it with another pid file? Then what was made is the new one's."""
+        if key in self._configured:
+            return False
+        return any((key.kind, key.path) == (other.kind, other.path) for other in self._configured)
 
     def _wake(self) -> None:
         self._woken.set()
@@ -116,10 +122,10 @@ class BesideStarter:
         try:
             while True:
                 self._woken.clear()
+                await self._retire(tasks)
                 for key, server in self._servers.items():
                     if key not in tasks:
                         tasks[key] = asyncio.create_task(server.run(), name=f"beside {key.kind} {key.path}")
-                await self._retire(tasks)
                 woken = asyncio.create_task(self._woken.wait())
                 try:
                     await asyncio.wait((woken, *tasks.values()), return_when=asyncio.FIRST_COMPLETED)
@@ -135,9 +141,11 @@ class BesideStarter:
 
     async def _retire(self, tasks: dict[ServerKey, asyncio.Task[None]]) -> None:
         """Let go of servers that are not configured any more and have nothing of routerd's."""
-        for key in [key for key in self._servers if key not in self._configured and self._servers[key].is_clear]:
-            await _end([tasks.pop(key)])
-            del self._servers[key]
+        gone = [key for key in self._servers if key not in self._configured]
+        for key in [key for key in gone if self._servers[key].is_clear or self._is_handed_over(key)]:
+            if key in tasks:
+                await _end([tasks.pop(key)])
+            self._servers.pop(key, None)
         await self._remember()
 
     async def _withdraw(self) -> None:

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Take them over. 1 where the file cannot be read or understood, or nothing can be stored; 2 for a bad configuration."""
+    """Take them over. 1 where nothing can be read, understood or stored; 2 for a bad configuration."""
     return guarded("routerd leases import", args.config, lambda config: _import(args, config))
 
 

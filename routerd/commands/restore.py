@@ -1,20 +1,14 @@
 """`routerd restore`: puts what a backup holds in place of what is there, which is set aside."""
 
 import argparse
-import fcntl
 import hashlib
 import json
 import os
-import re
-import shutil
-import sqlite3
 import struct
 import sys
 import tarfile
-import tempfile
-import time
 import zlib
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
@@ -30,14 +24,13 @@ from routerd.backup_manifest import (
     Part,
     read_manifest,
 )
+from routerd.commands.restore_put import own_directory, put
 from routerd.commands.store_at import (
     RefusedError,
     aliases_path,
     alone,
-    give,
     guarded,
     leases_path,
-    owner_of,
     reason,
     sequence_path,
 )
@@ -47,15 +40,9 @@ from routerd.config.model import Config
 from routerd.dhcp.offline_service import judge_opened, judge_saved, refuse_in_use
 from routerd.dhcp.store_file import make_directories
 from routerd.rip.sequence import LAST
-from routerd.system.files import sync_directory
 
 HELP = "put the content of a backup in place; stop the daemon first"
-_MODE = 0o640
 _PIECE = 1 << 20
-_PREFIX = ".restore-"
-_LEFT = re.compile(r"\.restore-[a-z0-9_]{8}", re.ASCII)
-_BESIDE = ("-wal", "-shm", "-journal", "-clean")
-_SETTLING = ("-wal", "-journal")
 _UNREADABLE = (tarfile.TarError, EOFError, zlib.error, struct.error, TypeError, ValueError)
 
 
@@ -83,7 +70,7 @@ def _restore(args: argparse.Namespace, config: Config) -> int:
         refuse_in_use(places[LEASES])
         try:
             make_directories(os.path.realpath(places[LEASES]))
-            directory = _own_directory(stack, Path(places[LEASES]).resolve().parent)
+            directory = own_directory(stack, Path(places[LEASES]).resolve().parent)
             said = _unpack(args.file, where, Path(directory))
             bound = _judge(where, said, Path(directory))
         except OSError as error:
@@ -92,31 +79,10 @@ def _restore(args: argparse.Namespace, config: Config) -> int:
             _refuse_to_replace(places[LEASES])
         kept = _keep_sequence(said, Path(directory), places[SEQUENCE])
         try:
-            aside = _put(said, Path(directory), places)
+            aside = put(said.parts, Path(directory), places)
         except OSError as error:
             raise RefusedError(f"{error.filename or where}: {reason(error)}; what was set aside is there") from None
     return _report(args, where, said, bound, aside, kept)
-
-
-def _own_directory(stack: ExitStack, upper: Path) -> str:
-    """A directory for this restore in `upper`; those that killed ones left there are removed. Raises OSError."""
-    for name in os.listdir(upper):
-        with suppress(OSError), ExitStack() as lock:
-            if _LEFT.fullmatch(name) and _is_locked(lock, upper / name):
-                shutil.rmtree(upper / name)
-    directory = stack.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX, dir=upper))
-    # A restore in another network namespace may have the same files.
-    _is_locked(stack, Path(directory))
-    return directory
-
-
-def _is_locked(stack: ExitStack, directory: Path) -> bool:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    stack.callback(os.close, handle)
-    with suppress(BlockingIOError):
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
 
 
 # ---------------------------------------------------------------- the backup
@@ -208,61 +174,6 @@ def _keep_sequence(said: Manifest, directory: Path, path: str) -> bool:
         return False
     (directory / SEQUENCE).unlink()
     return True
-
-
-# ---------------------------------------------------------------- in its place
-
-
-def _put(said: Manifest, directory: Path, places: dict[str, str]) -> list[str]:
-    """Put the parts in place; the files that were set aside. Each is the old or the new one at any moment.
-
-    Raises OSError.
-    """
-    stamp, aside = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), []
-    for name in said.parts:
-        source, target = directory / name, os.path.realpath(places[name])
-        if not source.exists():
-            continue
-        owner, mode = owner_of(target), _MODE
-        if os.path.exists(target):
-            mode = os.stat(target).st_mode & 0o777
-            if name == LEASES:
-                _settle(target)
-            aside.append(_set_aside(target, stamp))
-        if name == LEASES:
-            for suffix in _BESIDE:
-                with suppress(FileNotFoundError):
-                    os.unlink(target + suffix)
-            sync_directory(Path(target).parent)
-        os.chmod(source, mode)
-        give(source, owner)
-        os.rename(source, target)
-        sync_directory(Path(target).parent)
-    return aside
-
-
-def _settle(path: str) -> None:
-    """What was written ahead goes into the file itself, so that it is whole without what lies beside it."""
-    if any(os.path.exists(path + suffix) for suffix in _SETTLING):
-        with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as database:
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _set_aside(path: str, stamp: str) -> str:
-    """A second name for the file, and for what lies beside it; the name. Raises OSError."""
-    aside, number = f"{path}.before-restore-{stamp}", 1
-    while os.path.lexists(aside):
-        number += 1
-        aside = f"{path}.before-restore-{stamp}-{number}"
-    for suffix in ("", *_SETTLING):
-        if os.path.exists(path + suffix):
-            try:
-                os.link(path + suffix, aside + suffix)
-            except OSError:
-                # Some file systems have no second names.
-                os.rename(path + suffix, aside + suffix)
-    sync_directory(Path(path).parent)
-    return aside
 
 
 def _report(args: argparse.Namespace, where: str, said: Manifest, leases: int, aside: list[str], kept: bool) -> int:

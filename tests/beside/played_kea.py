@@ -4,8 +4,11 @@ import asyncio
 import copy
 import json
 from collections.abc import Callable
+from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
+
+from routerd.beside_part import BesidePart, Told
 
 Answer = dict[str, Any] | bytes | None
 
@@ -17,12 +20,19 @@ class PlayedKea:
     `before` is called with every command before it is answered.
     """
 
+    at: ClassVar[dict[str, "PlayedKea"]] = {}
+    """Those that listen, by their sockets."""
+
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
         self.path, self.config = path, copy.deepcopy(config)
         self.asked: list[str] = []
         self.answers: dict[str, Answer] = {}
         self.before: Callable[[str], None] = lambda name: None
         self.hashes = False
+        self.is_deaf = False
+        """It answers no client."""
+        self.made: Callable[[dict[str, Any]], dict[str, Any]] = lambda given: given
+        """What it makes of a configuration that it is given."""
         self.file: Path | None = None
         """The file that config-write writes; None: it does not know the command."""
         self._server: asyncio.Server | None = None
@@ -30,6 +40,7 @@ class PlayedKea:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_unix_server(self._serve, str(self.path))
+        self.at[str(self.path)] = self
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -37,6 +48,7 @@ class PlayedKea:
 
     async def stop(self) -> None:
         """End, as a Kea that is stopped: its socket is gone."""
+        self.at.pop(str(self.path), None)
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -47,6 +59,15 @@ class PlayedKea:
     def count(self, name: str) -> int:
         """How often a command came."""
         return self.asked.count(name)
+
+    def answer_to(self, part: BesidePart) -> tuple[Told, ...]:
+        """What a client of the LAN is told."""
+        for subnet in () if self.is_deaf else self.config.get("subnet4", ()):
+            if subnet["subnet"] == str(part.networks[0].network):
+                options = (*self.config.get("option-data", ()), *subnet.get("option-data", ()))
+                data = {each["code"]: bytes.fromhex(each["data"]) for each in options if not each["csv-format"]}
+                return (Told(IPv4Address("192.168.200.2"), True, data),)
+        return ()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
@@ -77,7 +98,7 @@ class PlayedKea:
         if name == "config-hash-get" and self.hashes:
             return {"result": 0, "arguments": self._hash()}
         if name == "config-set":
-            self.config = arguments["Dhcp4"]
+            self.config = self.made(arguments["Dhcp4"])
         if name in ("config-set", "config-test"):
             return {"result": 0, "text": "fine"}
         if name == "config-write" and self.file is not None:

@@ -65,7 +65,9 @@ def test_a_tag_of_the_range_is_theirs_alone() -> None:
         ([("guests", "phones")], ["tag:lan0,tag:!guests", "tag:lan0,tag:!phones"]),
     ],
 )
-def test_whom_the_administrators_own_options_are_for_is_left_out(others: list[Tags], tags: str | list[str] | None) -> None:
+def test_whom_the_administrators_own_options_are_for_is_left_out(
+    others: list[Tags], tags: str | list[str] | None
+) -> None:
     (line,) = lines_of((part(),), Known(tuple(others)))
     assert line.yields is (tags is None)
     wanted = [] if tags is None else [tags] if isinstance(tags, str) else tags

@@ -60,8 +60,11 @@ def test_problems(made: Shown, words: str) -> None:
 
 def test_a_router_that_differs() -> None:
     made = shown(Verdict.RIGHT)
-    made.findings = {"lan0": replace(made.findings["lan0"], router=ROUTER + 5)}
-    assert "router 192.168.200.6, and option 121 says 192.168.200.1" in texts(made)[0]
+    made.findings = {"lan0": replace(made.findings["lan0"], router=ROUTER + 5, serves=True)}
+    assert texts(made) == []
+    made.routers = {"lan0": ROUTER}
+    (text,) = texts(made)
+    assert "router 192.168.200.6, and so does option 121, though routerd's configuration says 192.168.200.1" in text
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from routerd.beside import kea_service, kea_talk_service
+from routerd.beside import dnsmasq_hold, kea_asked, kea_service, kea_talk_service
 from routerd.beside.kea_service import KeaService
 from routerd.beside.words import ServerKey
-from routerd.beside_part import BesideNetwork, BesidePart
+from routerd.beside_part import BesideNetwork, BesidePart, Told
 from routerd.config.model import Dhcp, Kea
 from routerd.health import ProblemTracker
 from tests.beside.played_kea import PlayedKea
@@ -39,18 +39,22 @@ def part(*routes: tuple[IPv4Network, IPv4Address], file: Path | None = None) -> 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The times of the service, a hundred times shorter."""
-    for name, seconds in (("_TICK", 0.01), ("_SOON", 0.02), ("_FIRST_WAIT", 0.02), ("_FAREWELL", 0.2)):
+    for name, seconds in (("_TICK", 0.01), ("_SOON", 0.02), ("_FIRST_WAIT", 0.02), ("_FAREWELL", 0.2), ("_PAUSE", 1)):
         monkeypatch.setattr(kea_service, name, seconds)
+    for name, seconds in (("_FIRST", 0.05), ("_LONGEST", 0.6)):
+        monkeypatch.setattr(dnsmasq_hold, name, seconds)
+    for name, seconds in (("_AGAIN", 0.03), ("_EVERY_WRONG", 0.06), ("_EVERY_RIGHT", 0.06)):
+        monkeypatch.setattr(kea_asked, name, seconds)
     monkeypatch.setattr(kea_talk_service, "_QUICK", 0.3)
     monkeypatch.setattr(kea_talk_service, "_LONG", 0.3)
 
 
-async def _ask(*_: object) -> tuple[()]:
-    return ()
+def make(path: Path, named: Path | None = None) -> KeaService:
+    async def ask(part: BesidePart, *_: object) -> tuple[Told, ...]:
+        kea = PlayedKea.at.get(str(path))
+        return () if kea is None else kea.answer_to(part)
 
-
-def make(path: Path) -> KeaService:
-    return KeaService(ServerKey("kea", str(path)), _ask, lambda: None)
+    return KeaService(ServerKey("kea", str(path)), ask, lambda: None, None if named is None else str(named))
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,10 +54,10 @@ async def nobody(*_: object) -> tuple[Told, ...]:
     return ()
 
 
-def config(tmp_path: Path, mode: str = "dnsmasq", keep: bool = False) -> Config:
+def config(tmp_path: Path, mode: str = "dnsmasq", keep: bool = False, more: str = "[leases]") -> Config:
     return parse(
         f'[[vpn]]\ninterface = "wg0"\n[[lan]]\ninterface = "lan0"\n[lan.dhcp]\nmode = "{mode}"\n'
-        f'[leases]\nstore = "sqlite:{tmp_path}/leases.db"\n[nat]\nkeep = {str(keep).lower()}\n'
+        f'{more}\nstore = "sqlite:{tmp_path}/leases.db"\n[nat]\nkeep = {str(keep).lower()}\n'
     )
 
 
@@ -168,3 +169,23 @@ def test_a_record_that_cannot_be_written_stops_nothing(tmp_path: Path, made: dic
         assert made[KEY].told == [(part(),)]
 
     play(test)
+
+
+def test_another_pid_file_hands_over_what_was_made(tmp_path: Path, made: dict[ServerKey, Played]) -> None:
+    """Nothing is taken back in between: clients would lose their routes."""
+    text = f'[lan.dhcp.dnsmasq]\npid_file = "{tmp_path}/pid"\n[leases]'
+    new = ServerKey(KEY.kind, KEY.path, f"{tmp_path}/pid")
+
+    async def test(starter: BesideStarter) -> None:
+        await starter.apply((part(),), config(tmp_path))
+        await asyncio.sleep(0.01)
+        other = part()
+        settings = replace(other.settings, dnsmasq=replace(other.settings.dnsmasq, pid_file=f"{tmp_path}/pid"))
+        await starter.apply((replace(other, settings=settings),), config(tmp_path, more=text))
+        await asyncio.sleep(0.05)
+        assert () not in made[KEY].told
+        assert len(made[new].told) == 1
+        assert remembered(tmp_path) == {new}
+
+    play(test)
+    assert (made[KEY].withdrawn, made[new].withdrawn) == (0, 1)

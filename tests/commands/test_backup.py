@@ -18,7 +18,7 @@ import pytest
 
 from routerd.backup_manifest import manifest
 from routerd.cli import main
-from routerd.commands import restore, store_at
+from routerd.commands import restore_put, store_at
 from routerd.dhcp.lease import BOUND, Row
 from routerd.dhcp.offline_service import read_offline
 from routerd.dhcp.store import LeaseStore
@@ -455,6 +455,6 @@ def test_what_a_killed_restore_left_is_removed(place: Place) -> None:
         path.mkdir()
         (path / "leases.db").write_bytes(b"x")
     with ExitStack() as stack:
-        assert restore._is_locked(stack, used)
+        assert restore_put.is_locked(stack, used)
         assert place.run("restore", str(place.file), "--force") == 0
     assert sorted(path.name for path in place.state.glob(".restore-*")) == [used.name, other.name]

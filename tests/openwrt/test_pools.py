@@ -24,7 +24,7 @@ def pool(router: Router, option: str) -> str:
     return router.uci(f"get dhcp.lan.{option}")
 
 
-@pytest.mark.parametrize("before", ["", "0"])
+@pytest.mark.parametrize("before", ["", pytest.param("0", marks=pytest.mark.long)])
 def test_dnsmasq_ignores_the_pool_while_routerd_serves(router: Router, before: str) -> None:
     if before:
         router.uci(f"set dhcp.lan.ignore={before}")
@@ -59,6 +59,7 @@ def test_what_the_administrator_ignores_stays_ignored(router: Router) -> None:
     assert router.read("/etc/config/dhcp") == text
 
 
+@pytest.mark.long
 def test_what_the_administrator_changes_meanwhile_is_kept(router: Router) -> None:
     router.init("start")
     router.uci("set dhcp.lan.ignore=0")
@@ -70,6 +71,7 @@ def test_what_the_administrator_changes_meanwhile_is_kept(router: Router) -> Non
     assert (pool(router, "ignore"), pool(router, "routerd_ignore")) == ("0", "")
 
 
+@pytest.mark.long
 def test_edits_that_are_not_committed_are_left_alone(router: Router) -> None:
     router.uci("set dhcp.lan.start=50")
     router.init("start")
@@ -81,6 +83,7 @@ def test_edits_that_are_not_committed_are_left_alone(router: Router) -> None:
     assert (pool(router, "ignore"), pool(router, "start")) == ("", "50")
 
 
+@pytest.mark.long
 def test_a_mode_that_no_longer_serves_gives_the_pool_back(router: Router) -> None:
     router.init("start")
     router.run("sed -i '/list pools/d; s/config dhcp/config dhcp\\n\\toption mode off/' /etc/config/routerd")
@@ -91,6 +94,7 @@ def test_a_mode_that_no_longer_serves_gives_the_pool_back(router: Router) -> Non
     assert "kill routerd" in router.log
 
 
+@pytest.mark.long
 def test_a_routerd_that_was_disabled_leaves_no_lan_without_dhcp(router: Router) -> None:
     """The power fails, and routerd does not start again: dnsmasq serves as soon as an interface is up."""
     router.init("enable")
@@ -154,6 +158,7 @@ def test_options_are_kept_current(router: Router) -> None:
     assert (pool(router, "dhcp_option"), pool(router, "routerd_option")) == ("42,192.168.1.1", "")
 
 
+@pytest.mark.long
 def test_a_restart_and_a_reboot_write_nothing(router: Router) -> None:
     """Options stay as they were until the daemon has said what it wants, although it withdraws them when it ends."""
     serve_by_dnsmasq(router)
@@ -182,6 +187,7 @@ def test_options_go_with_routerd(router: Router) -> None:
     assert router.read("/etc/config/dhcp") == text
 
 
+@pytest.mark.long
 def test_an_entry_that_somebody_removed_comes_back(router: Router) -> None:
     serve_by_dnsmasq(router)
     wanted(router, OPTIONS)
@@ -192,7 +198,11 @@ def test_an_entry_that_somebody_removed_comes_back(router: Router) -> None:
 
 
 @pytest.mark.parametrize(
-    "own", ["121,10.5.0.0/16,192.168.1.9", "option:classless-static-route,10.5.0.0/16,192.168.1.9"]
+    "own",
+    [
+        "121,10.5.0.0/16,192.168.1.9",
+        pytest.param("option:classless-static-route,10.5.0.0/16,192.168.1.9", marks=pytest.mark.long),
+    ],
 )
 def test_the_administrators_own_option_stays(router: Router, own: str) -> None:
     router.uci(f"add_list dhcp.lan.dhcp_option={own}")
