@@ -543,7 +543,7 @@ _DECLARED = (
     Declared(
         "beside-too-long",
         WARNING,
-        "{subject}: dnsmasq has no room in option 121 (160 bytes) for all routes; left out: {routes}",
+        "{subject}: dnsmasq has no room in option 121 (120 bytes) for all routes; left out: {routes}",
         "Join prefixes of the VPN where that is possible; or let routerd serve DHCP, which has no such limit.",
     ),
     Declared(

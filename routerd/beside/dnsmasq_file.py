@@ -14,9 +14,11 @@ from routerd.beside_part import BesideNetwork, BesidePart
 
 MARK = "# Made by routerd"
 HEADER = f"{MARK} for dnsmasq and kept current: what is changed here is changed back. It is read as dhcp-optsfile.\n"
-LONGEST_OPTION = 160
-"""A client that names no larger size gets 308 bytes of options from dnsmasq, which leaves out whole what does not fit:
-its address, lease, names and name servers need room as well, and so do the administrator's other options."""
+LONGEST_OPTION = 120
+"""A client that names no larger size gets 308 bytes of options from dnsmasq, which leaves out whole what does not fit.
+Names, name servers and the administrator's other options need room as well, and option 249 once more as much. A value
+of 120 bytes also fits into the message's field for a boot file (128 bytes), which dnsmasq uses when there is no more.
+"""
 _LONGEST_LINE = 1000
 """dnsmasq reads 1024 bytes of a line, and takes what follows for another one."""
 _SHOWN = 4

@@ -38,11 +38,13 @@ async def is_gone_without(path: str, file: str | None) -> bool:
 
 async def left_behind(path: str, file: str | None, reason: str) -> str:
     """What is said where Kea cannot be asked; `file` None: it is not known."""
+    if identity(path) is not None:
+        return f"kea {path}: options 121 and 249 may still be handed out: {reason}; run routerd clean when it answers"
     in_file = await file_has_ours(file or USUAL_FILE)
     if file is None and not in_file:
-        where = "so may the file that it is started with"
+        where = "the file that it is started with may have"
     else:
-        where = f"so {'does' if in_file else 'may'} its file {file or USUAL_FILE}"
-    mend = 'take each entry of option-data with "routerd" in its user-context out of that file'
-    text = f"kea {path}: options 121 and 249 may still be in Kea, which cannot be asked ({reason}), and {where}"
+        where = f"its file {file or USUAL_FILE} {'has' if in_file else 'may have'}"
+    mend = 'take each entry of option-data with "routerd" in its user-context out of the file'
+    text = f"kea {path}: {where} options 121 and 249 of routerd's, and Kea cannot be asked: {reason}"
     return f"{text}; start Kea and run routerd clean, or {mend} before Kea is started"

@@ -86,9 +86,18 @@ class KeaService:
         """Hand out this from now on; () removes all that was ever made."""
         if parts != self._parts:
             self._last = parts or self._last
-            self._settled = self._settled and bool(parts)
             self._parts = parts
+            self._settled = self._settled and bool(parts)
+            self._admit(parts)
             self._due.set()
+
+    def _admit(self, wanted: tuple[BesidePart, ...]) -> tuple[BesidePart, ...]:
+        """What of it Kea shall hand out now."""
+        now = time.monotonic()
+        parts = self._hold.admit(wanted, now)
+        if parts != self._admitted:
+            self._admitted, self._digest, self._settled, self._next = parts, None, False, now
+        return parts
 
     async def run(self) -> None:
         """Keep Kea as the parts say until cancelled."""
@@ -108,12 +117,9 @@ class KeaService:
         """
         while True:
             self._due.clear()
-            now = time.monotonic()
             if self._parts is not None:
-                parts = self._hold.admit(self._parts, now)
-                if parts != self._admitted:
-                    self._admitted, self._digest, self._settled = parts, None, False
-                    self._next = now
+                parts = self._admit(self._parts)
+                now = time.monotonic()
                 if self._is_new():
                     self._next = now
                 # Every change costs Kea a pause: what changes together is told it together.
@@ -122,7 +128,8 @@ class KeaService:
                 if self._settled and self._lans.is_due:
                     return None
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), _TICK)
+                async with asyncio.timeout(_TICK):
+                    await self._due.wait()
 
     def _free_at(self, parts: tuple[BesidePart, ...]) -> float:
         """When Kea may be changed again: a withdrawal does not wait for longer than the last change took."""
@@ -197,8 +204,8 @@ class KeaService:
         made = await _patched(read.config, networks)
         self._shown.take(made, subnets_of(read.config))
         self._seen = self._look()
-        # What somebody else has changed meanwhile is still to be done.
-        self._settled = not made.changed
+        # What is wanted, or somebody else has changed, meanwhile is still to be done.
+        self._settled = not made.changed and parts == self._admitted
         self._digest = read.digest if self._settled else None
         self._in_file = not parts and await self._file.has_ours(read, self._settings().config_file)
         self._lans.expect(parts, read.config)

@@ -5,7 +5,7 @@ import contextlib
 import importlib
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from routerd.beside.record import FILE, decode_servers, encode_servers
@@ -27,10 +27,11 @@ _CLASSES = {
 _FAREWELL = 5.0
 
 
-def make_server(key: ServerKey, ask: Ask, changed: Callable[[], None]) -> Server:
-    """The service for a server; its code is loaded now."""
+def make_server(key: ServerKey, ask: Ask, changed: Callable[[], None], file: str | None = None) -> Server:
+    """The service for a server; its code is loaded now. `file` is a Kea's, where it is known."""
     module, name = _CLASSES["uci" if key.kind == "dnsmasq" and is_openwrt() else key.kind]
-    made: Server = getattr(importlib.import_module(module), name)(key, ask, changed)
+    more = () if file is None else (file,)
+    made: Server = getattr(importlib.import_module(module), name)(key, ask, changed, *more)
     return made
 
 
@@ -38,6 +39,12 @@ def configured_servers(config: Config) -> frozenset[ServerKey]:
     """The servers that the configuration names."""
     dhcps = [lan.dhcp for lan in config.lans if lan.dhcp is not None]
     return frozenset(server_of(dhcp) for dhcp in dhcps if dhcp.mode in BESIDE_MODES)
+
+
+def configured_files(config: Config) -> dict[ServerKey, str]:
+    """The file of each Kea that the configuration names one for."""
+    keas = [lan.dhcp.kea for lan in config.lans if lan.dhcp is not None and lan.dhcp.mode == "kea"]
+    return {ServerKey("kea", kea.socket): kea.config_file for kea in keas if kea.config_file is not None}
 
 
 def record_path(store: str) -> Path:
@@ -184,7 +191,9 @@ async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
     await asyncio.gather(*ended, return_exceptions=True)
 
 
-async def withdraw_all(servers: Iterable[ServerKey], ask: Ask) -> dict[ServerKey, Withdrawn]:
-    """Remove what was ever made in these servers, for `routerd clean`."""
-    made = {key: make_server(key, ask, lambda: None) for key in servers}
+async def withdraw_all(
+    servers: Iterable[ServerKey], ask: Ask, files: Mapping[ServerKey, str]
+) -> dict[ServerKey, Withdrawn]:
+    """Remove what was ever made in these servers, for `routerd clean`. `files`: those of Keas."""
+    made = {key: make_server(key, ask, lambda: None, files.get(key)) for key in servers}
     return {key: await server.withdraw() for key, server in made.items()}

@@ -13,7 +13,13 @@ from functools import partial
 from pathlib import Path
 
 from routerd.beside.options_file_service import FileError, OptionsFile
-from routerd.beside.starter_service import configured_servers, record_path, recorded_servers, withdraw_all
+from routerd.beside.starter_service import (
+    configured_files,
+    configured_servers,
+    record_path,
+    recorded_servers,
+    withdraw_all,
+)
 from routerd.beside.words import ServerKey
 from routerd.config.fault import ConfigError
 from routerd.config.model import Config, Http, Leases
@@ -144,12 +150,14 @@ def _clean_servers(path: str, outcome: _Outcome) -> None:
         config = None
     record = record_path(Leases().store if config is None else config.leases.store)
     recorded = recorded_servers(record)
-    found = asyncio.run(withdraw_all(recorded | (configured_servers(config) if config else frozenset()), ask_servers))
+    configured, files = (configured_servers(config), configured_files(config)) if config else (frozenset(), {})
+    found = asyncio.run(withdraw_all(recorded | configured, ask_servers, files))
     for key, withdrawn in found.items():
         outcome.servers += withdrawn.removed
         # Of a server that is only named now nothing is known; that it does not answer says nothing.
         if withdrawn.left is not None and (withdrawn.removed or key in recorded):
-            outcome.problems.append(withdrawn.left)
+            gone = f"; if that Kea is gone for good, remove {record}" if key.kind == "kea" else ""
+            outcome.problems.append(withdrawn.left + gone)
         elif key.kind == "dnsmasq":
             _collect(outcome.files, outcome, partial(_remove_options, key))
     if recorded and not any(found[key].left for key in recorded):

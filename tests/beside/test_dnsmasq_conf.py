@@ -1,11 +1,14 @@
 """dnsmasq's own configuration as it is written: files, directories, command lines, and what is not an option 121."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from routerd.beside.dnsmasq_conf import Conf, ConfDir, OwnOption, read_arguments, read_conf, read_options, tags_of
-from routerd.beside.dnsmasq_conf_service import read_dnsmasq
+from routerd.beside.dnsmasq_conf_service import options_state, read_dnsmasq, with_option_files
+from routerd.beside.dnsmasq_file import HEADER
+from routerd.beside.dnsmasq_watch_service import Watch
 
 FILE = "/etc/dnsmasq.conf"
 
@@ -22,6 +25,8 @@ def conf(text: str) -> Conf:
         ("dhcp-option=121,10.0.0.0/8,192.168.200.9", (121, ())),
         ("dhcp-option = 249 , 10.0.0.0/8,192.168.200.9", (249, ())),
         ("dhcp-option=option:classless-static-route,10.0.0.0/8,1.2.3.4", (121, ())),
+        ("dhcp-option=option:Classless-Static-Route,10.0.0.0/8,1.2.3.4", (121, ())),
+        ("dhcp-option=0121,00", (121, ())),
         ("dhcp-option=tag:a,tag:!b,121,10.0.0.0/8,1.2.3.4", (121, ("a", "!b"))),
         ("dhcp-option=net:a,121,00", (121, ("a",))),
         ("dhcp-option=a,121,00", (121, ("a",))),
@@ -33,6 +38,8 @@ def conf(text: str) -> Conf:
         ("dhcp-option=vendor:MSFT,121,00", None),
         ("dhcp-option=encap:175,121,00", None),
         ("dhcp-option=option6:121,00", None),
+        ("dhcp-option=\u00b2,121,00", (121, ("\u00b2",))),
+        ("dhcp-option=" + "9" * 5000, None),
         ("dhcp-option", None),
         ("dhcp-option=", None),
     ],
@@ -92,6 +99,66 @@ def test_what_is_included_is_read_and_loops_end(tmp_path: Path, monkeypatch: pyt
     assert found is not None
     assert [option.place for option in found.options] == [f"{inner}/a.conf:2", f"{other}:1"]
     assert found.reads(str(own))
+
+
+@pytest.mark.parametrize(
+    ("line", "start", "tag"),
+    [
+        ("192.168.201.100,192.168.201.110,255.255.255.0,2m", "192.168.201.100", None),
+        ("set:far, 192.168.201.100,static", "192.168.201.100", "far"),
+        ("far,192.168.201.100,192.168.201.110", "192.168.201.100", "far"),
+        ("tag:known,set:far,192.168.201.100,192.168.201.110", "192.168.201.100", "far"),
+        ("set:six,2001:db8::2,2001:db8::500", None, None),
+        ("::,constructor:lan0,ra-only", None, None),
+        ("", None, None),
+    ],
+)
+def test_ranges(line: str, start: str | None, tag: str | None) -> None:
+    found = conf(f"dhcp-range={line}\n").ranges
+    assert [(str(each.start), each.tag) for each in found] == ([] if start is None else [(start, tag)])
+
+
+def started(monkeypatch: pytest.MonkeyPatch, main: Path) -> None:
+    monkeypatch.setattr("routerd.beside.dnsmasq_conf_service.find_process", lambda *_: 7)
+    monkeypatch.setattr("routerd.beside.dnsmasq_conf_service.arguments", lambda _: ("dnsmasq", f"--conf-file={main}"))
+
+
+def test_nothing_there_ends_the_reading_or_makes_it_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    main, pipe, many = tmp_path / "main", tmp_path / "pipe", tmp_path / "many"
+    os.mkfifo(pipe)
+    many.mkdir()
+    for number in range(400):
+        (many / f"{number:03}").write_text(f"conf-dir={many}\nconf-file={main}\n")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    names = [f"/etc/dnsmasq.d\0\0\ndhcp-optsfile=/run/x\0", str(pipe), f"{tmp_path}/loop", str(many), "/proc/kmsg"]
+    lines = "".join(f"{what}={name}\n" for what in ("conf-dir", "conf-file", "dhcp-optsfile") for name in names)
+    main.write_text(f"dhcp-option=121,00\n{lines}")
+    started(monkeypatch, main)
+    _, found = read_dnsmasq(tmp_path / "pid", tmp_path / "own")
+    assert found is not None
+    assert [option.place for option in found.options] == [f"{main}:1"]
+    for bad in ("/x\0", "/" + "y" * 5000, ""):
+        odd = Conf(option_files=[bad], option_dirs=[bad])
+        assert with_option_files(odd, tmp_path / "own").options == []
+        assert options_state(odd, tmp_path / "own") == ()
+
+
+def test_files_of_options_are_read_again_when_they_change_and_routerds_old_ones_never(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main, theirs, old, own = (tmp_path / name for name in ("main", "theirs", "old", "own"))
+    main.write_text(f"dhcp-optsfile={theirs}\ndhcp-optsfile={old}\ndhcp-optsfile={own}\n")
+    old.write_text(f"{HEADER}tag:lan0,121,00\n")
+    theirs.write_text("42,1.2.3.4\n")
+    started(monkeypatch, main)
+    watch = Watch(tmp_path / "pid", own)
+    watch.look(force=False)
+    assert watch.conf is not None
+    assert watch.conf.options == []
+    theirs.write_text("121,00\n42,1.2.3.4\n")
+    watch.look(force=False)
+    assert [option.place for option in watch.conf.options] == [f"{theirs}:1"]
+    assert watch.conf.reads(str(own))
 
 
 @pytest.mark.parametrize("text", ["\0" * 10, "\xff\xfe", '"""', "dhcp-option=" + "tag:a," * 5000, "conf-dir=,,,\n"])

@@ -105,7 +105,7 @@ def test_a_value_and_its_line_are_never_longer_than_dnsmasq_reads(count: int, le
         *(network(tag=f"relayed-network-{n}", own=f"172.16.{n}.0/24") for n in range(relayed)),
     ]
     line, *_ = lines_of((part(*networks),), Known())
-    assert len(line.value) <= 160
+    assert len(line.value) <= 120
     routes = decode_classless_routes(line.value)
     if not routes:
         assert len(line.left_out) == len(line.network.routes)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from routerd.beside.dnsmasq_clients import Known
-from routerd.beside.dnsmasq_conf import Conf, OwnOption
+from routerd.beside.dnsmasq_conf import Conf, OwnOption, Range
 from routerd.beside.dnsmasq_file import lines_of
 from routerd.beside.dnsmasq_shown import FAILURES, Shown, status
 from routerd.beside.told import Finding, Verdict
@@ -86,3 +86,35 @@ def test_the_failures_are_declared_problems_of_a_lan() -> None:
     made = shown(Verdict.WITHOUT)
     assert {problem.code for problem in made.problems()} <= FAILURES
     assert status(made) == {"pid": 77, "lans": [{"lan": "lan0", "answer": "without", "told": None}]}
+
+
+def test_a_withdrawal_that_is_not_heard_of_is_a_fault() -> None:
+    made = shown(Verdict.OLD, value=VALUE, signal_error=("no right", True))
+    made.lines = lines_of((part(network()),), Known())
+    (text,) = texts(made)
+    assert "beside-still-told lan lan0: clients are still told routes that have been withdrawn: it still hands" in text
+    assert {problem.code for problem in made.problems()} <= FAILURES
+
+
+def test_a_missing_right_is_said_while_all_is_right() -> None:
+    (text,) = texts(shown(Verdict.RIGHT, value=VALUE, no_right="routerd may not"))
+    assert "nobody would tell dnsmasq of a change: routerd may not Let systemd signal it" in text
+
+
+def test_tags_of_other_interfaces_are_no_conflict() -> None:
+    conf = Conf(options=[OwnOption(121, ("eth5",), "/etc/dnsmasq.conf:3")], option_files=[PATH])
+    assert len(texts(shown(conf=conf))) == 1
+    assert texts(shown(conf=conf, elsewhere=frozenset(("eth5", "lo")))) == []
+
+
+def test_ranges_that_cannot_be_told_apart_are_named() -> None:
+    ranges = (Range(ROUTER + 1, None, "x:1"), Range(ROUTER + 256, None, "x:2"))
+    made = shown(Verdict.RIGHT)
+    made.lines = lines_of((part(),), Known(ranges=ranges))
+    (text,) = texts(made)
+    assert "beside-range" in text
+    assert "dhcp-range 192.168.201.1 (x:2)" in text
+
+
+def test_a_closed_file_is_named() -> None:
+    assert f"dnsmasq's user may not read {PATH} Run: chmod 644 {PATH}" in texts(shown(Verdict.WITHOUT, closed=PATH))[0]

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from routerd.beside.words import ServerKey
 from routerd.beside_part import BesideNetwork, BesidePart, Told
 from routerd.config.model import Dhcp, Kea
 from routerd.health import ProblemTracker
+from routerd.reports import Check
 from tests.beside.played_kea import PlayedKea
 
 LAN = IPv4Network("192.168.200.0/24")
@@ -27,6 +29,8 @@ CONFIG: dict[str, Any] = {
     "valid-lifetime": 60,
     "subnet4": [{"id": 1, "subnet": str(LAN), "option-data": [], "pools": [], "reservations": []}],
 }
+
+_OWN = {"code": 121, "csv-format": False, "data": "00C0A8C801", "space": "dhcp4"}
 
 
 def part(*routes: tuple[IPv4Network, IPv4Address], file: Path | None = None) -> BesidePart:
@@ -41,7 +45,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The times of the service, a hundred times shorter."""
     for name, seconds in (("_TICK", 0.01), ("_SOON", 0.02), ("_FIRST_WAIT", 0.02), ("_FAREWELL", 0.2), ("_PAUSE", 1)):
         monkeypatch.setattr(kea_service, name, seconds)
-    for name, seconds in (("_FIRST", 0.05), ("_LONGEST", 0.6)):
+    for name, seconds in (("_FIRST", 0.3), ("_LONGEST", 0.6)):
         monkeypatch.setattr(dnsmasq_hold, name, seconds)
     for name, seconds in (("_AGAIN", 0.03), ("_EVERY_WRONG", 0.06), ("_EVERY_RIGHT", 0.06)):
         monkeypatch.setattr(kea_asked, name, seconds)
@@ -302,14 +306,13 @@ async def test_a_subnet_that_is_not_there_is_named(path: Path) -> None:
 
 @in_loop
 async def test_the_administrators_own_option_is_reported_with_its_place(path: Path) -> None:
-    own = {"code": 121, "csv-format": False, "data": "00C0A8C801", "space": "dhcp4"}
-    async with PlayedKea(path, {**CONFIG, "option-data": [own]}) as kea, running(path) as service:
+    async with PlayedKea(path, {**CONFIG, "option-data": [_OWN]}) as kea, running(path) as service:
         service.apply((part(VPN),))
         await until("said", lambda: shown(service))
         assert [code for code, _ in shown(service)] == ["kea-conflict"]
         assert "the global options (an option 121 of its own)" in shown(service)[0][1]
         await until("the other one is told", lambda: codes(kea) == [249])
-        assert kea.config["option-data"] == [own]
+        assert kea.config["option-data"] == [_OWN]
 
 
 @in_loop
@@ -408,4 +411,198 @@ async def test_the_end_removes_what_was_made_and_says_what_it_could_not(path: Pa
         assert kea.config == CONFIG
         done = await make(path).withdraw()
         assert (done.removed, done.left, kea.count("config-set")) == ((), None, 3)
-    assert await make(path).withdraw() == ((), None)
+
+
+@in_loop
+async def test_a_kea_that_does_not_run_may_have_the_options_in_its_file(path: Path) -> None:
+    file = path.parent / "kea.conf"
+    file.write_text(json.dumps({"Dhcp4": CONFIG}))
+    async with PlayedKea(path, CONFIG) as kea, running(path) as service:
+        kea.file = file
+        service.apply((part(VPN, file=file),))
+        await until("written", lambda: kea.count("config-write") == 1 and service.checks()[0].ok)
+    for ended in (service, make(path, file)):
+        left = (await ended.withdraw()).left
+        assert left is not None
+        assert f"its file {file} has options 121 and 249" in left
+        assert "start Kea and run routerd clean" in left
+        assert not ended.is_clear
+    left = (await make(path).withdraw()).left
+    assert left is not None
+    assert "the file that it is started with may have" in left
+    file.write_text("// mine\n" + json.dumps({"Dhcp4": CONFIG}))
+    cleaned = make(path, file)
+    assert await cleaned.withdraw() == ((), None)
+    assert cleaned.is_clear
+
+
+@in_loop
+async def test_after_a_farewell_nothing_is_there(path: Path) -> None:
+    async with PlayedKea(path, CONFIG) as kea:
+        async with running(path) as service:
+            service.apply((part(VPN),))
+            await until("told", lambda: codes(kea) == [121, 249])
+        assert (await service.withdraw()).left is None
+        assert service.is_clear
+
+
+@in_loop
+async def test_what_kea_cuts_is_taken_back_at_once_and_not_set_again(path: Path) -> None:
+    """As with a definition that is not known to cut it."""
+
+    def cut(given: dict[str, Any]) -> dict[str, Any]:
+        made = copy.deepcopy(given)
+        for entry in made["subnet4"][0]["option-data"]:
+            entry["data"] = entry["data"][:6]
+        return made
+
+    async with PlayedKea(path, CONFIG) as kea, running(path) as service:
+        kea.made = cut
+        service.apply((part(VPN),))
+        await until("said", lambda: shown(service))
+        assert [code for code, _ in shown(service)] == ["kea-refuses"]
+        assert "does not keep the options as they were set; what it had before is back" in shown(service)[0][1]
+        assert kea.config == CONFIG
+        assert kea.count("config-set") == 2
+        looks = kea.count("config-get")
+        service._next = 0.0
+        await until("looked at", lambda: kea.count("config-get") > looks)
+        assert (kea.config, kea.count("config-set"), len(shown(service))) == (CONFIG, 2, 1)
+        kea.made = lambda given: given
+        kea.config = {**CONFIG, "valid-lifetime": 61}
+        service._next = 0.0
+        await until("told", lambda: codes(kea) == [121, 249])
+        await until("no problem", lambda: shown(service) == [])
+
+
+@in_loop
+async def test_an_edit_of_a_cut_option_keeps_the_rest_of_the_edit(path: Path) -> None:
+    def cut(given: dict[str, Any]) -> dict[str, Any]:
+        made = copy.deepcopy(given)
+        for entry in made["subnet4"][0]["option-data"]:
+            entry["data"] = entry["data"][:6]
+        return {**made, "valid-lifetime": 77}
+
+    async with PlayedKea(path, CONFIG) as kea, running(path) as service:
+        kea.made = cut
+        service.apply((part(VPN),))
+        await until("said", lambda: shown(service))
+        assert kea.config == {**CONFIG, "valid-lifetime": 77}
+
+
+@in_loop
+async def test_a_kea_whose_leases_are_in_memory_only_is_not_changed(path: Path) -> None:
+    config = {**CONFIG, "lease-database": {"type": "memfile", "persist": False}}
+    async with PlayedKea(path, config) as kea, running(path) as service:
+        service.apply((part(VPN),))
+        await until("said", lambda: shown(service))
+        assert shown(service)[0][0] == "kea-refuses"
+        assert "keeps its leases in memory only" in shown(service)[0][1]
+        assert not service.checks()[0].ok
+        assert (kea.count("config-test"), kea.count("config-set")) == (0, 0)
+        kea.config = {**CONFIG, "lease-database": {"type": "memfile", "persist": True}}
+        await until("told", lambda: codes(kea) == [121, 249])
+
+
+@in_loop
+async def test_an_edit_that_is_not_loaded_stays_also_with_an_old_time_of_change(path: Path) -> None:
+    """As `cp -p` and `rsync -t` leave it."""
+    file = path.parent / "kea.conf"
+    file.write_text(_DIFFERENT)
+    os.utime(file, (1_000_000_000, 1_000_000_000))
+    async with PlayedKea(path, CONFIG) as kea, running(path) as service:
+        kea.file = file
+        service.apply((part(VPN, file=file),))
+        await until("settled", lambda: service.checks()[0].ok)
+        assert (file.read_text(), kea.count("config-write")) == (_DIFFERENT, 0)
+        assert "edits that Kea has not loaded yet" in shown(service)[0][1]
+
+
+@in_loop
+async def test_a_kea_that_answers_no_client_is_said_and_the_lan_is_not_ready(path: Path) -> None:
+    async with PlayedKea(path, CONFIG) as kea, running(path) as service:
+        kea.is_deaf = True
+        service.apply((part(VPN),))
+        await until("said", lambda: [code for code, _ in shown(service)] == ["beside-not-told"])
+        assert "Kea does not answer here" in shown(service)[0][1]
+        assert not service.checks()[0].ok
+        assert service.status()["lans"] == [{"lan": "lan0", "answer": "silent"}]
+        kea.is_deaf = False
+        await until("well", lambda: shown(service) == [] and service.checks()[0].ok)
+        kea.is_deaf = True
+        await until("said", lambda: not service.checks()[0].ok)
+        service.apply((part(),))
+        await until("nothing is to be told", lambda: shown(service) == [] and service.checks()[0].ok)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"subnet4": [{**CONFIG["subnet4"][0], "client-class": "phones"}]},
+        {"client-classes": [{"name": "DROP", "test": "member('ALL')"}]},
+        {"interfaces-config": {"interfaces": ["lan0"], "dhcp-socket-type": "udp"}},
+    ],
+)
+def test_a_kea_that_need_not_answer_this_machine_may_be_silent(tmp_path: Path, more: dict[str, Any]) -> None:
+    async def test(path: Path) -> None:
+        async with PlayedKea(path, {**CONFIG, **more}) as kea, running(path) as service:
+            kea.is_deaf = True
+            service.apply((part(VPN),))
+            await until("asked", lambda: service.status()["lans"] == [{"lan": "lan0", "answer": "silent"}])
+            assert (shown(service), service.checks()[0].ok) == ([], True)
+
+    asyncio.run(_bounded(test(tmp_path / "kea.sock")))
+
+
+@pytest.mark.parametrize(
+    ("config", "code", "text"),
+    [
+        ({"subnet4": [{"subnet": "192.168.7.0/24"}]}, "kea-no-subnet", "it has no subnet for this LAN"),
+        ({**CONFIG, "option-data": [_OWN]}, "kea-conflict", "its own options stand against the routes"),
+    ],
+)
+def test_a_lan_whose_clients_are_not_told_is_not_ready(
+    tmp_path: Path, config: dict[str, Any], code: str, text: str
+) -> None:
+    async def test(path: Path) -> None:
+        async with PlayedKea(path, config) as kea, running(path) as service:
+            service.apply((part(VPN),))
+            await until("said", lambda: [each for each, _ in shown(service)] == [code])
+            assert service.checks() == (Check("dhcp lan0", False, f"Kea: {text}"),)
+            if code == "kea-conflict":  # its administrator may tell the same routes
+                kea.config = {**CONFIG, "option-data": [{**_OWN, "data": "180A0000C0A8C80200C0A8C801"}]}
+                await until("told", lambda: service.checks()[0].ok)
+
+    asyncio.run(_bounded(test(tmp_path / "kea.sock")))
+
+
+@in_loop
+async def test_a_gateway_that_flaps_costs_few_changes(path: Path) -> None:
+    async with PlayedKea(path, CONFIG) as kea, running(path) as service:
+        service.apply((part(VPN),))
+        await until("told", lambda: codes(kea) == [121, 249])
+        for _ in range(20):
+            service.apply((part(),))
+            await until("withdrawn", lambda: codes(kea) == [], 1.0)
+            service.apply((part(VPN),))
+            assert service.checks()[0].ok
+            await asyncio.sleep(0.02)
+        assert kea.count("config-set") == 2
+        await until("told", lambda: codes(kea) == [121, 249])
+        assert kea.count("config-set") == 3
+
+
+@in_loop
+async def test_a_slow_kea_is_changed_for_a_small_share_of_the_time_but_a_withdrawal_does_not_wait(path: Path) -> None:
+    async with PlayedKea(path, CONFIG) as kea, running(path) as service:
+        service.apply((part(VPN),))
+        await until("told", lambda: codes(kea) == [121, 249])
+        service._talk.took = 1000.0
+        service.apply((part(VPN, MORE),))
+        await asyncio.sleep(0.1)
+        assert kea.count("config-set") == 1
+        service._talk.took = 0.0
+        await until("told", lambda: kea.count("config-set") == 2)
+        service._talk.took, service._talk.ended = 1000.0, time.monotonic() - 1000.0
+        service.apply((part(MORE),))
+        await until("withdrawn", lambda: kea.count("config-set") == 3, 2.0)

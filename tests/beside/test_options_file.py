@@ -81,3 +81,19 @@ def test_a_directory_that_dnsmasq_cannot_enter_is_named(file: OptionsFile) -> No
     assert file.closed_at() != file.path.parent
     file.path.parent.chmod(0o700)
     assert file.closed_at() == file.path.parent
+
+
+def test_a_file_that_others_may_not_read_is_opened_again(file: OptionsFile) -> None:
+    file.keep(TEXT)
+    file.path.chmod(0o600)
+    assert file.keep(TEXT) is True
+    assert file.path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_that_others_may_not_read_is_named(file: OptionsFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.keep(TEXT)
+    file.path.chmod(0o600)
+    monkeypatch.setattr(type(file.path), "parents", ())
+    assert file.closed_at() == file.path
+    file.path.chmod(0o644)
+    assert file.closed_at() is None

@@ -35,6 +35,16 @@ def test_verdicts(wanted: bytes, before: list[bytes], answers: list[Told], verdi
     assert judge(wanted, before, answers).verdict is verdict
 
 
+def test_other_clients_values_are_right_too() -> None:
+    assert judge(VALUE, [OTHER], [told(OTHER)], (OTHER,)).verdict is Verdict.RIGHT
+    assert judge(b"", [OTHER], [told(OTHER)], (OTHER,)).verdict is Verdict.RIGHT
+
+
+def test_only_a_server_of_the_network_says_which_router_clients_get() -> None:
+    assert not judge(b"", [], [told(None)]).serves
+    assert judge(b"", [], [Told(HERE, True, {1: b"\xff\xff\xff\0"})]).serves
+
+
 def test_a_router_that_is_cut_is_none() -> None:
     assert judge(b"", [], [Told(HERE, True, {3: b"\xc0\xa8"})]).router is None
     assert judge(b"", [], [told(None)]).router == IPv4Address("192.168.200.1")

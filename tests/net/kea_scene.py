@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,9 @@ class KeaScene:
 
     def start(self) -> None:
         """Start Kea with its file, and wait until it serves."""
+        # Linux tells when a process began in hundredths of a second.
+        written = self.file.stat().st_ctime
+        soon("its file is older than Kea", lambda: time.time() > written + 0.05)
         places = {"KEA_PIDFILE_DIR": str(self.directory), "KEA_LOCKFILE_DIR": str(self.directory)}
         self._process = self.beta.popen(["kea-dhcp4", "-c", str(self.file)], name="kea", env=places)
         soon("Kea serves", self._serves)

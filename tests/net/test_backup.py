@@ -72,6 +72,18 @@ def test_a_backup_of_a_running_daemon_brings_its_leases_back(site: Site) -> None
     assert not json.loads(routerd(site, "backup", str(file), "--json", check=True).stdout)["parts"]["leases.db"] % 4096
 
 
+def test_commands_at_the_same_time_wait_for_each_other(site: Site) -> None:
+    site.start()
+    address = site.client("udhcpc").wait_lease().address
+    assert site.daemon is not None
+    site.daemon.stop()
+    words = [("leases", "export", "--format", "dnsmasq"), ("backup", "/dev/null")] * 2
+    started = [site.example.beta.popen(argv(site, *each), name="command", stdout=subprocess.PIPE) for each in words]
+    said = [each.communicate(timeout=20)[0] for each in started]
+    assert [each.returncode for each in started] == [0] * 4, site.example.beta.log("command").read_text()
+    assert [address in each for each in said] == [True, False, True, False]
+
+
 def test_a_daemon_of_another_namespace_is_not_disturbed(site: Site) -> None:
     site.start()
     address = site.client("udhcpc").wait_lease().address
