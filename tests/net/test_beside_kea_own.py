@@ -131,7 +131,7 @@ def test_clean_and_the_end_without_kea_name_its_file_and_remember_it(kea: KeaSce
     kea.write()
     kea.start()
     daemon = kea.routerd(f'config_file = "{kea.file}"')
-    soon("the file has the options", lambda: "routerd" in kea.file.read_text() and not kea.problems())
+    soon("the file has the options", lambda: '"routerd"' in kea.file.read_text() and not kea.problems())
     kea.stop()
     assert daemon.stop() == 0
     assert f"its file {kea.file} has options 121 and 249" in kea.site.log()
@@ -147,7 +147,7 @@ def test_clean_and_the_end_without_kea_name_its_file_and_remember_it(kea: KeaSce
     kea.start()
     assert kea.own() == BOTH
     status, said = clean()
-    assert (status, kea.own(), "routerd" in kea.file.read_text()) == (0, [], False), said
+    assert (status, kea.own(), '"routerd"' in kea.file.read_text()) == (0, [], False), said
     kea.stop()
     assert clean()[0] == 0
 

@@ -143,7 +143,7 @@ function settings() {
 	};
 	const scheme = load(asked.scheme, modules);
 	const view = load(asked.path, { ...modules, form, uci, 'routerd.scheme': scheme });
-	view.render();
+	view.render([ asked.interfaces ?? [] ]);
 	for (const section of made)
 		for (const option of section.options)
 			option.checked = Object.fromEntries((asked.values?.[`${section.type}.${option.name}`] ?? []).map(value =>

@@ -38,13 +38,12 @@ def test_texts_are_found() -> None:
 
 
 def test_settings_are_those_of_the_table() -> None:
-    sections = [{".type": "interface", ".name": name} for name in ("loopback", "lan", "wg0")]
+    interfaces = [{"interface": name, "up": True} for name in ("loopback", "lan", "wg0")]
     named = [
         {".type": "lan", ".name": "site"},
         {".type": "lan", ".name": "cfg1", ".anonymous": True, "interface": "guest"},
     ]
-    asked = {"network": sections, "routerd": named}
-    found = play("settings", SETTINGS, scheme=str(SCHEME), uci=asked)["sections"]
+    found = play("settings", SETTINGS, scheme=str(SCHEME), uci={"routerd": named}, interfaces=interfaces)["sections"]
     by_type = {section["type"]: section for section in found}
     assert len(found) == len(by_type)
     assert {name: {option["name"] for option in section["options"]} for name, section in by_type.items()} == {
@@ -116,7 +115,7 @@ def test_access_lists_and_menu() -> None:
     text = PLUGIN.read_text()
     assert write == {"reload", "probe", "release"}
     assert len(re.findall(r"ask\('(?:POST|DELETE)'", text)) == len(write)
-    assert group["write"]["uci"] == ["routerd"]
+    assert group["write"]["uci"] == group["read"]["uci"] == ["routerd"], "the keys of WireGuard are in network"
     assert menu["admin/services/routerd"]["depends"]["acl"] == list(acl)
     views = [entry["action"]["path"] for entry in menu.values() if entry["action"]["type"] == "view"]
     assert {RESOURCES / "view" / f"{path}.js" for path in views} == set(RESOURCES.glob("view/**/*.js"))

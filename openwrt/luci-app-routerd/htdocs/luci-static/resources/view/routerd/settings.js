@@ -1,6 +1,7 @@
 'use strict';
 'require view';
 'require form';
+'require rpc';
 'require uci';
 'require ui';
 'require routerd.scheme as scheme';
@@ -29,8 +30,13 @@ function bool(value) {
 	return YES.includes(word) ? '1' : (NO.includes(word) ? '0' : word);
 }
 
+/* Not from /etc/config/network: who may read that, reads the keys in it. */
+const callDump = rpc.declare({ object: 'network.interface', method: 'dump', expect: { interface: [] } });
+
+let dumped = [];
+
 function interfaces() {
-	return uci.sections('network', 'interface').map(section => section['.name']).filter(name => name != 'loopback');
+	return dumped.map(each => each.interface).filter(name => name != 'loopback');
 }
 
 /* How sections of this type may be called by others. */
@@ -183,10 +189,12 @@ function addSection(map, part) {
 
 return view.extend({
 	load() {
-		return Promise.all([ uci.load('routerd'), L.resolveDefault(uci.load('network')) ]);
+		return Promise.all([ L.resolveDefault(callDump(), []), uci.load('routerd') ]);
 	},
 
-	render() {
+	render(loaded) {
+		dumped = loaded[0];
+
 		const map = new form.Map('routerd', _('routerd'),
 			_('What is saved and applied is checked by routerd first; with faults it goes on as before, and the page Status shows them.'));
 
