@@ -518,8 +518,8 @@ _DECLARED = (
         ERROR,
         "{subject}: clients are not told the routes, because dnsmasq serves other networks whose clients it does not "
         "tell from this LAN's: dhcp-range {ranges}",
-        "Add a tag to that dhcp-range (set:TAG,), or to this LAN's, and name that one as `tag` of lan.dhcp.dnsmasq; then "
-        "restart dnsmasq.",
+        "Add a tag to that dhcp-range (set:TAG,), or to this LAN's, and name that one as `tag` of lan.dhcp.dnsmasq; "
+        "then restart dnsmasq.",
         depends_on=("interface-missing", "interface-down", "interface-no-address"),
     ),
     Declared(

@@ -5,6 +5,7 @@ What is there may be anything: nothing that is found ends the process, and all i
 
 import contextlib
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -108,11 +109,12 @@ def _listed(dirs: Iterable[ConfDir]) -> Iterator[str]:
 
 
 def _text(path: str) -> str | None:
+    """What is in a file; None where it is none, or where reading it would wait for something."""
     try:
-        if not os.path.isfile(path):
-            return None
-        with open(path, "rb") as file:
-            return file.read(_LONGEST).decode(errors="replace")
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
+            return (file.read(_LONGEST) or b"").decode(errors="replace")
     except _ERRORS:
         return None
 

@@ -140,14 +140,13 @@ class KeaService:
         """Was Kea started anew, or its file changed?"""
         (socket, file), (socket_now, file_now) = self._seen, self._look()
         self._seen = (socket_now, file_now)
-        if file_now != file:
-            self._soon_until, self._digest = time.monotonic() + _SOON_FOR, None
-            return self._shown.trouble is None
-        if socket_now not in (None, socket):
+        is_other = socket_now not in (None, socket)
+        if is_other:
             self._refused = None
             self._lans.started()
-            return True
-        return False
+        if file_now != file:
+            self._soon_until, self._digest = time.monotonic() + _SOON_FOR, None
+        return is_other or (file_now != file and self._shown.trouble is None)
 
     def _look(self) -> tuple[Identity, Identity]:
         return identity(self._path), identity(self._file.watched) if self._file.watched else None

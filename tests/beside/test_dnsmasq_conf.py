@@ -130,7 +130,7 @@ def test_nothing_there_ends_the_reading_or_makes_it_long(tmp_path: Path, monkeyp
     for number in range(400):
         (many / f"{number:03}").write_text(f"conf-dir={many}\nconf-file={main}\n")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    names = [f"/etc/dnsmasq.d\0\0\ndhcp-optsfile=/run/x\0", str(pipe), f"{tmp_path}/loop", str(many), "/proc/kmsg"]
+    names = ["/etc/dnsmasq.d\0\0\ndhcp-optsfile=/run/x\0", str(pipe), f"{tmp_path}/loop", str(many), "/proc/kmsg"]
     lines = "".join(f"{what}={name}\n" for what in ("conf-dir", "conf-file", "dhcp-optsfile") for name in names)
     main.write_text(f"dhcp-option=121,00\n{lines}")
     started(monkeypatch, main)
@@ -147,12 +147,13 @@ def test_files_of_options_are_read_again_when_they_change_and_routerds_old_ones_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     main, theirs, old, own = (tmp_path / name for name in ("main", "theirs", "old", "own"))
+    monkeypatch.setattr("routerd.beside.dnsmasq_watch_service.find_process", lambda *_: 7)
     main.write_text(f"dhcp-optsfile={theirs}\ndhcp-optsfile={old}\ndhcp-optsfile={own}\n")
     old.write_text(f"{HEADER}tag:lan0,121,00\n")
     theirs.write_text("42,1.2.3.4\n")
     started(monkeypatch, main)
     watch = Watch(tmp_path / "pid", own)
-    watch.look(force=False)
+    watch.look(force=True)
     assert watch.conf is not None
     assert watch.conf.options == []
     theirs.write_text("121,00\n42,1.2.3.4\n")

@@ -27,7 +27,7 @@ class Played:
         self.asked: list[tuple[int, ...]] = []
         self.now = 1000.0
         self.path = tmp_path / "options"
-        monkeypatch.setattr(dnsmasq_service.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr("routerd.beside.dnsmasq_service.time.monotonic", lambda: self.now)
         monkeypatch.setattr(dnsmasq_service, "_WATCHED", 0.0)
         self.service = DnsmasqService(ServerKey("dnsmasq", str(self.path), f"{tmp_path}/pid"), self.ask, lambda: None)
         # Of what this machine has in /etc nothing is to be read.

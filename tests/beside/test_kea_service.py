@@ -597,6 +597,7 @@ async def test_a_slow_kea_is_changed_for_a_small_share_of_the_time_but_a_withdra
     async with PlayedKea(path, CONFIG) as kea, running(path) as service:
         service.apply((part(VPN),))
         await until("told", lambda: codes(kea) == [121, 249])
+        kea_service._PAUSE = 20
         service._talk.took = 1000.0
         service.apply((part(VPN, MORE),))
         await asyncio.sleep(0.1)

@@ -74,6 +74,7 @@ def test_no_router_means_no_default_route(site: Site, beside: Beside) -> None:
     assert decode_classless_routes(made.options[121]) == [(IPv4Network(VPN[0]), IPv4Address(VPN[1]))]
     assert 3 not in made.options
     shown = soon("the problem is shown", lambda: problem(daemon, "beside-router"))
+    assert shown is not None
     assert "tells clients the router none" in shown["text"]
 
 
@@ -82,6 +83,7 @@ def test_a_network_without_a_tag_of_its_own_is_reported(site: Site, beside: Besi
     beside.start()
     daemon = site.start(beside.config, ready=False)
     shown = soon("the problem is shown", lambda: problem(daemon, "beside-range"))
+    assert shown is not None
     assert "dhcp-range 192.168.201.100" in shown["text"]
     assert daemon.get("/readyz")[0] == 503
     assert beside.routes() == b""
@@ -118,6 +120,7 @@ def test_routes_have_room_beside_usual_options(site: Site, beside: Beside) -> No
         assert len(made.options.get(121, b"")) == 117
         # Nor does the administrator lose anything.
         assert {3, 6, 15, 119} <= made.options.keys()
+    assert made is not None
     assert len(made.options[249]) == 117
     client = "udhcpc" if missing("dhclient") else "dhclient"
     assert len(site.client(client).wait_lease().routes) == 17
@@ -143,6 +146,7 @@ def test_files_of_options_may_move_and_change(site: Site, beside: Beside) -> Non
     assert daemon.get("/v1/problems")[1] == {"problems": []}
     theirs.write_text("tag:lan0,121,10.9.0.0/16,192.168.200.9\n")
     shown = soon("the conflict is shown", lambda: problem(daemon, "beside-conflict"))
+    assert shown is not None
     assert f"121 at {theirs}:1" in shown["text"]
     soon("theirs are told", lambda: beside.routes() == b"\x10\x0a\x09\xc0\xa8\xc8\x09")
 
@@ -157,6 +161,7 @@ def test_what_is_served_by_a_configuration_that_cannot_be_read_stays(site: Site,
     assert theirs == b"\x10\x0a\x09\xc0\xa8\xc8\x09"
     daemon = site.start(beside.config)
     shown = soon("the conflict is shown", lambda: problem(daemon, "beside-conflict"))
+    assert shown is not None
     assert "10.9.0.0/16 via 192.168.200.9" in shown["text"]
     assert beside.routes() == theirs
     assert "tag:" not in read(beside.options_file)
@@ -191,8 +196,9 @@ def test_another_pid_file_takes_nothing_back(site: Site, beside: Beside) -> None
     daemon.process.send_signal(signal.SIGHUP)
 
     def has_changed() -> bool:
-        (server,) = daemon.get("/v1/status")[1]["services"]["beside"]["servers"]
-        return bool(server["pid_file"] == str(second) and server["lans"][0]["answer"] == "right")
+        servers = daemon.get("/v1/status")[1]["services"]["beside"]["servers"]
+        found = [server for server in servers if server["pid_file"] == str(second) and server["lans"]]
+        return len(servers) == 1 and [server["lans"][0]["answer"] for server in found] == ["right"]
 
     soon("the other pid file is read", has_changed)
     assert beside.options_file.stat().st_ino == inode
@@ -211,10 +217,12 @@ def test_a_withdrawal_that_dnsmasq_does_not_learn_of_is_a_fault(site: Site, besi
     argv = ["setpriv", "--bounding-set=-kill", sys.executable, "-m", "routerd", "run", "--config", str(path)]
     site.daemon = daemon = Daemon(beta, path, site.lab.directory / "routerd.sock", beta.popen(argv, name="routerd"))
     shown = soon("the missing right is shown", lambda: problem(daemon, "beside-no-right"))
+    assert shown is not None
     assert "CAP_KILL is missing" in shown["text"]
     assert daemon.get("/readyz")[0] == 200
     beside.tunnel("down")
     shown = soon("the fault is shown", lambda: problem(daemon, "beside-still-told"))
+    assert shown is not None
     assert "it still hands out 10.0.0.0/24 via 192.168.200.2" in shown["text"]
     assert daemon.get("/readyz")[0] == 503
     assert beside.process is not None

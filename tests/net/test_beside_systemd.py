@@ -62,7 +62,7 @@ def test_systemd_tells_dnsmasq_where_routerd_may_not(site: Site, host: Managed) 
     # What was written before anybody watched; routerd does so too, within a minute.
     host.run("touch", OPTIONS)
     soon("dnsmasq tells the routes", lambda: beside.routes() == ROUTES)
-    for _ in range(3):
+    for _ in range(2):
         beside.tunnel("down")
         soon("the route is withdrawn", lambda: beside.routes() == b"")
         beside.tunnel("up")

@@ -15,8 +15,15 @@ edit() {
 }
 
 take() {
-	mkdir -p "$EDIT/delta"
-	cat "/etc/config/$1" >"$EDIT/own_$1"
+	(
+		umask 077
+		mkdir -p "$EDIT/delta" && cat "/etc/config/$1" >"$EDIT/own_$1"
+	)
+}
+
+# What is in /etc/config, without what is not committed yet.
+committed() {
+	uci -q -c /etc/config -t "$KEPT/no-delta" "$@"
 }
 
 # One after the other: procd runs triggers while a person may run the script.
@@ -46,8 +53,8 @@ adopt_config() {
 	fi
 	keep_on_flash
 	cat "$EDIT/own_routerd" >"$new/routerd"
-	take network 2>/dev/null
-	edit export own_network | sed '/^\t\(option\|list\) \(private_key\|preshared_key\) /d; /^package /d' >"$new/network"
+	rm -rf "$EDIT"
+	network_without_secrets >"$new/network"
 	if ! "$PROG" check --json --config "uci:$new/routerd" >"$new/check.json" 2>/dev/null; then
 		refuse ''
 		return 1
@@ -61,6 +68,13 @@ adopt_config() {
 	chgrp routerd "$GOOD" 2>/dev/null
 	mv -f "$new"/* "$GOOD/"
 	rmdir "$new"
+}
+
+# Only what the daemon reads, and only values of one line: nobody but root may know the others.
+network_without_secrets() {
+	committed export network | sed -n \
+		-e "/^config [A-Za-z0-9_-]*\( '[A-Za-z0-9_]*'\)\{0,1\}$/p" \
+		-e "/^\toption \(proto\|device\|ifname\|type\|disabled\|public_key\|description\) '\([^']\|'\\\\''\)*'$/p"
 }
 
 # /var is in memory here: without a place of their own leases, aliases and RIP's sequence would not survive a reboot.
@@ -95,7 +109,7 @@ refuse() {
 	else
 		say err "the configuration has faults; routerd does not start before they are mended"
 	fi
-	rm -rf "$GOOD.new"
+	rm -rf "$GOOD.new" "$EDIT"
 }
 
 # Lines of facts out of `routerd check --json`: "lan DEVICE MODE RIP", "vpn DEVICE" (- for one on another machine) and
@@ -151,11 +165,11 @@ field() {
 device_of() {
 	local device
 	network_get_device device "$1" && [ -n "$device" ] && echo "$device" && return 0
-	case $(uci -q get "network.$1.proto") in
+	case $(committed get "network.$1.proto") in
 	wireguard) echo "$1" ;;
 	*)
-		device=$(uci -q get "network.$1.device" || uci -q get "network.$1.ifname") || return 1
-		[ "$(uci -q get "network.$1.type")" != bridge ] || device=br-$1
+		device=$(committed get "network.$1.device" || committed get "network.$1.ifname") || return 1
+		[ "$(committed get "network.$1.type")" != bridge ] || device=br-$1
 		echo "$device"
 		;;
 	esac
@@ -164,24 +178,29 @@ device_of() {
 # The logical interfaces that routerd depends on: those it names, and those it takes if it names none.
 logical_names() {
 	{
-		uci -q show routerd | sed -n "s/^routerd\.[^=]*\.interface='\([A-Za-z0-9_.-]*\)'$/\1/p"
-		uci -q show routerd | grep -q '^routerd\..*=lan$' || echo lan
-		uci -q show network | sed -n "s/^network\.\([A-Za-z0-9_]*\)\.proto='wireguard'$/\1/p"
+		committed show routerd | sed -n "s/^routerd\.[^=]*\.interface='\([A-Za-z0-9_.-]*\)'$/\1/p"
+		committed show routerd | grep -q '^routerd\..*=lan$' || echo lan
+		committed show network | sed -n "s/^network\.\([A-Za-z0-9_]*\)\.proto='wireguard'$/\1/p"
 	} | sort -u
 }
 
-# The name of fw4's zone that a device is in.
-zone_of() {
-	local section name device
-	for section in $(uci -q show firewall | sed -n 's/^firewall\.\(.*\)=zone$/\1/p'); do
-		for device in $(uci -q get "firewall.$section.device"); do
-			[ "$device" != "$1" ] || { uci -q get "firewall.$section.name" && return 0; }
+# A line "DEVICE NAME" for each device that is in a zone of fw4.
+zones() {
+	local section name zone device
+	for section in $(committed show firewall | sed -n 's/^firewall\.\(.*\)=zone$/\1/p'); do
+		zone=$(committed get "firewall.$section.name") || continue
+		for device in $(committed get "firewall.$section.device"); do
+			echo "$device $zone"
 		done
-		for name in $(uci -q get "firewall.$section.network"); do
-			[ "$(device_of "$name")" != "$1" ] || { uci -q get "firewall.$section.name" && return 0; }
+		for name in $(committed get "firewall.$section.network"); do
+			device=$(device_of "$name") && echo "$device $zone"
 		done
 	done
-	return 1
+}
+
+# The name of the zone that a device is in: zone_of DEVICE ZONES
+zone_of() {
+	echo "$2" | awk -v device="$1" '$1 == device { print $2; exit }'
 }
 
 # At most 30 seconds, which is what the daemon has for its farewell.
@@ -201,6 +220,8 @@ wait_for_end() {
 # What routerd changes in a pool it writes down in the same section: routerd_ignore has the value of `ignore` as it was
 # ("unset" for none), and list routerd_option the entries of list dhcp_option that are routerd's. So it is known after a
 # crash, a power cut and an upgrade as well, and what an administrator has set is never taken for routerd's.
+# routerd_option_was is a dhcp_option that was no list: an entry that is added to one would become part of its value.
+# /etc/hotplug.d/iface/35-routerd-gone knows all three too.
 
 pools() {
 	edit show own_dhcp | sed -n 's/^own_dhcp\.\(.*\)=dhcp$/\1/p'
@@ -215,17 +236,20 @@ is_true() {
 
 # Pools of interfaces that routerd serves are ignored by dnsmasq, and options are as routerd wants them.
 pools_update() {
-	local pool device changed=
+	local pool device serving telling changed=
+	serving=" $(with_mode serve) "
+	telling=" $(with_mode dnsmasq) "
 	pools_take || return 0
 	for pool in $(pools); do
-		device=$(device_of "$(edit get "own_dhcp.$pool.interface")") || device=
-		case " $(with_mode serve) " in
-		*" ${device:-?} "*) pool_ignore "$pool" ;;
+		# One that cannot be known just now is as it was.
+		device=$(device_of "$(edit get "own_dhcp.$pool.interface")") && [ -n "$device" ] || continue
+		case $serving in
+		*" $device "*) pool_ignore "$pool" ;;
 		*) pool_heed "$pool" ;;
 		esac
-		case " $(with_mode dnsmasq) " in
+		case $telling in
 		# Until the daemon has said what it wants, it is as it was.
-		*" ${device:-?} "*) [ ! -e "$OPTIONS" ] || pool_options "$pool" "$device" ;;
+		*" $device "*) ! has_options || pool_options "$pool" "$device" ;;
 		*) pool_options "$pool" '' ;;
 		esac
 	done
@@ -275,20 +299,26 @@ pool_heed() {
 	changed=1
 }
 
+has_options() {
+	[ -f "$OPTIONS" ] && [ ! -L "$OPTIONS" ]
+}
+
 # The options that the daemon wants on a device; its file has lines "DEVICE CODE,VALUE". It is root who reads what
 # another user wrote, so nothing but routes comes through.
 wanted_options() {
-	[ -n "$1" ] && [ -r "$OPTIONS" ] || return 0
-	awk -v device="$1" 'NF == 2 && $1 == device && $2 ~ /^(121|249)(,[0-9.]+(\/[0-9]+)?)+$/ { print $2 }' "$OPTIONS"
+	[ -n "$1" ] && has_options || return 0
+	dd if="$OPTIONS" bs=65536 count=1 2>/dev/null |
+		awk -v device="$1" 'NF == 2 && $1 == device && $2 ~ /^(121|249)(,[0-9.]+(\/[0-9]+)?)+$/ { print $2 }'
 }
 
 pool_options() {
-	local wanted='' ours now entry code
+	local wanted='' ours now forced entry code
 	ours=$(edit get "own_dhcp.$1.routerd_option")
 	now=$(edit get "own_dhcp.$1.dhcp_option")
+	forced=$(edit get "own_dhcp.$1.dhcp_option_force")
 	for entry in $(wanted_options "$2"); do
 		code=${entry%%,*}
-		if is_foreign "$code" "$now" "$ours"; then
+		if is_foreign "$code" "$now $forced" "$ours"; then
 			say warning "dhcp.$1 has a dhcp_option $code of its own; it stays, and routerd adds none"
 		else
 			wanted="$wanted $entry"
@@ -301,6 +331,11 @@ pool_options() {
 		edit del_list "own_dhcp.$1.dhcp_option=$entry"
 		edit del_list "own_dhcp.$1.routerd_option=$entry"
 	done
+	if [ -n "$wanted" ]; then
+		option_to_list "$1"
+	else
+		list_to_option "$1"
+	fi
 	for entry in $wanted; do
 		edit add_list "own_dhcp.$1.dhcp_option=$entry"
 		edit add_list "own_dhcp.$1.routerd_option=$entry"
@@ -308,20 +343,62 @@ pool_options() {
 	changed=1
 }
 
+# Is dhcp_option of a pool the form `option` of former times, which has its entries in one value?
+is_option() {
+	edit export own_dhcp | awk -v pool="$1" -v quote="'" '
+		$1 == "config" { label = "@" $2 "[" count[$2]++ "]"; if (NF > 2) { label = $3; gsub(quote, "", label) } }
+		label == pool && $1 == "option" && $2 == "dhcp_option" { found = 1 }
+		END { exit !found }'
+}
+
+option_to_list() {
+	local entry was
+	is_option "$1" || return 0
+	was=$(edit get "own_dhcp.$1.dhcp_option")
+	edit set "own_dhcp.$1.routerd_option_was=$was"
+	edit delete "own_dhcp.$1.dhcp_option"
+	set -f
+	for entry in $was; do
+		edit add_list "own_dhcp.$1.dhcp_option=$entry"
+	done
+	set +f
+}
+
+# Where somebody has changed it meanwhile it stays a list; that means the same.
+list_to_option() {
+	local was
+	was=$(edit get "own_dhcp.$1.routerd_option_was") || return 0
+	if [ "$(edit get "own_dhcp.$1.dhcp_option")" = "$(one_line "$was")" ]; then
+		edit delete "own_dhcp.$1.dhcp_option"
+		edit set "own_dhcp.$1.dhcp_option=$was"
+	fi
+	edit delete "own_dhcp.$1.routerd_option_was"
+}
+
+# Words with one space between them.
+one_line() (
+	set -f
+	# shellcheck disable=SC2086
+	echo $1
+)
+
 # Is there an entry for this code that is not routerd's? is_foreign CODE ENTRIES OURS
-is_foreign() {
-	local entry
+is_foreign() (
+	set -f
 	for entry in $2; do
 		case " $3 " in
 		*" $entry "*) continue ;;
 		esac
+		while [ "$entry" != "${entry#tag:*,}" ]; do
+			entry=${entry#tag:*,}
+		done
 		case $entry in
-		"$1,"* | "option:$1,"*) return 0 ;;
-		option:classless-static-route,*) [ "$1" != 121 ] || return 0 ;;
+		"$1" | "$1,"* | "option:$1" | "option:$1,"*) return 0 ;;
+		option:classless-static-route | option:classless-static-route,*) [ "$1" != 121 ] || return 0 ;;
 		esac
 	done
 	return 1
-}
+)
 
 has_all() {
 	local entry
@@ -333,27 +410,41 @@ has_all() {
 	done
 }
 
-# While this shell holds the file, uci waits with its own commits.
+# While this shell holds the file, uci waits with its own commits. It is opened for reading, which is possible on a
+# read-only file system as well.
 pools_take() {
 	[ -f /etc/config/dhcp ] || return 1
 	# shellcheck disable=SC3023
-	exec 998<>/etc/config/dhcp
+	exec 998</etc/config/dhcp
 	flock 998
-	take dhcp
+	if ! take dhcp || ! edit show own_dhcp >/dev/null; then
+		pools_leave
+		say err "/etc/config/dhcp cannot be read by uci (see: uci show dhcp); its pools stay as they are, and it is tried again at the next reload and when an interface goes up"
+		return 1
+	fi
+}
+
+pools_leave() {
+	rm -rf "$EDIT"
+	# shellcheck disable=SC3023
+	exec 998>&-
 }
 
 pools_commit() {
 	local new=/etc/config/.dhcp.routerd
-	[ -n "$changed" ] || return 0
+	if [ -z "$changed" ]; then
+		pools_leave
+		return 0
+	fi
 	# uci would ignore that the disk is full; nothing is put in place that is not whole.
 	if ! { edit commit own_dhcp && cp -p /etc/config/dhcp "$new" && cat "$EDIT/own_dhcp" >"$new" && sync &&
 		cmp -s "$EDIT/own_dhcp" "$new" && mv -f "$new" /etc/config/dhcp; } 2>/dev/null; then
 		rm -f "$new"
-		say err "/etc/config/dhcp cannot be written (is the overlay full?); dnsmasq goes on as before, and it is tried again at the next reload"
+		pools_leave
+		say err "/etc/config/dhcp cannot be written (is the overlay full or read-only?); dnsmasq goes on as before, and it is tried again at the next reload"
 		return 1
 	fi
-	# shellcheck disable=SC3023
-	exec 998>&-
+	pools_leave
 	# dnsmasq's script remembers whether it has met another server, which may have been routerd.
 	rm -f /var/run/dnsmasq.*.dhcp
 	[ ! -x /etc/init.d/dnsmasq ] || /etc/init.d/dnsmasq reload
