@@ -80,10 +80,11 @@ def clients_of(part: BesidePart, index: int, known: Known) -> Told:
     if () in others or not own:
         return Told(yields=True)
     context = {each.tag for each in known.ranges}
-    groups = [(_rest(each.tags, own), number, each) for number, each in enumerate(known.routers or ())]
-    special = [(tags, number, each) for tags, number, each in groups if tags]
-    # With a tag of its range alone an option comes after those with other tags.
-    special.sort(key=lambda group: (not context & set(group[0]), group[1]))
+    # With the tag of its range an option comes after those with other tags only; else what is read last counts.
+    keyed = [((not context & set(each.tags), at), each) for at, each in enumerate(known.routers or ()) if each.tags]
+    base_key = max((key for key, each in keyed if not _rest(each.tags, own)), default=(False, -1))
+    groups = [(_rest(each.tags, own), key, each) for key, each in keyed if key > base_key]
+    special = sorted((group for group in groups if group[0]), key=lambda group: group[1])
     special = [group for group in special if _joined(first, group[0]) is not None]
     odd = [each for _, _, each in special if not each.known]
     taken = [*others, *(tags for tags, _, each in special if not each.known)]

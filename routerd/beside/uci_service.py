@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from routerd.beside.dnsmasq_clients import Known
@@ -47,6 +48,7 @@ class UciDnsmasqService(DnsmasqService):
         """The script leaves an administrator's own options alone by itself."""
 
     def _render(self, parts: tuple[BesidePart, ...], now: float) -> str:
+        parts = tuple(map(self._as_heard, parts))
         self._shown.lines = lines_of(parts, Known())
         self._changes = [at for at in self._changes if now - at < _HOUR]
         wanted = text = uci_text(parts)
@@ -55,6 +57,11 @@ class UciDnsmasqService(DnsmasqService):
         if self._text is not None and text != self._text:
             self._changes.append(now)
         return text
+
+    def _as_heard(self, part: BesidePart) -> BesidePart:
+        """With the router that dnsmasq tells clients: they must keep it."""
+        first, *more = part.networks
+        return replace(part, networks=(replace(first, router=self._routers.get(part.lan, first.router)), *more))
 
     async def _hang_up(self) -> None:
         error = await asyncio.to_thread(tell_procd)

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from routerd.beside.dnsmasq_clients import Known, Tags, clients_of, known_of
@@ -58,6 +58,7 @@ ROUTERS = st.sampled_from([None, IPv4Address(0), ROUTER, OTHER])
     st.sets(st.sampled_from(["guests", "phones", "known"])),
     st.sampled_from([None, "site"]),
 )
+@example([], [(("!guests",), None), (("lan0",), IPv4Address(0))], set(), None)
 def test_the_default_route_is_the_router_that_dnsmasq_tells_the_same_client(
     own: list[Tags], routers: list[tuple[Tags, IPv4Address | None]], more: set[str], tag: str | None
 ) -> None:

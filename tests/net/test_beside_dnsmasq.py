@@ -60,6 +60,7 @@ def test_clients_take_the_route_and_lose_it_at_renewal(site: Site, beside: Besid
     soon("the client has the route again", has_route)
 
 
+@pytest.mark.long
 def test_all_who_ask_are_told_and_nobody_else(site: Site, beside: Beside) -> None:
     beside.lines += [
         "dhcp-option=42,192.168.200.7",
@@ -91,6 +92,7 @@ def test_a_dnsmasq_that_does_not_read_the_file_is_reported(site: Site, beside: B
     assert problem(daemon, "beside-not-told") is None
 
 
+@pytest.mark.long
 def test_a_file_out_of_dnsmasqs_reach_is_reported(site: Site, beside: Beside) -> None:
     beside.start()
     beside.directory.chmod(0o700)
@@ -128,6 +130,7 @@ def test_the_administrators_own_options_stay_and_are_reported(site: Site, beside
     soon("nothing is wrong", lambda: daemon.get("/v1/problems")[1] == {"problems": []})
 
 
+@pytest.mark.long
 def test_an_option_for_some_clients_stays_theirs(site: Site, beside: Beside) -> None:
     beside.lines += ["dhcp-mac=set:guests,02:00:00:00:00:aa", "dhcp-option=tag:guests,121,10.9.0.0/16,192.168.200.9"]
     beside.start()
@@ -150,6 +153,7 @@ def test_a_file_that_is_not_ours_is_left_alone(site: Site, beside: Beside) -> No
     assert beside.options_file.read_text() == "tag:printers,42,192.168.200.3\n"
 
 
+@pytest.mark.long
 def test_a_restart_of_dnsmasq_and_a_removed_file_are_noticed(site: Site, beside: Beside) -> None:
     beside.start()
     site.start(beside.config)
@@ -206,6 +210,7 @@ def test_clean_removes_the_routes_and_the_file(site: Site, beside: Beside) -> No
     assert clean(site) == "nothing of routerd's is here\n"
 
 
+@pytest.mark.long
 def test_more_routes_than_an_option_holds_are_named(site: Site, beside: Beside) -> None:
     beside.start()
     prefixes = [f"10.{number}.0.0/16" for number in range(1, 32, 2)]
@@ -224,6 +229,7 @@ def test_more_routes_than_an_option_holds_are_named(site: Site, beside: Beside) 
     assert beside.offered(121).options[121].endswith(b"\x00\xc0\xa8\xc8\x01")
 
 
+@pytest.mark.long
 def test_a_router_that_differs_is_reported(site: Site, beside: Beside) -> None:
     beside.lines.remove("dhcp-option=3,192.168.200.1")
     beside.start()
@@ -263,6 +269,7 @@ for _ in range(5):
 """
 
 
+@pytest.mark.long
 def test_clients_behind_a_relay_agent_go_through_their_own_router(site: Site, beside: Beside) -> None:
     gw, beta = site.example.gw, site.example.beta
     gw.ip("address add 192.168.201.1/24 dev lo")
@@ -291,6 +298,7 @@ def test_clients_behind_a_relay_agent_go_through_their_own_router(site: Site, be
     soon("the route is withdrawn", lambda: far() == b"")
 
 
+@pytest.mark.long
 def test_a_directory_of_options_forgets_what_is_withdrawn(site: Site, beside: Beside) -> None:
     """dnsmasq reads a changed file of a dhcp-optsdir by itself, but keeps what is not in it any more until SIGHUP."""
     directory = beside.directory / "options.d"

@@ -70,6 +70,7 @@ def test_clients_take_the_route_and_a_withdrawal_removes_it(kea: KeaScene, name:
     soon("offered again", lambda: kea.own() == BOTH)
 
 
+@pytest.mark.long
 def test_each_option_goes_to_who_asks_for_it_and_to_nobody_else(kea: KeaScene) -> None:
     kea.write()
     kea.start()
@@ -147,6 +148,7 @@ def test_a_file_without_comments_is_written_and_the_next_start_has_the_routes(ke
     assert (kea.own(), in_file()) == ([], [])
 
 
+@pytest.mark.long
 def test_write_false_leaves_the_file_alone(kea: KeaScene) -> None:
     kea.write()
     kea.start()
@@ -178,6 +180,7 @@ def test_shared_networks_and_conflicts(kea: KeaScene) -> None:
     soon("no conflict", lambda: "kea-conflict" not in kea.problems())
 
 
+@pytest.mark.long
 def test_a_list_that_is_too_long_for_small_clients_is_cut_and_said(kea: KeaScene) -> None:
     kea.write()
     kea.start()
@@ -191,6 +194,7 @@ def test_a_list_that_is_too_long_for_small_clients_is_cut_and_said(kea: KeaScene
     assert prefixes[31] in kea.problems()["kea-too-long"]
 
 
+@pytest.mark.long
 def test_another_mode_and_clean_remove_them(kea: KeaScene) -> None:
     kea.write()
     kea.start()
@@ -210,6 +214,7 @@ def test_another_mode_and_clean_remove_them(kea: KeaScene) -> None:
     assert kea.config == before
 
 
+@pytest.mark.long
 def test_a_kea_that_hangs_stops_nothing_else(site: Site) -> None:
     path = site.lab.directory / "hung.sock"
     lan = Switch(site.lab, "lan2")

@@ -66,6 +66,7 @@ _CASES: list[tuple[dict[str, Any], dict[str, Any], int, bool]] = [
 ]
 
 
+@pytest.mark.long
 def test_what_keeps_routes_out_is_what_kea_tells_the_clients_of_the_subnet(kea: KeaScene) -> None:
     kea.write()
     kea.start()
@@ -114,6 +115,7 @@ def _ready(kea: KeaScene) -> int:
     return int(kea.site.daemon.get("/readyz")[0])
 
 
+@pytest.mark.long
 def test_a_kea_that_serves_nobody_is_not_ready(kea: KeaScene) -> None:
     kea.write()
     kea.start()
@@ -127,6 +129,7 @@ def test_a_kea_that_serves_nobody_is_not_ready(kea: KeaScene) -> None:
     soon("ready", lambda: _ready(kea) == 200 and not kea.problems(), 90.0)
 
 
+@pytest.mark.long
 def test_clean_and_the_end_without_kea_name_its_file_and_remember_it(kea: KeaScene) -> None:
     kea.write()
     kea.start()
@@ -152,6 +155,7 @@ def test_clean_and_the_end_without_kea_name_its_file_and_remember_it(kea: KeaSce
     assert clean()[0] == 0
 
 
+@pytest.mark.long
 def test_letters_of_the_administrators_file_stay(kea: KeaScene) -> None:
     kea.write()
     found = json.loads(kea.file.read_text())
@@ -165,6 +169,7 @@ def test_letters_of_the_administrators_file_stay(kea: KeaScene) -> None:
     assert kea.file.read_bytes() == before
 
 
+@pytest.mark.long
 def test_leases_in_memory_only_stay(kea: KeaScene) -> None:
     kea.write(lease_database={"type": "memfile", "persist": False})
     kea.start()

@@ -93,6 +93,7 @@ def test_the_helper_is_killed_as_well(trial: Trial) -> None:
     assert trial.everything() == before
 
 
+@pytest.mark.long
 def test_what_an_earlier_routerd_left_is_put_back(trial: Trial) -> None:
     kill(trial.start())
     before = trial.everything()
@@ -143,6 +144,7 @@ def test_a_reload(trial: Trial) -> None:
     assert daemon.stop() == 0
 
 
+@pytest.mark.long
 def test_stopped_on_trial(trial: Trial) -> None:
     before = trial.everything()
     daemon = trial.start()
@@ -157,6 +159,7 @@ def test_stopped_on_trial(trial: Trial) -> None:
     assert daemon.stop() == 0
 
 
+@pytest.mark.long
 def test_a_start_at_once_after_the_kill(trial: Trial) -> None:
     before = trial.everything()
     daemon = trial.start()
@@ -172,6 +175,7 @@ def test_a_start_at_once_after_the_kill(trial: Trial) -> None:
     assert trial.everything() == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("helper_too", [False, True], ids=["helper", "as systemd does"])
 def test_killed_after_a_reload(trial: Trial, helper_too: bool) -> None:
     daemon = trial.start()
@@ -222,6 +226,7 @@ def test_a_daemon_that_hangs(trial: Trial) -> None:
     trial.is_as(before)
 
 
+@pytest.mark.long
 def test_as_a_user_of_its_own(trial: Trial) -> None:
     before = trial.everything()
     daemon = trial.start("--user", str(UID), "--confirm", "60s", text=trial.tried)
@@ -234,6 +239,7 @@ def test_killed_at_random_moments(trial: Trial) -> None:
     kill_at_random_moments(trial, 4, 2.0, seed=6)
 
 
+@pytest.mark.long
 def test_proxy_neighbours(lab: Lab) -> None:
     scene = Aliased(lab)
     before = scene.state()
@@ -243,6 +249,7 @@ def test_proxy_neighbours(lab: Lab) -> None:
     soon("all is as it was", lambda: scene.state() == before)
 
 
+@pytest.mark.long
 def test_a_trial_that_moves_the_socket(trial: Trial) -> None:
     daemon = trial.start()
     before = trial.settled()
@@ -291,6 +298,7 @@ def test_a_trial_that_moves_the_socket_as_a_user_who_does_not_see_sockets(trial:
     assert list(trial.runtime.glob("*listen-*")) == []
 
 
+@pytest.mark.long
 def test_a_socket_beside_what_stays(trial: Trial) -> None:
     only = trial.text.replace(f', "unix:{trial.socket}"', "")
     assert only != trial.text

@@ -70,11 +70,27 @@ def test_start_tells_procd_all(router: Router) -> None:
     ]
 
 
-def test_the_daemon_reads_copies_without_keys(router: Router) -> None:
+SECRETS = """
+config interface 'wan'
+	option proto 'pppoe'
+	option username 'me'
+	option password 'hidden-a
+	option proto hidden-b'
+	list peerdns 'hidden-c'
+"""
+
+
+def test_the_daemon_reads_copies_without_secrets(router: Router) -> None:
+    network = router.read("/etc/config/network").replace("endpoint-a", "a'\\''s end")
+    router.write("/etc/config/network", network + SECRETS)
     router.init("start")
+    assert "kept" not in router.said
     network = router.read("/var/run/routerd-init/config/network")
-    assert "endpoint-a" in network
-    assert "private_key" not in network
+    assert "option description 'a'\\''s end'\n" in network
+    assert "config interface 'wan'\n\toption proto 'pppoe'\n" in network
+    # Nor are they anywhere else where another user could read them.
+    assert router.run("grep -rE 'AAAAAA|hidden|username' /var/run/routerd-init /tmp/syslog || :") == ""
+    assert router.run("ls /var/run/routerd-init").split() == ["config", "lock", "runs"]
     assert router.run("stat -c '%a %G' /var/run/routerd-init/config /var/run/routerd-init/config/*").split("\n")[
         :4
     ] == [
@@ -119,6 +135,59 @@ def test_with_faults_from_the_beginning_nothing_starts(router: Router) -> None:
     assert "procd_open_instance main" not in router.log
     assert "does not start" in router.said
     assert router.uci("get dhcp.lan.ignore") == ""
+
+
+@pytest.mark.parametrize(
+    "edit",
+    ["sed -i s/\"enabled '1'\"/\"enabled 'True'\"/ {}", pytest.param("echo junk >>{}", marks=pytest.mark.long)],
+)
+def test_an_edit_that_says_neither_on_nor_off_is_a_fault(router: Router, edit: str) -> None:
+    router.init("start")
+    router.run(edit.format("/etc/config/routerd"))
+    router.init("reload")
+    assert "procd_open_instance main" in router.log
+    assert errors(router) != []
+    assert router.uci("get dhcp.lan.ignore") == "1"
+
+
+def test_only_what_is_committed_switches_it_on(router: Router) -> None:
+    router.run("sed -i s/\"enabled '1'\"/\"enabled '0'\"/ /etc/config/routerd; uci set routerd.main.enabled=1")
+    router.init("start")
+    assert "procd_open_instance main" not in router.log
+    router.uci("commit routerd")
+    router.init("reload")
+    assert "procd_open_instance main" in router.log
+
+
+def test_switched_off_and_on_again(router: Router) -> None:
+    """procd keeps the triggers, so a change of the configuration is enough."""
+    router.init("start")
+    triggers = [line for line in router.log if "trigger" in line]
+    for value, runs in (("0", False), ("1", True)):
+        router.run(f"uci set routerd.main.enabled={value}; uci commit routerd")
+        router.init("reload")
+        assert ("procd_open_instance main" in router.log) is runs
+        assert [line for line in router.log if "trigger" in line] == triggers
+        assert "kill routerd" not in router.log
+        assert router.uci("get dhcp.lan.ignore") == ("1" if runs else "")
+
+
+def test_clean_does_nothing_while_routerd_runs(router: Router) -> None:
+    router.init("start")
+    before = router.run("ls -R /var/run/routerd-init")
+    router.run("printf '#!/bin/sh\\nexit 1\\n' >/usr/bin/routerd")
+    router.init("clean")
+    assert router.run("ls -R /var/run/routerd-init") == before
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_an_upgrade_restarts_what_runs(router: Router, tmp_path: Path, runs: bool) -> None:
+    packages(PROGRAM, tmp_path)
+    if runs:
+        router.init("start")
+    script = "pidof() { echo 2147483647; }\n" + (tmp_path / "routerd.postinst").read_text()
+    router.run(f"touch /tmp/procd.log; export PKG_UPGRADE=1; {script}")
+    assert ("kill routerd" in router.read("/tmp/procd.log")) is runs
 
 
 def test_files_that_are_missing_stop_nothing(router: Router) -> None:
@@ -168,7 +237,9 @@ def test_removal_leaves_the_router_as_it_was(router: Router, tmp_path: Path) -> 
     # What a daemon that was killed has left is removed too.
     router.run("mkdir -p /etc/routerd/state && touch /etc/routerd/state/leases.db && nft add table inet routerd")
     assert router.run(listed) != before
-    for script in ("prerm", "postrm"):
-        router.run((tmp_path / f"routerd.{script}").read_text())
+    router.run((tmp_path / "routerd.prerm").read_text())
+    # opkg stops it once more.
+    router.init("stop")
+    router.run((tmp_path / "routerd.postrm").read_text())
     assert router.run(listed) == before
     assert router.run("nft list tables; ls -A /var/run; ls -d /etc/routerd 2>/dev/null || :") == ""

@@ -157,6 +157,7 @@ def test_the_packages_scripts_are_shell(script: str, tmp_path: Path) -> None:
 SCRIPTS = (
     *(PROGRAM / "files" / name for name in ("etc/init.d/routerd", "usr/lib/routerd/openwrt.sh")),
     *(PROGRAM / "files" / name for name in ("etc/hotplug.d/iface/30-routerd", "etc/uci-defaults/90-routerd")),
+    PROGRAM / "files/etc/hotplug.d/iface/35-routerd-gone",
 )
 
 

@@ -91,21 +91,7 @@ def test_a_mode_that_no_longer_serves_gives_the_pool_back(router: Router) -> Non
     assert (pool(router, "ignore"), pool(router, "routerd_ignore")) == ("", "")
     router.run("sed -i s/\"enabled '1'\"/\"enabled '0'\"/ /etc/config/routerd")
     router.init("reload")
-    assert "kill routerd" in router.log
-
-
-@pytest.mark.long
-def test_a_routerd_that_was_disabled_leaves_no_lan_without_dhcp(router: Router) -> None:
-    """The power fails, and routerd does not start again: dnsmasq serves as soon as an interface is up."""
-    router.init("enable")
-    router.init("start")
-    hotplug = "ACTION=ifup; . /etc/hotplug.d/iface/30-routerd"
-    router.reboot()
-    router.run(hotplug)
-    assert pool(router, "ignore") == "1"
-    router.init("disable")
-    router.run(hotplug)
-    assert (pool(router, "ignore"), pool(router, "routerd_ignore")) == ("", "")
+    assert "procd_open_instance main" not in router.log
 
 
 def test_a_full_overlay_is_reported_and_tried_again(router: Router) -> None:
@@ -202,6 +188,7 @@ def test_an_entry_that_somebody_removed_comes_back(router: Router) -> None:
     [
         "121,10.5.0.0/16,192.168.1.9",
         pytest.param("option:classless-static-route,10.5.0.0/16,192.168.1.9", marks=pytest.mark.long),
+        pytest.param("tag:x,tag:!y,121,10.5.0.0/16,192.168.1.9", marks=pytest.mark.long),
     ],
 )
 def test_the_administrators_own_option_stays(router: Router, own: str) -> None:
@@ -213,6 +200,35 @@ def test_the_administrators_own_option_stays(router: Router, own: str) -> None:
     assert "dhcp.lan has a dhcp_option 121 of its own" in router.read("/tmp/syslog")
     wanted(router, "")
     assert pool(router, "dhcp_option").split() == ["42,192.168.1.1", own]
+
+
+def test_an_option_that_the_administrator_forces_is_his(router: Router) -> None:
+    router.uci("add_list dhcp.lan.dhcp_option_force=121,10.5.0.0/16,192.168.1.9")
+    router.uci("commit dhcp")
+    serve_by_dnsmasq(router)
+    wanted(router, OPTIONS)
+    assert pool(router, "dhcp_option").split() == ["42,192.168.1.1", ENTRIES[1]]
+
+
+def test_an_option_that_is_no_list_becomes_one_meanwhile(router: Router) -> None:
+    """dnsmasq's script parts it at spaces, and does not part the entries of a list."""
+    router.run("sed -i \"s/list dhcp_option '.*'/option dhcp_option '42,192.168.1.1 26,1400'/\" /etc/config/dhcp")
+    text = router.read("/etc/config/dhcp")
+    serve_by_dnsmasq(router)
+    wanted(router, OPTIONS)
+    for entry in ("42,192.168.1.1", "26,1400", *ENTRIES):
+        assert f"\tlist dhcp_option '{entry}'\n" in router.read("/etc/config/dhcp")
+    router.init("stop")
+    assert sorted(router.read("/etc/config/dhcp").split("\n")) == sorted(text.split("\n"))
+
+
+@pytest.mark.parametrize("make", ["ln -s /tmp/other", pytest.param("mkfifo", marks=pytest.mark.long)])
+def test_only_a_file_says_what_is_wanted(router: Router, make: str) -> None:
+    serve_by_dnsmasq(router)
+    router.write("/tmp/other", OPTIONS)
+    router.run(f"mkdir -p /var/run/routerd; {make} /var/run/routerd/dnsmasq-options")
+    router.init("options")
+    assert pool(router, "dhcp_option") == "42,192.168.1.1"
 
 
 def test_nothing_but_routes_comes_through(router: Router) -> None:

@@ -242,7 +242,8 @@ pools_update() {
 	pools_take || return 0
 	for pool in $(pools); do
 		# One that cannot be known just now is as it was.
-		device=$(device_of "$(edit get "own_dhcp.$pool.interface")") && [ -n "$device" ] || continue
+		device=$(device_of "$(edit get "own_dhcp.$pool.interface")")
+		[ -n "$device" ] || continue
 		case $serving in
 		*" $device "*) pool_ignore "$pool" ;;
 		*) pool_heed "$pool" ;;
