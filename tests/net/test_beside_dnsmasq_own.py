@@ -65,6 +65,7 @@ def test_every_client_keeps_the_default_route_that_it_had(site: Site, beside: Be
     assert daemon.get("/v1/problems")[1] == {"problems": []}
 
 
+@pytest.mark.long
 def test_no_router_means_no_default_route(site: Site, beside: Beside) -> None:
     beside.lines[1] = "dhcp-option=3"
     beside.start()
@@ -78,6 +79,7 @@ def test_no_router_means_no_default_route(site: Site, beside: Beside) -> None:
     assert "tells clients the router none" in shown["text"]
 
 
+@pytest.mark.long
 def test_a_network_without_a_tag_of_its_own_is_reported(site: Site, beside: Beside) -> None:
     beside.lines += ["dhcp-range=192.168.201.100,192.168.201.110,255.255.255.0"]
     beside.start()
@@ -95,6 +97,7 @@ def test_a_network_without_a_tag_of_its_own_is_reported(site: Site, beside: Besi
     daemon.wait_ready()
 
 
+@pytest.mark.long
 def test_routes_have_room_beside_usual_options(site: Site, beside: Beside) -> None:
     """A client that names no size of its own has 308 bytes; dnsmasq leaves out whole what has no place."""
     beside.lines += [
@@ -126,6 +129,7 @@ def test_routes_have_room_beside_usual_options(site: Site, beside: Beside) -> No
     assert len(site.client(client).wait_lease().routes) == 17
 
 
+@pytest.mark.long
 def test_files_of_options_may_move_and_change(site: Site, beside: Beside) -> None:
     theirs = beside.directory / "theirs"
     theirs.write_text("42,192.168.200.1\n")
@@ -151,6 +155,7 @@ def test_files_of_options_may_move_and_change(site: Site, beside: Beside) -> Non
     soon("theirs are told", lambda: beside.routes() == b"\x10\x0a\x09\xc0\xa8\xc8\x09")
 
 
+@pytest.mark.long
 def test_what_is_served_by_a_configuration_that_cannot_be_read_stays(site: Site, beside: Beside) -> None:
     script = beside.directory / "script"
     script.write_text("#!/bin/sh\necho dhcp-option=option:Classless-Static-Route,10.9.0.0/16,192.168.200.9\n")
@@ -171,6 +176,7 @@ def test_what_is_served_by_a_configuration_that_cannot_be_read_stays(site: Site,
     soon("dnsmasq tells the routes", lambda: beside.routes() == ROUTES)
 
 
+@pytest.mark.long
 def test_a_gateway_that_flaps_costs_few_signals(site: Site, beside: Beside) -> None:
     beside.start()
     site.start(beside.config)
@@ -185,6 +191,7 @@ def test_a_gateway_that_flaps_costs_few_signals(site: Site, beside: Beside) -> N
     soon("it is back when it has stayed", lambda: beside.routes() == ROUTES)
 
 
+@pytest.mark.long
 def test_another_pid_file_takes_nothing_back(site: Site, beside: Beside) -> None:
     beside.start()
     daemon = site.start(beside.config)
