@@ -21,9 +21,14 @@ take() {
 	)
 }
 
-# What is in /etc/config, without what is not committed yet.
+# What is in /etc/config, without what is not committed yet: uci adds /tmp/.uci to whatever is named so, whatever -t says.
 committed() {
-	uci -q -c /etc/config -t "$KEPT/no-delta" "$@"
+	local each
+	mkdir -p "$KEPT/read"
+	for each in routerd network firewall; do
+		[ -L "$KEPT/read/own_$each" ] || ln -s "/etc/config/$each" "$KEPT/read/own_$each" 2>/dev/null
+	done
+	uci -q -c "$KEPT/read" -t "$KEPT/read/delta" "$@"
 }
 
 # One after the other: procd runs triggers while a person may run the script.
@@ -72,7 +77,7 @@ adopt_config() {
 
 # Only what the daemon reads, and only values of one line: nobody but root may know the others.
 network_without_secrets() {
-	committed export network | sed -n \
+	committed export own_network | sed -n \
 		-e "/^config [A-Za-z0-9_-]*\( '[A-Za-z0-9_]*'\)\{0,1\}$/p" \
 		-e "/^\toption \(proto\|device\|ifname\|type\|disabled\|public_key\|description\) '\([^']\|'\\\\''\)*'$/p"
 }
@@ -165,11 +170,11 @@ field() {
 device_of() {
 	local device
 	network_get_device device "$1" && [ -n "$device" ] && echo "$device" && return 0
-	case $(committed get "network.$1.proto") in
+	case $(committed get "own_network.$1.proto") in
 	wireguard) echo "$1" ;;
 	*)
-		device=$(committed get "network.$1.device" || committed get "network.$1.ifname") || return 1
-		[ "$(committed get "network.$1.type")" != bridge ] || device=br-$1
+		device=$(committed get "own_network.$1.device" || committed get "own_network.$1.ifname") || return 1
+		[ "$(committed get "own_network.$1.type")" != bridge ] || device=br-$1
 		echo "$device"
 		;;
 	esac
@@ -178,21 +183,21 @@ device_of() {
 # The logical interfaces that routerd depends on: those it names, and those it takes if it names none.
 logical_names() {
 	{
-		committed show routerd | sed -n "s/^routerd\.[^=]*\.interface='\([A-Za-z0-9_.-]*\)'$/\1/p"
-		committed show routerd | grep -q '^routerd\..*=lan$' || echo lan
-		committed show network | sed -n "s/^network\.\([A-Za-z0-9_]*\)\.proto='wireguard'$/\1/p"
+		committed show own_routerd | sed -n "s/^own_routerd\.[^=]*\.interface='\([A-Za-z0-9_.-]*\)'$/\1/p"
+		committed show own_routerd | grep -q '^own_routerd\..*=lan$' || echo lan
+		committed show own_network | sed -n "s/^own_network\.\([A-Za-z0-9_]*\)\.proto='wireguard'$/\1/p"
 	} | sort -u
 }
 
 # A line "DEVICE NAME" for each device that is in a zone of fw4.
 zones() {
 	local section name zone device
-	for section in $(committed show firewall | sed -n 's/^firewall\.\(.*\)=zone$/\1/p'); do
-		zone=$(committed get "firewall.$section.name") || continue
-		for device in $(committed get "firewall.$section.device"); do
+	for section in $(committed show own_firewall | sed -n 's/^own_firewall\.\(.*\)=zone$/\1/p'); do
+		zone=$(committed get "own_firewall.$section.name") || continue
+		for device in $(committed get "own_firewall.$section.device"); do
 			echo "$device $zone"
 		done
-		for name in $(committed get "firewall.$section.network"); do
+		for name in $(committed get "own_firewall.$section.network"); do
 			device=$(device_of "$name") && echo "$device $zone"
 		done
 	done
