@@ -86,4 +86,4 @@ def _line(record: LeaseRecord, now: float, remaining: bool) -> str:
     kind, mac = record.hardware[0], record.hardware[1:].hex(":")
     hardware = mac if kind == _ETHERNET else f"{kind:02x}-{mac}"
     client = "*" if record.client == record.hardware else record.client.hex(":")
-    return f"{int(left)} {hardware} {record.address} {record.hostname or '*'} {client}\n"
+    return f"{round(left)} {hardware} {record.address} {record.hostname or '*'} {client}\n"

@@ -104,11 +104,11 @@ def written(records: Iterable[LeaseRecord], now: float, subnet_id: Callable[[IPv
 
 
 def _line(record: LeaseRecord, now: float, subnet: int) -> str:
-    starts = int(min(now, record.starts if record.starts is not None else now))
+    starts = round(min(now, record.starts if record.starts is not None else now))
     if record.expires is None:
         lifetime, expire = NEVER, starts + NEVER
     else:
-        expire = int(record.expires)
+        expire = round(record.expires)
         lifetime = max(1, expire - starts)
     declined = record.state == DECLINED
     mac = "" if declined else record.hardware[1:].hex(":")

@@ -303,3 +303,10 @@ def test_kea_is_told_the_subnet_and_declined_addresses() -> None:
     ended = LeaseRecord(IPv4Address("192.168.200.8"), b"\x01abcdef", b"x", None, ENDED, NOW - 60, NOW - 90)
     lines = kea.written([declined, ended], NOW, lambda address: 7).splitlines()
     assert lines == [_COLUMNS, f"192.168.200.9,,,60,{int(NOW) + 60},7,0,0,,1,"]
+
+
+def test_a_clock_that_was_slewed_by_microseconds_ends_no_lease_a_second_sooner() -> None:
+    mac = bytes.fromhex("01020000000001")
+    record = LeaseRecord(IPv4Address("192.168.200.50"), mac, mac, None, BOUND, 3_999_999_999.999_999, 999.999_999)
+    assert dnsmasq.written([record], 1000.0).startswith("4000000000 ")
+    assert ",3999999000,4000000000,1," in kea.written([record], 1000.0, lambda address: 1)

@@ -53,6 +53,7 @@ def host(site: Site) -> Iterator[Managed]:
         yield made
 
 
+@pytest.mark.long
 def test_systemd_tells_dnsmasq_where_routerd_may_not(site: Site, host: Managed) -> None:
     beside, daemon = Beside(site), host.daemon()
     host.start()

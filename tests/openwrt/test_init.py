@@ -161,6 +161,27 @@ def test_only_what_is_committed_switches_it_on(router: Router) -> None:
     assert "procd_open_instance main" in router.log
 
 
+RIP_KEY = """config rip
+	option lan 'lan'
+config rip_key
+	option id '1'
+	option algorithm 'md5'
+	option secret_file '/etc/rip.key'
+"""
+
+
+def test_a_key_that_the_daemons_user_may_not_read(router: Router) -> None:
+    router.write("/etc/rip.key", "secret\n")
+    router.run("chmod 600 /etc/rip.key; chown 0:0 /etc/rip.key")
+    router.write("/etc/config/routerd", router.read("/etc/config/routerd") + RIP_KEY)
+    router.init("start")
+    assert "procd_open_instance main" not in router.log
+    assert "routerd.@rip_key[0].secret_file: '/etc/rip.key'" in router.said
+    router.run("chown routerd /etc/rip.key")
+    router.init("start")
+    assert "procd_open_instance main" in router.log
+
+
 def test_switched_off_and_on_again(router: Router) -> None:
     """procd keeps the triggers, so a change of the configuration is enough."""
     router.init("start")

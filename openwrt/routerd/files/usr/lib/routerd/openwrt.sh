@@ -48,7 +48,7 @@ say() {
 
 # Puts what UCI says now where the daemon reads it, if it has no faults. The daemon's user may not read /etc/config.
 adopt_config() {
-	local new=$GOOD.new
+	local closed new=$GOOD.new
 	mkdir -p "$KEPT"
 	rm -rf "$new" "$EDIT"
 	mkdir -m 0750 "$new" || return 1
@@ -62,6 +62,11 @@ adopt_config() {
 	network_without_secrets >"$new/network"
 	if ! "$PROG" check --json --config "uci:$new/routerd" >"$new/check.json" 2>/dev/null; then
 		refuse ''
+		return 1
+	fi
+	closed=$(closed_files "$new")
+	if [ -n "$closed" ]; then
+		refuse "$closed"
 		return 1
 	fi
 	write_facts "$new/check.json" >"$new/facts"
@@ -94,6 +99,15 @@ keep_on_flash() {
 		edit set "own_routerd.$section.store=sqlite:/etc/routerd/state/leases.db"
 	edit get "own_routerd.$section.sync" >/dev/null || edit set "own_routerd.$section.sync=bindings"
 	edit commit own_routerd
+}
+
+# What the daemon's user says of files with secrets, as root may read any. Of the rest root knows more.
+closed_files() {
+	grep -q "^[[:space:]]*option '*secret_file" "$1/routerd" || return 0
+	chgrp -R routerd "$1" 2>/dev/null
+	chmod 0640 "$1"/*
+	start-stop-daemon -S -q -p "$KEPT/no-pid" -c routerd:routerd -x "$PROG" -- check --config "uci:$1/routerd" 2>&1 |
+		sed -n '/secret_file/s/ (line [0-9]*)//p'
 }
 
 # What is wrong stays in a file and in procd's data until it is right.
