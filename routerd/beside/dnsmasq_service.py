@@ -264,6 +264,11 @@ class DnsmasqService:
     # ------------------------------------------------------------ what is shown
 
     @property
+    def is_untouched(self) -> bool:
+        """Never: its file can be looked at at any time."""
+        return False
+
+    @property
     def is_clear(self) -> bool:
         """Is nothing of routerd's in the file?"""
         return self._is_clear

@@ -75,7 +75,7 @@ class KeaService:
         self._shown = KeaShown()
         self._lans = KeaLans(ask, self._shown)
         self._digest: str | None = None
-        self._settled = self._in_file = False
+        self._settled = self._in_file = self._meddled = False
         self._refused: tuple[str, tuple[BesidePart, ...], str] | None = None
         self._seen: tuple[Identity, Identity] = (None, None)
         self._wait = _FIRST_WAIT
@@ -218,6 +218,7 @@ class KeaService:
 
     async def _change(self, read: Read, networks: list[BesideNetwork]) -> tuple[Patched, Read]:
         """Have Kea take the patched configuration, if it differs: what was changed, and what Kea has afterwards."""
+        self._meddled = True
         return await self._talk.change(read, lambda config: _patched(config, networks))
 
     async def withdraw(self) -> Withdrawn:
@@ -249,6 +250,11 @@ class KeaService:
         self._settled, self._in_file = True, False
 
     # ------------------------------------------------------------ what is shown
+
+    @property
+    def is_untouched(self) -> bool:
+        """Was nothing ever changed in Kea by this process?"""
+        return not self._meddled
 
     @property
     def is_clear(self) -> bool:

@@ -70,6 +70,8 @@ class BesideStarter:
         self._servers: dict[ServerKey, Server] = {}
         self._configured: frozenset[ServerKey] = frozenset()
         self._recorded: frozenset[ServerKey] | None = None
+        self._before: frozenset[ServerKey] = frozenset()
+        """What an earlier routerd may have left something in."""
         self._path: Path | None = None
         self._woken = asyncio.Event()
         self._keep = False
@@ -83,7 +85,7 @@ class BesideStarter:
         self._keep, self._configured = config.nat.keep, configured_servers(config)
         self._path = record_path(config.leases.store)
         if self._recorded is None:
-            self._recorded = recorded_servers(self._path)
+            self._recorded = self._before = recorded_servers(self._path)
         wanted: dict[ServerKey, list[BesidePart]] = {}
         for part in parts:
             wanted.setdefault(server_of(part.settings), []).append(part)
@@ -149,13 +151,18 @@ class BesideStarter:
     async def _retire(self, tasks: dict[ServerKey, asyncio.Task[None]]) -> None:
         """Let go of servers that are not configured any more and have nothing of routerd's."""
         gone = [key for key in self._servers if key not in self._configured]
-        for key in [key for key in gone if self._servers[key].is_clear or self._is_handed_over(key)]:
+        for key in [key for key in gone if self._is_done_with(key) or self._is_handed_over(key)]:
             if key in tasks:
                 await _end([tasks.pop(key)])
             self._servers.pop(key, None)
         await self._remember()
 
+    def _is_done_with(self, key: ServerKey) -> bool:
+        """Is nothing of routerd's in it? One that was never reached, now or before, has nothing."""
+        return self._servers[key].is_clear or (self._servers[key].is_untouched and key not in self._before)
+
     async def _withdraw(self) -> None:
+        self._servers = {key: server for key, server in self._servers.items() if not self._is_done_with(key)}
         try:
             async with asyncio.timeout(_FAREWELL):
                 done = await asyncio.gather(*(server.withdraw() for server in self._servers.values()))

@@ -53,6 +53,10 @@ class Server(Protocol):
         """
 
     @property
+    def is_untouched(self) -> bool:
+        """Was nothing ever changed in the server by this process?"""
+
+    @property
     def is_clear(self) -> bool:
         """Is nothing of routerd's in the server, as far as is known?"""
 

@@ -24,7 +24,7 @@ class Played:
 
     def __init__(self, *_: object) -> None:
         self.told: list[tuple[BesidePart, ...]] = []
-        self.withdrawn, self.is_clear, self.hangs = 0, False, False
+        self.withdrawn, self.is_clear, self.is_untouched, self.hangs = 0, False, False, False
 
     def apply(self, parts: tuple[BesidePart, ...]) -> None:
         self.told.append(parts)
@@ -139,6 +139,20 @@ def test_another_mode_takes_back_and_forgets(tmp_path: Path, made: dict[ServerKe
         assert remembered(tmp_path) == frozenset()
 
     play(test)
+
+
+def test_a_server_that_was_never_reached_is_forgotten(tmp_path: Path, made: dict[ServerKey, Played]) -> None:
+    async def test(starter: BesideStarter) -> None:
+        await starter.apply((part(),), config(tmp_path))
+        made[KEY].is_untouched = True
+        made[KEY].apply = made[KEY].told.append  # type: ignore[method-assign]
+        await starter.apply((), config(tmp_path, "off"))
+        assert not made[KEY].is_clear
+        await asyncio.sleep(0.05)
+        assert remembered(tmp_path) == frozenset()
+
+    play(test)
+    assert made[KEY].withdrawn == 0
 
 
 def test_what_shall_be_kept_stays_at_the_end(tmp_path: Path, made: dict[ServerKey, Played]) -> None:

@@ -32,7 +32,7 @@ def answer(site: Site) -> dict[str, object]:
     return dict(next(iter(server["lans"]), {"answer": None}))
 
 
-@pytest.mark.parametrize("client", ["udhcpc", "dhclient"])
+@pytest.mark.parametrize("client", ["udhcpc", pytest.param("dhclient", marks=pytest.mark.long)])
 def test_clients_take_the_route_and_lose_it_at_renewal(site: Site, beside: Beside, client: str) -> None:
     if missing(client):
         pytest.skip(f"{client} is not installed")
@@ -75,6 +75,7 @@ def test_all_who_ask_are_told_and_nobody_else(site: Site, beside: Beside) -> Non
     assert not {121, 249} & beside.offered(3, 42).options.keys()
 
 
+@pytest.mark.long
 def test_a_dnsmasq_that_does_not_read_the_file_is_reported(site: Site, beside: Beside) -> None:
     option = beside.lines.pop()
     beside.start()
@@ -102,6 +103,7 @@ def test_a_file_out_of_dnsmasqs_reach_is_reported(site: Site, beside: Beside) ->
     assert f"chmod o+x {beside.directory}" in shown["mend"]
 
 
+@pytest.mark.long
 def test_no_dnsmasq_is_reported_and_it_reads_the_file_when_it_starts(site: Site, beside: Beside) -> None:
     daemon = site.start(beside.config, ready=False)
     soon("the problem is shown", lambda: problem(daemon, "beside-not-running"))

@@ -43,7 +43,7 @@ def _marked(entry: dict[str, Any]) -> bool:
     return "routerd" in entry.get("user-context", {})
 
 
-@pytest.mark.parametrize("name", ["dhclient", "udhcpc"])
+@pytest.mark.parametrize("name", [pytest.param("dhclient", marks=pytest.mark.long), "udhcpc"])
 def test_clients_take_the_route_and_a_withdrawal_removes_it(kea: KeaScene, name: str) -> None:
     kea.write(valid_lifetime=3600)
     kea.start()
@@ -113,6 +113,7 @@ def test_edits_of_the_administrator_stay_and_what_they_lose_is_put_back(kea: Kea
     assert "it has comments" in kea.problems()["kea-not-written"]
 
 
+@pytest.mark.long
 def test_a_file_without_comments_is_written_and_the_next_start_has_the_routes(kea: KeaScene) -> None:
     kea.write()
     kea.start()
@@ -259,6 +260,7 @@ def _is_served(site: Site, host: Any, scene: KeaScene) -> None:
     assert site.daemon.stop(10.0) == 0
 
 
+@pytest.mark.long
 def test_a_socket_that_routerd_may_not_use_is_said_with_the_mend(site: Site) -> None:
     scene = KeaScene(site)
     scene.write()

@@ -40,6 +40,7 @@ def test_what_is_not_confirmed_is_taken_back(trial: Trial) -> None:
     assert is_gone(helper)
 
 
+@pytest.mark.long
 def test_what_is_confirmed_stays(trial: Trial) -> None:
     before = trial.everything()
     begun = time.monotonic()
@@ -218,6 +219,7 @@ def test_a_reload_with_faults_is_no_trial(trial: Trial) -> None:
     assert daemon.stop() == 0
 
 
+@pytest.mark.long
 def test_a_daemon_that_hangs(trial: Trial) -> None:
     before = trial.everything()
     daemon = trial.start("--confirm", "1500ms", text=trial.tried)
@@ -280,6 +282,7 @@ def test_a_trial_that_moves_the_socket(trial: Trial) -> None:
     assert f"routerd does not answer at unix:{moved}: No such file or directory; is it running?" in gone.stderr
 
 
+@pytest.mark.long
 def test_a_trial_that_moves_the_socket_as_a_user_who_does_not_see_sockets(trial: Trial) -> None:
     user = ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups"]
     daemon = trial.start("--user", str(UID))
@@ -316,6 +319,7 @@ def test_a_socket_beside_what_stays(trial: Trial) -> None:
     assert daemon.stop() == 0
 
 
+@pytest.mark.long
 def test_another_lease_store_is_refused_on_trial(trial: Trial) -> None:
     daemon = trial.start()
     store = next(line for line in trial.text.splitlines() if line.startswith("store = "))

@@ -178,6 +178,7 @@ def test_without_the_right_to_signal_dnsmasq(dnsmasq_trial: ServedTrial, beside:
     soon("dnsmasq tells nothing", lambda: beside.routes() == b"")
 
 
+@pytest.mark.long
 @needs_dnsmasq
 def test_dnsmasq_at_random_moments(dnsmasq_trial: ServedTrial, beside: Beside) -> None:
     beside.start()

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,9 +101,9 @@ class Scene:
         return self.site.example.beta.run(["nft", "list", "table", "inet", "routerd"], check=False).stdout
 
     def beside(self) -> dict[str, Any]:
-        """The only other DHCP server, as `/v1/status` has it."""
-        (server,) = self.get("/v1/status")["services"]["beside"]["servers"] or [{"pid_file": ""}]
-        return dict(server)
+        """The only other DHCP server, as `/v1/status` has it; "" for all of it until there is just one."""
+        servers = self.get("/v1/status")["services"]["beside"]["servers"]
+        return defaultdict(str, servers[0] if len(servers) == 1 else {})
 
     def beside_file(self) -> str:
         path = self.site.lab.directory / "rip.key-options"

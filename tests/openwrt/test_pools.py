@@ -125,6 +125,7 @@ def wanted(router: Router, text: str) -> None:
     router.init("options")
 
 
+@pytest.mark.long
 def test_options_are_kept_current(router: Router) -> None:
     serve_by_dnsmasq(router)
     assert pool(router, "ignore") == ""
