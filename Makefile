@@ -14,7 +14,7 @@ demo: ## show routerd's main job in a network of namespaces (root)
 test: lint ## lint, then run all tests; those of the network need root
 	@$(PYTHON) -m pytest -n 2 --dist worksteal --durations=5 --durations-min=0.1
 
-test-long: ## kill routerd under load, 50 times for each way to store leases; RIP; DHCP's models: about eight minutes (root)
+test-long: ## kill routerd under load, 50 times for each way to store leases; trials; RIP; DHCP's models: about a quarter of an hour (root)
 	@scripts/setup test
 	@$(PYTHON) -m pytest tests/long -n 2 -rP -o python_files='long_*.py'
 	@$(PYTHON) -m pytest tests -n 2 -m long
