@@ -28,7 +28,7 @@ class LockedError(Exception):
     def __init__(self, process: str, command: str = "") -> None:
         doing = f"`routerd {command}` works on routerd's files now" if command else "routerd runs here already"
         super().__init__(f"{doing} (process {process or 'unknown'})")
-        self.command = command
+        self.process, self.command = process, command
 
     @property
     def mend(self) -> str:
@@ -80,7 +80,9 @@ class DaemonLock:
                 self.take()
                 return
             except LockedError as error:
-                patience = max(seconds, _COMMAND) if error.command else seconds
+                # Between the locking and the writing the file does not say who holds it.
+                least = _COMMAND if error.command else 0.0 if error.process else _WRITTEN
+                patience = max(seconds, least)
                 if time.monotonic() >= start + patience:
                     raise
             time.sleep(_PAUSE)

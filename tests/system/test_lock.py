@@ -142,3 +142,14 @@ def test_what_a_killed_command_wrote_is_not_said_of_a_daemon(runtime: Path) -> N
     with path.open("r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert holder(runtime) == os.getpid()
+
+
+def test_a_lock_that_does_not_say_yet_whose_it_is_is_waited_for(runtime: Path) -> None:
+    lock = DaemonLock(runtime)
+    script = "import fcntl, sys, time\nf = open(sys.argv[1], 'w')\n"
+    script += "fcntl.flock(f, fcntl.LOCK_EX)\nprint(flush=True)\ntime.sleep(0.05)"
+    with subprocess.Popen([sys.executable, "-c", script, str(lock.path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        lock.take_soon(0.0)
+        lock.give_back()
