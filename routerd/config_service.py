@@ -59,8 +59,10 @@ class ConfigService:
             if self._again is None:
                 await self._asked.wait()
             else:
+                # Not wait_for, which loses a cancellation that comes together with what it waits for (Python 3.11).
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._asked.wait(), _AGAIN)
+                    async with asyncio.timeout(_AGAIN):
+                        await self._asked.wait()
             if self._asked.is_set():
                 self._asked.clear()
                 await self.reload()

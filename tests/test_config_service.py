@@ -120,3 +120,21 @@ def test_devices_that_were_lacking_are_taken_over_without_a_reload(monkeypatch: 
         assert service.report().errors == ()
 
     play(test)
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_a_stop_that_meets_a_wish_to_reload_ends_it(turns: int) -> None:
+    async def test(scene: Scene) -> None:
+        service = ConfigService(
+            "x", scene._read, scene._take_over, scene._during, lambda: None, again=lambda: Config((), ())
+        )
+        running = asyncio.create_task(service.run())
+        await asyncio.sleep(0)
+        service.ask()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait([running], timeout=2)
+        assert running.cancelled()
+
+    play(test)

@@ -142,3 +142,9 @@ def test_the_rule_sees_what_it_forbids(text: str) -> None:
 )
 def test_the_rule_lets_pure_code_be(text: str) -> None:
     assert list(_outside(ast.parse(text))) == []
+
+
+def test_no_wait_loses_a_cancellation() -> None:
+    """In Python 3.11 asyncio.wait_for does, where what it waits for comes in the same turn; asyncio.timeout does not."""
+    users = [str(path) for path in _FILES if "asyncio.wait_for(" in (_HOUSE / path).read_text()]
+    assert users == []

@@ -33,7 +33,8 @@ class Memory:
         """What the file says. A disk that hangs is not waited for longer than 2 s."""
         reading = self._worker.run(load, self.path)
         try:
-            self._loaded = await asyncio.wait_for(asyncio.shield(reading), _PATIENCE)
+            async with asyncio.timeout(_PATIENCE):
+                self._loaded = await asyncio.shield(reading)
         except TimeoutError:
             reading.add_done_callback(forget)
             self._loaded = Loaded(error="cannot be read: its disk does not answer")

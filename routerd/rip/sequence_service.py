@@ -86,7 +86,8 @@ class SequenceStore:
         self._running = self._worker.run(write_synced, self._path, f"{number}\n".encode())
         self._running.add_done_callback(forget)
         try:
-            await asyncio.wait_for(asyncio.shield(self._running), _PATIENCE)
+            async with asyncio.timeout(_PATIENCE):
+                await asyncio.shield(self._running)
         except TimeoutError:
             self._failed("the disk does not answer")
         except OSError as error:
