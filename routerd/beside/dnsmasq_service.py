@@ -16,9 +16,9 @@ from pathlib import Path
 from routerd.beside.dnsmasq_clients import Known, known_of
 from routerd.beside.dnsmasq_conf_service import NAME
 from routerd.beside.dnsmasq_file import lines_of, lines_text, values_in
-from routerd.beside.dnsmasq_hold import HoldDown
 from routerd.beside.dnsmasq_shown import FAILURES, Shown, status
 from routerd.beside.dnsmasq_watch_service import Watch
+from routerd.beside.hold import HoldDown
 from routerd.beside.options_file_service import FileError, OptionsFile
 from routerd.beside.told import ASKED, PATIENCE, Finding, Questions, Verdict, judge
 from routerd.beside.words import Ask, ServerKey, Withdrawn
@@ -72,8 +72,10 @@ class DnsmasqService:
                 await self._round(self._parts)
                 if (self.problems(), self._is_clear) != before:
                     self._changed()
+            # Not wait_for, which loses a cancellation that comes together with what it waits for (Python 3.11).
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), self._rest())
+                async with asyncio.timeout(self._rest()):
+                    await self._due.wait()
             # What changes again and again is taken together; what is taken back is taken back after that time.
             await asyncio.sleep(max(0.0, self._told_at + _DISTANCE - time.monotonic()))
 
@@ -235,14 +237,9 @@ class DnsmasqService:
 
     async def withdraw(self) -> Withdrawn:
         """Empty the file, and have dnsmasq read it."""
-        try:
-            emptied = await asyncio.to_thread(self._file.empty, remove=False)
-        except FileError as error:
-            self._is_clear = error.foreign
-            return Withdrawn() if error.foreign else Withdrawn(left=f"{self._file.path}: {error}")
-        self._is_clear = True
-        if not emptied:
-            return Withdrawn()
+        nothing = await self._empty()
+        if nothing is not None:
+            return nothing
         done = (f"routes from {self._file.path} of dnsmasq",)
         try:
             await asyncio.to_thread(hang_up, self._watch.pid_file, NAME)
@@ -253,6 +250,16 @@ class DnsmasqService:
                 return Withdrawn(done)
             return Withdrawn(done, f"dnsmasq hands out the routes until it gets a SIGHUP: {error}")
         return Withdrawn(done)
+
+    async def _empty(self) -> Withdrawn | None:
+        """Take all out of the file; None: dnsmasq is to be told, else there was nothing, or it cannot be done."""
+        try:
+            emptied = await asyncio.to_thread(self._file.empty, remove=False)
+        except FileError as error:
+            self._is_clear = error.foreign
+            return Withdrawn() if error.foreign else Withdrawn(left=f"{self._file.path}: {error}")
+        self._is_clear = True
+        return None if emptied else Withdrawn()
 
     async def _is_taken_back(self) -> bool:
         """Has somebody else told dnsmasq to read the file again?"""

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from routerd.beside.dnsmasq_hold import HoldDown
+from routerd.beside.hold import HoldDown
 from routerd.beside.kea_config import subnets_of
 from routerd.beside.kea_door_service import identity
 from routerd.beside.kea_farewell_service import is_gone_without, left_behind, take_out

@@ -17,7 +17,6 @@ from routerd.beside.dnsmasq_clients import Known
 from routerd.beside.dnsmasq_conf_service import NAME
 from routerd.beside.dnsmasq_file import lines_of
 from routerd.beside.dnsmasq_service import DnsmasqService
-from routerd.beside.options_file_service import FileError
 from routerd.beside.uci_lines import rest, uci_text, without_new
 from routerd.beside.words import Ask, ServerKey, Withdrawn
 from routerd.beside_part import BesidePart
@@ -69,14 +68,9 @@ class UciDnsmasqService(DnsmasqService):
 
     async def withdraw(self) -> Withdrawn:
         """Have the script remove what is routerd's."""
-        try:
-            emptied = await asyncio.to_thread(self._file.empty, remove=False)
-        except FileError as error:
-            self._is_clear = error.foreign
-            return Withdrawn() if error.foreign else Withdrawn(left=f"{self._file.path}: {error}")
-        self._is_clear = True
-        if not emptied:
-            return Withdrawn()
+        nothing = await self._empty()
+        if nothing is not None:
+            return nothing
         done = (f"routes for dnsmasq from {self._file.path}",)
         error_text = await asyncio.to_thread(tell_procd)
         left = None if error_text is None else f"list dhcp_option of /etc/config/dhcp stays: {error_text}"

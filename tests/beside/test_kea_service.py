@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from routerd.beside import dnsmasq_hold, kea_asked, kea_service, kea_talk_service
+from routerd.beside import hold, kea_asked, kea_service, kea_talk_service
 from routerd.beside.kea_service import KeaService
 from routerd.beside.words import ServerKey
 from routerd.beside_part import BesideNetwork, BesidePart, Told
@@ -46,7 +46,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in (("_TICK", 0.01), ("_SOON", 0.02), ("_FIRST_WAIT", 0.02), ("_FAREWELL", 0.2), ("_PAUSE", 1)):
         monkeypatch.setattr(kea_service, name, seconds)
     for name, seconds in (("_FIRST", 0.3), ("_LONGEST", 0.6)):
-        monkeypatch.setattr(dnsmasq_hold, name, seconds)
+        monkeypatch.setattr(hold, name, seconds)
     for name, seconds in (("_AGAIN", 0.03), ("_EVERY_WRONG", 0.06), ("_EVERY_RIGHT", 0.06)):
         monkeypatch.setattr(kea_asked, name, seconds)
     monkeypatch.setattr(kea_talk_service, "_QUICK", 0.3)

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routerd.beside.dnsmasq_hold import HoldDown
+from routerd.beside.hold import HoldDown
 from tests.beside.scene import GATEWAY, network, part
 
 UP, DOWN = (part(),), (part(network()),)

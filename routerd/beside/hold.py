@@ -1,7 +1,7 @@
 """Routes are taken back at once, and given again only when they have stayed for a while. Pure.
 
-Each change costs dnsmasq a SIGHUP, with which it reads all its files again: a gateway that flaps must not cost it more
-than a few.
+A change costs dnsmasq a SIGHUP, with which it reads all its files again, and Kea a pause: a flapping gateway must not
+cost more than a few of them.
 """
 
 from collections.abc import Iterable
