@@ -1,4 +1,4 @@
-"""What is wrong now, since when, and which problem explains which; the problems are declared in problems.py.
+"""What is wrong now, since when, and which problem explains which; the problems are declared in problems/.
 
 A service states the problems that it has now; `ProblemTracker` adds since when, holds back what may pass by itself
 (patience), and finds the first cause. Pure: time comes in as an argument.
