@@ -145,6 +145,6 @@ def test_the_rule_lets_pure_code_be(text: str) -> None:
 
 
 def test_no_wait_loses_a_cancellation() -> None:
-    """In Python 3.11 asyncio.wait_for does, where what is waited for comes in the same turn; asyncio.timeout does not."""
+    """In Python 3.11 asyncio.wait_for does, if what is waited for comes in that turn; asyncio.timeout does not."""
     users = [str(path) for path in _FILES if "asyncio.wait_for(" in (_HOUSE / path).read_text()]
     assert users == []
