@@ -78,10 +78,11 @@ class ConfirmService:
                 deadline = pending.deadline if seconds is None else boot_time() + seconds
                 taken = {**(pending.snapshot or {}), **await noted((text,), pending.snapshot)}
                 mark = replace(pending, digest=digest(text), deadline=deadline, snapshot=taken or None)
+            if self._guard is None:
+                # Before the mark, so that there is none that nobody takes back.
+                self._guard = await asyncio.to_thread(_guard, mark.trial, mark.deadline + GRACE)
             await asyncio.to_thread(self._file.write, mark)
             self._mark = mark
-            if self._guard is None:
-                self._guard = await asyncio.to_thread(_guard, mark.trial, mark.deadline + GRACE)
             self._guard.move(mark.deadline + GRACE)
         except OSError as error:
             await self.abandon()
@@ -109,10 +110,9 @@ class ConfirmService:
     async def abandon(self) -> None:
         """The configuration of `begin` could not be put into force: all is as before that."""
         now, self._mark = self._mark, self._before
-        if now is self._mark:
-            return
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(self._keep)
+        if now is not self._mark:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(self._keep)
         if self._mark is None or not self._mark.is_pending:
             await self._dismiss()
         elif self._guard is not None:

@@ -1,5 +1,6 @@
 """A daemon that tries a configuration, and what it may leave of it: nothing."""
 
+import contextlib
 import json
 import os
 import random
@@ -57,11 +58,20 @@ class Trial(Own):
 
     def mark(self) -> dict[str, Any] | None:
         """What is on disk of the trial."""
-        found = sorted(self.runtime.glob("confirm-*.json"))
-        if not found:
-            return None
-        mark: dict[str, Any] = json.loads(found[0].read_text())["mark"]
-        return mark
+        for path in self.runtime.glob("confirm-*.json"):
+            # A daemon that starts removes that of an earlier trial.
+            with contextlib.suppress(FileNotFoundError):
+                mark: dict[str, Any] = json.loads(path.read_text())["mark"]
+                return mark
+        return None
+
+    def kill_at_its_mark(self, text: str) -> None:
+        """Start a trial of `text`, and kill the daemon once its mark is on disk, before it changes anything."""
+        daemon = self.start("--confirm", "60s", text=text, ready=False)
+        end = time.monotonic() + 15
+        while not (self.mark() or {}).get("is_pending"):
+            assert time.monotonic() < end, self.site.log()
+        kill(daemon)
 
     def helper(self, daemon: Daemon) -> int:
         """The process that watches the daemon."""

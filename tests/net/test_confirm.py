@@ -237,6 +237,14 @@ def test_as_a_user_of_its_own(trial: Trial) -> None:
     trial.is_as(before)
 
 
+def test_killed_as_soon_as_there_is_a_mark(trial: Trial) -> None:
+    before = trial.everything()
+    for number in range(3):
+        trial.kill_at_its_mark(f"{trial.tried}# {number}\n")
+        trial.is_as(before)
+        soon("the trial is over", lambda: not (trial.mark() or {}).get("is_pending"))
+
+
 def test_killed_at_random_moments(trial: Trial) -> None:
     kill_at_random_moments(trial, 4, 2.0, seed=6)
 
