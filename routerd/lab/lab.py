@@ -12,14 +12,17 @@ from routerd.lab.processes import process
 from routerd.lab.removal import remove, sweep, undisturbed
 from routerd.lab.state import ROOT, Record, State, claim
 
-# A new namespace takes these over from the machine; the lab must be the same everywhere.
-_DEFAULTS = {
-    "ip_forward": 0,
-    "conf__all__rp_filter": 0,
-    "conf__default__rp_filter": 0,
-    "conf__all__send_redirects": 1,
-    "conf__default__send_redirects": 1,
-}
+# A new namespace takes these over from the machine; the lab must be the same everywhere. Without duplicate address
+# detection an IPv6 address can be used at once.
+_DEFAULTS = """
+cd /proc/sys/net/ipv4
+echo 0 > ip_forward
+for kind in all default; do
+    echo 0 > conf/$kind/rp_filter
+    echo 1 > conf/$kind/send_redirects
+    if [ -d ../ipv6 ]; then echo 0 > ../ipv6/conf/$kind/accept_dad; fi
+done
+"""
 
 
 class Lab:
@@ -114,7 +117,7 @@ class Lab:
             raise LabError(f"could not make the namespace {name}: {done.stderr.strip()}")
         made = Namespace(name, role, state.record.mark, state.directory, self._started)
         made.ip("link set lo up")
-        made.sysctl(**_DEFAULTS)
+        made.run(["sh", "-ec", _DEFAULTS])
         self._namespaces[role] = made
         return made
 

@@ -63,7 +63,6 @@ for kind, to, port, source in json.loads(sys.argv[1]):
         found.append(type(error).__name__)
 print(json.dumps(found))
 """
-_NO_DAD = "for key in all default; do echo 0 > /proc/sys/net/ipv6/conf/$key/accept_dad; done"
 _WAY = """
 for key in all/rp_filter default/rp_filter all/send_redirects; do echo 0 > /proc/sys/net/ipv4/conf/$key; done
 echo 1 > /proc/sys/net/ipv4/ip_forward
@@ -79,8 +78,6 @@ class Scene:
         self.lan = Switch(lab, "lan")
         self.beta, self.a = lab.namespace("beta"), lab.namespace("a")
         self.b, self.c = lab.namespace("b"), lab.namespace("c")
-        for machine in (self.beta, self.a, self.b, self.c):
-            machine.run(["sh", "-ec", _NO_DAD])
         for machine, last in ((self.beta, 2), (self.b, 22), (self.c, 23)):
             self.lan.attach(machine, "lan0", mac=f"02:00:00:00:00:{last:02x}")
             machine.ip(f"address add 192.168.200.{last}/24 dev lan0", f"address add fd00:1::{last}/64 dev lan0 nodad")

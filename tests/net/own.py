@@ -11,7 +11,7 @@ from typing import Any
 from routerd.lab.config import beta_config
 from routerd.lab.daemon import Daemon
 from routerd.lab.errors import LabError
-from tests.net.site import Site, soon
+from tests.net.site import Site
 
 UID = 64121
 """A user that no machine has an entry for."""
@@ -79,7 +79,6 @@ class Own:
 
     def state(self) -> list[str]:
         """Everything of the namespace that a daemon could change, line by line; its table of rules is one line."""
-        soon("addresses are settled", lambda: "tentative" not in self.beta.run(["ip", "address"]).stdout)
         text = _TABLE.sub("table inet routerd", self.beta.run(["sh", "-ec", _STATE]).stdout)
         return sorted(re.sub(r"\s+", " ", line).strip() for line in text.splitlines())
 

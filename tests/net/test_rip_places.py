@@ -58,7 +58,6 @@ class Place:
     def machine(self, role: str, last: int) -> Namespace:
         """Another machine on the LAN."""
         made = self.lab.namespace(role)
-        made.run(["sh", "-ec", "for key in all default; do echo 0 > /proc/sys/net/ipv6/conf/$key/accept_dad; done"])
         self.lan.attach(made, "lan0")
         made.ip(f"address add 192.168.200.{last}/24 dev lan0", "link add inner0 type veth peer name inner1")
         made.ip("link set inner0 up", "link set inner1 up")
