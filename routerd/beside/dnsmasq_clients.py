@@ -89,14 +89,14 @@ def clients_of(part: BesidePart, index: int, known: Known) -> Told:
     odd = [each for _, _, each in special if not each.known]
     taken = [*others, *(tags for tags, _, each in special if not each.known)]
     main = _without(first, [*others, *(tags for tags, _, _ in special)])
-    made: list[Clients] = []
-    for tags, _, each in special:
-        start = _joined(first, tags)
-        if each.known and start is not None:
-            router = part.address if each.router == _SELF else each.router
-            made += [Clients(one, router) for one in _without(start, taken)]
-    base = _base_router(part, index, known)
     # A client takes the last of what fits it, so only the first lines may be left out, and never the later ones.
+    made: list[Clients] = []
+    for tags, _, each in reversed(special):
+        start = _joined(first, tags)
+        if each.known and start is not None and len(made) < _MOST_LINES:
+            router = part.address if each.router == _SELF else each.router
+            made[:0] = [Clients(one, router) for one in _without(start, taken)]
+    base = _base_router(part, index, known)
     kept = tuple(made[-_MOST_LINES:])
     return Told(tuple(Clients(tags, base) for tags in main), kept, yields=not main and not made, odd=tuple(odd))
 
@@ -172,10 +172,11 @@ def _without(first: Tags, barred: Sequence[Tags]) -> tuple[Tags, ...]:
 
 def _widest(lines: Iterable[Tags]) -> Iterator[Tags]:
     """Those that no other one includes."""
-    kept = list(dict.fromkeys(lines))
-    for index, line in enumerate(kept):
-        others = (other for at, other in enumerate(kept) if at != index and set(other) <= set(line))
-        if not any(set(other) < set(line) or kept.index(other) < index for other in others):
+    first: dict[frozenset[str], Tags] = {}
+    for line in lines:
+        first.setdefault(frozenset(line), line)
+    for tags, line in first.items():
+        if not any(other < tags for other in first):
             yield line
 
 

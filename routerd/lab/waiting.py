@@ -10,7 +10,7 @@ T = TypeVar("T")
 _FIRST_PAUSE = 0.01
 
 
-def wait_for(what: str, probe: Callable[[], T | None], *, limit: float, step: float = 0.05) -> T:
+def wait_for(what: str, probe: Callable[[], T | None], *, limit: float, step: float = 0.02) -> T:
     """The first value of `probe` that is true. Raises `LabError` naming `what` after `limit` seconds.
 
     The pauses grow to `step`: most of what is waited for is true within a few milliseconds.
