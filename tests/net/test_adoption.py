@@ -153,6 +153,7 @@ def test_killed_at_any_moment_of_its_start(own: Own) -> None:
 # ---------------------------------------------------------------- another configuration
 
 
+@pytest.mark.long
 def test_a_prefix_less(own: Own) -> None:
     before = own.state()
     kill(own.start(text=_prefixes(own, "10.0.0.0/24", "10.7.0.0/24", "10.8.0.0/16")))
@@ -168,6 +169,7 @@ def test_a_prefix_less(own: Own) -> None:
     assert own.state() == before
 
 
+@pytest.mark.long
 def test_a_lan_less(own: Own) -> None:
     second = Switch(own.site.lab, "lan2")
     second.attach(own.beta, "lan1")
@@ -205,6 +207,7 @@ def test_clean_needs_no_configuration_and_leaves_others_alone(own: Own) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "nothing of routerd's is here\n", "")
 
 
+@pytest.mark.long
 def test_clean_after_a_user_of_its_own(own: Own) -> None:
     before = own.state()
     kill(own.start("--user", str(UID)))

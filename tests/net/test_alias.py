@@ -109,6 +109,7 @@ def test_without_rules_nothing_is_answered_sent_or_sent_round(scene: Aliased) ->
     assert (scene.state_of(), scene.kernel()) == ("active", ALL)
 
 
+@pytest.mark.long
 def test_who_insists_gets_it(scene: Aliased) -> None:
     """A machine that takes the alias is told once that it is taken; then nothing of routerd's answers for it."""
     scene.ready()

@@ -105,7 +105,9 @@ def test_a_changed_set_of_routes_arrives_when_the_client_asks_again(site: Site, 
     client.stop()
 
 
-@pytest.mark.parametrize("name", ["dhcpcd", "systemd-networkd", "NetworkManager"])
+@pytest.mark.parametrize(
+    "name", ["systemd-networkd", *(pytest.param(name, marks=pytest.mark.long) for name in ("dhcpcd", "NetworkManager"))]
+)
 def test_a_changed_set_of_routes_arrives_at_renew_time(site: Site, name: str) -> None:
     times = {"renew_time": "3s", "rebind_time": "50m"}
     site.start(config(site, "10.0.0.0/24", **times))

@@ -9,7 +9,7 @@ import pytest
 
 from routerd.lab.lab import Lab
 from tests.net.alias_scene import Aliased
-from tests.net.confirm_scene import Trial, is_gone, kill_at_random_moments, resident, stop_for_a_while
+from tests.net.confirm_scene import Trial, is_gone, resident, stop_for_a_while
 from tests.net.own import UID, kill
 from tests.net.site import Site, soon
 
@@ -243,10 +243,6 @@ def test_killed_as_soon_as_there_is_a_mark(trial: Trial) -> None:
         trial.kill_at_its_mark(f"{trial.tried}# {number}\n")
         trial.is_as(before)
         soon("the trial is over", lambda: not (trial.mark() or {}).get("is_pending"))
-
-
-def test_killed_at_random_moments(trial: Trial) -> None:
-    kill_at_random_moments(trial, 4, 2.0, seed=6)
 
 
 @pytest.mark.long

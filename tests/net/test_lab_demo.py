@@ -69,6 +69,7 @@ def test_dhcp_client_touches_nothing_of_the_machine(lab: Lab, monkeypatch: pytes
     assert (directory / "leases/mine").read_text() == "x\n"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("udhcpc") is None, reason="needs udhcpc")
 def test_demonstration_with_udhcpc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dhcp_client, "installed_client", lambda: "udhcpc")

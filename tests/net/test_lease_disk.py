@@ -155,6 +155,7 @@ def test_a_full_disk(site: Site, disk: Disk) -> None:
     assert "Traceback" not in site.log()
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_at_the_start(site: Site, disk: Disk) -> None:
     scene = Scene(site, disk, disk.config.replace("[leases]", '[leases]\nsync = "bindings"'))
     disk.fill()

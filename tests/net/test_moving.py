@@ -54,6 +54,7 @@ def test_the_lan_interface_is_made_anew(site: Site) -> None:
         assert after[1] == "02:00:00:00:00:99" != before[1]
 
 
+@pytest.mark.long
 def test_the_lan_interface_is_made_anew_at_once(site: Site) -> None:
     with moving(site) as net:
         net.beta.ip("link del lan0")
@@ -118,6 +119,7 @@ def test_the_lan_is_renumbered(site: Site) -> None:
         assert message_type(net.request("192.168.200.22")) == 5
 
 
+@pytest.mark.long
 def test_a_secondary_address_changes_nothing_until_the_first_one_goes(site: Site) -> None:
     with moving(site) as net:
         net.event()

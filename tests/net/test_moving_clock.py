@@ -18,6 +18,10 @@ LEASE = 3600.0
 _SLACK = 5.0
 
 
+STEPS = pytest.mark.parametrize(
+    "step", [pytest.param(YEARS, id="forward"), pytest.param(-YEARS, id="back", marks=pytest.mark.long)]
+)
+
 # Of routerd's own process alone: whoever asks for the time of day gets it with what the file says added.
 _STEPPED = """
 import sys, time
@@ -99,7 +103,7 @@ def lease(net: Moving) -> str:
     return ".".join(map(str, octets))
 
 
-@pytest.mark.parametrize("step", [YEARS, -YEARS], ids=["forward", "back"])
+@STEPS
 def test_the_clock_is_stepped(site: Site, clock: Clock, step: int) -> None:
     with moving(site, start=clock.start) as net:
         address = lease(net)
@@ -130,7 +134,7 @@ def test_the_clock_is_stepped(site: Site, clock: Clock, step: int) -> None:
         assert message_type(net.request(address, STRANGER)) == 5
 
 
-@pytest.mark.parametrize("step", [YEARS, -YEARS], ids=["forward", "back"])
+@STEPS
 def test_a_peer_that_only_its_handshakes_judge_stays_up(site: Site, clock: Clock, step: int) -> None:
     text = site.config.replace('interval = "1s"\n\n', 'probe = "handshake"\n\n', 1)
     with moving(site, text, start=clock.start) as net:

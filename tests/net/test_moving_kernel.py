@@ -70,6 +70,7 @@ def test_lost_messages_hide_no_change(site: Site) -> None:
         net.within("the kernel's routes are there", net.kernel_is_right)
 
 
+@pytest.mark.long
 def test_the_machine_was_suspended(site: Site) -> None:
     text = site.config.replace("[lan.dhcp]", '[lan.dhcp]\nlease_time = "30s"').replace('"1s"', '"500ms"')
     with moving(site, text) as net:

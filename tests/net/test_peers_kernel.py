@@ -77,7 +77,7 @@ async def _cut_and_mend(far: str, cut: str, mend: str) -> None:
     ("cut", "mend"),
     [
         ("link set p1 down", "link set p1 up"),
-        (f"addr del {FAR}/24 dev p1", f"addr add {FAR}/24 dev p1"),
+        pytest.param(f"addr del {FAR}/24 dev p1", f"addr add {FAR}/24 dev p1", marks=pytest.mark.long),
         (f"route add blackhole {NEAR}/32", f"route del blackhole {NEAR}/32"),
     ],
 )

@@ -138,6 +138,7 @@ def test_as_root_it_keeps_no_more(own: Own) -> None:
     _works(own, daemon)
 
 
+@pytest.mark.long
 def test_as_root_and_as_a_user_by_turns(own: Own) -> None:
     before = own.state()
     kill(own.start())
@@ -206,6 +207,7 @@ def _refused(own: Own, *options: str, prefix: list[str]) -> str:
     return line
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("missing", "named", "purpose"),
     [

@@ -155,6 +155,7 @@ async def _ends() -> None:
     assert open_files() == before
 
 
+@pytest.mark.long
 def test_connections_that_hang_are_bounded_and_leave_nothing() -> None:
     with pair() as (near, far), far_services(far):
         run_inside(near, _ends)

@@ -85,6 +85,7 @@ def hosts() -> Iterator[Hosts]:
         yield Hosts(lab)
 
 
+@pytest.mark.long
 def test_a_router_that_hides_its_hosts_is_never_trusted(hosts: Hosts) -> None:
     """Its resets and the first answers of TCP pass as they are; what follows gets the router's address."""
     hosts.gateway("hiding", 4, HIDING)
@@ -133,6 +134,7 @@ def test_no_program_of_a_host_hears_of_its_measurements(hosts: Hosts) -> None:
     assert host.run(["ss", "-Htan", "state", "syn-recv"]).stdout == ""
 
 
+@pytest.mark.long
 def test_a_host_gets_the_route_with_its_lease_and_loses_it_again(hosts: Hosts) -> None:
     host = hosts.host("b", 22)
     hosts.start(2.0, "auto", host)

@@ -26,6 +26,7 @@ ALGORITHMS = {
 FRR_MODES = {"plain": "text", "md5": "md5"}
 
 
+@pytest.mark.long
 def test_every_authentication_is_believed_in_both_directions() -> None:
     with Lab() as lab:
         scene = RipScene(lab)

@@ -174,6 +174,7 @@ def test_a_link_that_went_is_spoken_on_again_when_it_comes_back(place: Place) ->
     soon("routers learn", place.learned)
 
 
+@pytest.mark.long
 def test_only_the_holder_of_a_shared_address_speaks(place: Place) -> None:
     one, two = place.gw, place.machine("gw2", 2)
     one.ip(f"address add {SHARED}/24 dev lan0")
@@ -222,6 +223,7 @@ def _speak(lab: Lab, machine: Namespace, system: str, text: str) -> None:
         Bird(lab, machine, f"router id 192.0.2.1;\n{text}", name="bird-own").start()
 
 
+@pytest.mark.long
 def test_another_daemon_announces_no_black_hole() -> None:
     with Lab() as lab:
         ends_with_the_tunnel(RipScene(lab), "bird")

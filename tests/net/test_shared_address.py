@@ -130,6 +130,7 @@ def keepalived(machine: Namespace, directory: Path, priority: int) -> "subproces
     return machine.popen(["keepalived", "--dont-fork", "--vrrp", "--log-console", *files])
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("keepalived") is None, reason="needs keepalived")
 def test_keepalived_moves_the_service(site: Site) -> None:
     pair = Pair(site)

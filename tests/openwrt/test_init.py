@@ -170,6 +170,7 @@ config rip_key
 """
 
 
+@pytest.mark.long
 def test_a_key_that_the_daemons_user_may_not_read(router: Router) -> None:
     router.write("/etc/rip.key", "secret\n")
     router.run("chmod 600 /etc/rip.key; chown 0:0 /etc/rip.key")
@@ -182,6 +183,7 @@ def test_a_key_that_the_daemons_user_may_not_read(router: Router) -> None:
     assert "procd_open_instance main" in router.log
 
 
+@pytest.mark.long
 def test_switched_off_and_on_again(router: Router) -> None:
     """procd keeps the triggers, so a change of the configuration is enough."""
     router.init("start")
@@ -203,6 +205,7 @@ def test_clean_does_nothing_while_routerd_runs(router: Router) -> None:
     assert router.run("ls -R /var/run/routerd-init") == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("runs", [True, False])
 def test_an_upgrade_restarts_what_runs(router: Router, tmp_path: Path, runs: bool) -> None:
     packages(PROGRAM, tmp_path)

@@ -94,6 +94,7 @@ def test_a_mode_that_no_longer_serves_gives_the_pool_back(router: Router) -> Non
     assert "procd_open_instance main" not in router.log
 
 
+@pytest.mark.long
 def test_a_full_overlay_is_reported_and_tried_again(router: Router) -> None:
     router.run(
         "cp -a /etc/config /tmp/kept; mount -t tmpfs -o size=64k tmpfs /etc/config; cp -a /tmp/kept/. /etc/config/;"
@@ -203,6 +204,7 @@ def test_the_administrators_own_option_stays(router: Router, own: str) -> None:
     assert pool(router, "dhcp_option").split() == ["42,192.168.1.1", own]
 
 
+@pytest.mark.long
 def test_an_option_that_the_administrator_forces_is_his(router: Router) -> None:
     router.uci("add_list dhcp.lan.dhcp_option_force=121,10.5.0.0/16,192.168.1.9")
     router.uci("commit dhcp")
@@ -211,6 +213,7 @@ def test_an_option_that_the_administrator_forces_is_his(router: Router) -> None:
     assert pool(router, "dhcp_option").split() == ["42,192.168.1.1", ENTRIES[1]]
 
 
+@pytest.mark.long
 def test_an_option_that_is_no_list_becomes_one_meanwhile(router: Router) -> None:
     """dnsmasq's script parts it at spaces, and does not part the entries of a list."""
     router.run("sed -i \"s/list dhcp_option '.*'/option dhcp_option '42,192.168.1.1 26,1400'/\" /etc/config/dhcp")

@@ -40,6 +40,7 @@ def test_a_routerd_that_was_disabled_leaves_no_lan_without_dhcp(router: Router) 
     assert not ignored(router)
 
 
+@pytest.mark.long
 def test_one_that_was_started_by_hand_keeps_its_pool(router: Router) -> None:
     router.init("start")
     router.run(HOTPLUG)
@@ -65,6 +66,7 @@ def test_a_broken_edit_and_a_reboot(router: Router) -> None:
     assert not ignored(router)
 
 
+@pytest.mark.long
 def test_options_after_a_stop_take_nothing_away(router: Router) -> None:
     router.init("start")
     router.init("stop")
@@ -72,6 +74,7 @@ def test_options_after_a_stop_take_nothing_away(router: Router) -> None:
     assert not ignored(router)
 
 
+@pytest.mark.long
 def test_a_device_that_is_not_known_just_now(router: Router) -> None:
     router.init("start")
     router.run("uci delete network.lan.device; uci commit network")
@@ -79,6 +82,7 @@ def test_a_device_that_is_not_known_just_now(router: Router) -> None:
     assert ignored(router)
 
 
+@pytest.mark.long
 def test_a_file_that_uci_cannot_read_at_stop(router: Router) -> None:
     router.init("start")
     text = router.read("/etc/config/dhcp")
@@ -91,6 +95,7 @@ def test_a_file_that_uci_cannot_read_at_stop(router: Router) -> None:
     assert not ignored(router)
 
 
+@pytest.mark.long
 def test_a_read_only_file_system(router: Router) -> None:
     router.run("mount --bind /etc/config /etc/config; mount -o remount,bind,ro /etc/config")
     router.init("start")

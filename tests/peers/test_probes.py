@@ -271,6 +271,7 @@ def test_ten_thousand_peers_are_cheap() -> None:
     assert thread_time() - begin < 2.0
 
 
+@pytest.mark.long
 def test_sequences_run_out_without_harm() -> None:
     world = World(part(40_000, 10.0, 30.0))
     world.alive = False
