@@ -15,7 +15,6 @@ from routerd.config.schema import INVALID, Section, read_value
 from routerd.config.store import read_config
 from routerd.config.tables import (
     ALIAS,
-    DHCP,
     FORWARD,
     HOST,
     HTTP,
@@ -31,6 +30,7 @@ from routerd.config.tables import (
     ROOT,
     VPN,
 )
+from routerd.config.tables_dhcp import DHCP
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 REFERENCE = (CONFIGS / "reference.toml").read_text(encoding="utf-8")
