@@ -140,7 +140,7 @@ def test_who_closes_its_side_without_a_whole_request_is_let_go(data: bytes) -> N
         writer.write_eof()
         assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()
-        await until(lambda: _connections(client.service) == 0, 1.0)
+        await until(lambda: _connections(client.service) == 0, 5.0)
 
     with_client(test)
 

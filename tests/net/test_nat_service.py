@@ -55,7 +55,7 @@ async def proven() -> set[str]:
     return {str(address) for _, address in found.hosts} if found is not None else set()
 
 
-async def soon(holds: Callable[[], Awaitable[bool]], limit: float = 1.0) -> float:
+async def soon(holds: Callable[[], Awaitable[bool]], limit: float = 10.0) -> float:
     """How long it took until it held."""
     begun = time.monotonic()
     while not await holds():
@@ -85,6 +85,7 @@ async def puts_back_what_others_take() -> None:
     await sh("nft add table ip other")
     right = await table()
     assert right is not None
+    took = []
     for command in (
         "nft flush ruleset",
         "nft delete table inet routerd",
@@ -104,7 +105,8 @@ async def puts_back_what_others_take() -> None:
                 {("lan0", HOST)},
             )
 
-        await soon(again)
+        took.append(await soon(again))
+    assert sorted(took)[len(took) // 2] < 1.0
     # The same again and again is somebody who does not know better.
     assert [problem.code for problem in service.problems()] == ["nat-contested"]
     assert dict(service.problems()[0].values)["who"].startswith("nft (process ")
