@@ -163,6 +163,7 @@ class App:
                 gc.freeze()
                 await stop.wait()
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)
+                await self.confirm.leave()
                 await self.source.close()
                 log.info("routerd: stopping")
                 self.notify.stopping()

@@ -25,7 +25,8 @@ For systemd a start with --confirm is no wish either: the same unit would be tri
 
 While a trial is pending a reload without --confirm belongs to it: the deadline stays, and so does what is gone back to.
 One with --confirm sets the deadline anew. A stop (SIGTERM) of a started trial takes it back, one of a reloaded trial
-takes everything back, as every stop does. After a reboot nothing is left to take back, nor the mark: the file counts.
+takes everything back, as every stop does; with `nat.keep` the configuration from before is put into force first, so
+that nothing of the trial stays. After a reboot nothing is left to take back, nor the mark: the file counts.
 
 A DHCP server of this machine that stays (`mode` dnsmasq or kea) has what it was told taken back as well: the file of
 options is as it was, or gone, and dnsmasq reads it again; routerd's entries in Kea are as they were, edits of others

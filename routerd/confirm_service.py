@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from routerd.config.durations import format_duration
 from routerd.config.fault import ConfigError, ConfigFault
-from routerd.confirm import ENDING, GRACE, Mark, digest, is_due, left, store_fault
-from routerd.confirm_beside_service import back_in_force, noted, parsed
+from routerd.confirm import ENDING, GRACE, Mark, digest, is_due, left
+from routerd.confirm_texts_service import back_in_force, is_any_kept, noted, refuse_another_store
 from routerd.model import Problem
 from routerd.reports import Confirmed
 from routerd.system import sysctl
@@ -46,7 +46,7 @@ class ConfirmService:
         self._take_back: Callable[[], Awaitable[bool]] = _impossible
         self._look_soon: Callable[[], None] = lambda: None
         self._woken = asyncio.Event()
-        self._is_ending = self._guard_died = self._ran = False
+        self._is_ending = self._is_leaving = self._guard_died = self._ran = False
         self.is_expired = False
         """Whether the daemon ends because a trial was not confirmed."""
 
@@ -69,7 +69,7 @@ class ConfirmService:
         if seconds is None and pending is None:
             return
         if is_reload:
-            _refuse_another_store(text, self._tried)
+            refuse_another_store(text, self._tried)
         try:
             if pending is None:
                 assert seconds is not None
@@ -152,8 +152,8 @@ class ConfirmService:
         return Confirmed.DONE
 
     def previous(self) -> str | None:
-        """The text that is to be in force again, as its trial's deadline has come; None: nothing is to be done."""
-        self._is_ending = is_due(self._mark, boot_time())
+        """The text that is to be in force again, as its trial is over; None: nothing is to be done."""
+        self._is_ending = self._is_leaving or is_due(self._mark, boot_time())
         return self._mark.previous if self._mark is not None and self._is_ending else None
 
     async def went_back(self) -> None:
@@ -165,8 +165,20 @@ class ConfirmService:
         self._keep_or_tell()
         await self._dismiss()
         self._is_ending = False
-        log.warning("config %s: not confirmed in time; the configuration from before is in force again", self.path)
+        why = "routerd stops before it was confirmed" if self._is_leaving else "not confirmed in time"
+        log.warning("config %s: %s; the configuration from before is in force again", self.path, why)
         self._look_soon()
+
+    async def leave(self) -> None:
+        """The daemon is about to stop. What it leaves in place then (`nat.keep`) must not be of a reload on trial."""
+        mark = self._mark
+        if mark is None or not mark.is_pending or not mark.is_reload or self.is_expired:
+            return
+        if is_any_kept(self._tried, mark.previous or ""):
+            self._is_leaving = True
+            if not await self._take_back():
+                log.error("config %s: what is on trial stays, as nat.keep says; run `routerd clean`", self.path)
+            self._is_leaving = False
 
     def stopping(self) -> None:
         """The daemon stops: what it restores by its own rules is restored here as it was, so that is noted first."""
@@ -284,13 +296,6 @@ def _guard(trial: str, deadline: float) -> "Guard":
     from routerd.system.confirm_guard import Guard
 
     return Guard(trial, deadline)
-
-
-def _refuse_another_store(text: str, before: str) -> None:
-    tried, running = parsed(text), parsed(before)
-    fault = None if tried is None or running is None else store_fault(tried, running)
-    if fault is not None:
-        raise ConfigError([fault])
 
 
 async def _impossible() -> bool:

@@ -2,9 +2,11 @@
 
 import grp
 import os
+import pwd
 import stat
 
 _LARGEST = 4096
+_SERVICE = "routerd"
 
 
 class SecretError(Exception):
@@ -67,7 +69,18 @@ def _check_owner(path: str, found: os.stat_result) -> None:
 
 def _make(path: str, most: int) -> str:
     secret = f"openssl rand -hex {min(32, most // 2)} > {path}"
-    return f"(umask 077; {secret})." if os.geteuid() == 0 else f"(umask 077; {secret}; {_shared(path)})."
+    if os.geteuid() != 0:
+        return f"(umask 077; {secret}; {_shared(path)})."
+    return f"(umask 077; {secret}{_given(path)})."
+
+
+def _given(path: str) -> str:
+    """Where the package has made a user, the service runs as that one."""
+    try:
+        pwd.getpwnam(_SERVICE)
+    except KeyError:
+        return ""
+    return f"; chown {_SERVICE}: {path}"
 
 
 def _let_read(path: str) -> str:

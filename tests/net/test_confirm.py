@@ -160,6 +160,22 @@ def test_stopped_on_trial(trial: Trial) -> None:
     assert daemon.stop() == 0
 
 
+@pytest.mark.parametrize("was_kept", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_stopped_on_trial_where_everything_stays(trial: Trial, was_kept: bool) -> None:
+    kept = "\n[nat]\nkeep = true\n"
+    before = trial.text + kept * was_kept
+    assert trial.start(text=before).stop() == 0
+    left = trial.settled()
+    daemon = trial.start(text=before)
+    trial.config.write_text(trial.tried + kept)
+    assert trial.run("reload", "--confirm", "60s").returncode == 0
+    assert "10.7.0.0/24" in trial.beta.run(["ip", "route"]).stdout
+    assert daemon.stop() == 0
+    assert "routerd stops before it was confirmed" in trial.site.log()
+    assert trial.settled() == left
+    assert any("inet routerd" in line for line in left) is was_kept
+
+
 @pytest.mark.long
 def test_a_start_at_once_after_the_kill(trial: Trial) -> None:
     before = trial.everything()

@@ -1,4 +1,7 @@
-"""What a trial notes of the DHCP servers that stay, and puts back; loads what that needs only where there are some."""
+"""What the configurations of a trial say: what of them must not differ, stays, or is in DHCP servers that stay.
+
+Loads what those servers need only where there are some.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,6 +12,7 @@ from routerd.beside.words import ServerKey
 from routerd.config.fault import ConfigError
 from routerd.config.model import Config
 from routerd.config.store import parse_text
+from routerd.confirm import store_fault
 
 KEY = "beside"
 """Where a trial's snapshot has it."""
@@ -60,3 +64,16 @@ def parsed(text: str) -> Config | None:
         return parse_text(text, secrets=False)
     except ConfigError:
         return None
+
+
+def refuse_another_store(text: str, before: str) -> None:
+    """Raises `ConfigError` where `text` keeps leases elsewhere than `before`, which runs."""
+    tried, running = parsed(text), parsed(before)
+    fault = None if tried is None or running is None else store_fault(tried, running)
+    if fault is not None:
+        raise ConfigError([fault])
+
+
+def is_any_kept(*texts: str) -> bool:
+    """Does one of them say that rules and routes stay when routerd stops?"""
+    return any(config is not None and config.nat.keep for config in map(parsed, texts))
