@@ -6,7 +6,6 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from routerd.system import secret
 from routerd.system.secret import SecretError, read_secret
 
 SECRET = "0123456789abcdef"
@@ -99,13 +98,13 @@ def test_the_mend_for_an_unreadable_secret_keeps_it() -> None:
 
 
 def test_the_mend_makes_a_file_that_the_service_can_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secret.os, "geteuid", lambda: 0)
+    monkeypatch.setattr("routerd.system.secret.os.geteuid", lambda: 0)
     path.unlink()
-    monkeypatch.setattr(secret.pwd, "getpwnam", lambda name: name)
+    monkeypatch.setattr("routerd.system.secret.pwd.getpwnam", lambda name: name)
     with pytest.raises(SecretError) as caught:
         read_secret(str(path), 1, 16)
     assert caught.value.hint.endswith(f"(umask 077; openssl rand -hex 8 > {path}; chown routerd: {path}).")
-    monkeypatch.setattr(secret.pwd, "getpwnam", {}.__getitem__)
+    monkeypatch.setattr("routerd.system.secret.pwd.getpwnam", {}.__getitem__)
     with pytest.raises(SecretError) as caught:
         read_secret(str(path), 1, 16)
     assert caught.value.hint.endswith(f"(umask 077; openssl rand -hex 8 > {path}).")
