@@ -137,6 +137,8 @@ class DhcpScope:
     `routes` go out as option 121 (the default route is added by the encoder from `router`), already collapsed.
     `through` are hosts of the network that are peers of the VPN, each with the routes that lead through itself: it is
     not sent those. `excluded` are addresses that are never leased. `address` is the server's, `mtu` that of the LAN.
+    `own_routes` are the routes of clients whose reservation has a `router` of its own, by that router (None: none),
+    where they are not those of all others: for these this machine is no default router, or is one for them alone.
     """
 
     key: str
@@ -148,6 +150,7 @@ class DhcpScope:
     excluded: frozenset[IPv4Address]
     settings: Dhcp
     through: tuple[tuple[IPv4Address, tuple[IPv4Network, ...]], ...] = ()
+    own_routes: tuple[tuple[IPv4Address | None, tuple[tuple[IPv4Network, IPv4Address], ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from routerd.config.model import Config, Dhcp, Reservation
 from routerd.model import DhcpPart, DhcpScope, Facts, Problem, Route, RouteState
 from routerd.plan_links import Link
 from routerd.plan_through import through
-from routerd.plan_told import default_router, relayed, told_routes, usable_router
+from routerd.plan_told import Told, default_router, relayed, told_routes, usable_router
 
 
 def dhcp_part(
@@ -25,7 +25,8 @@ def dhcp_part(
     """
     settings = link.lan.dhcp
     assert settings is not None
-    handed_out = [r for r in routes if r.state is RouteState.OFFERED and r.lan == link.lan.interface]
+    known = [r for r in routes if r.state is not RouteState.WITHDRAWN and r.lan == link.lan.interface]
+    handed_out = [r for r in known if r.state is RouteState.OFFERED]
     own = [address.ip for address in link.interface.addresses]
     reserved = {each.address for part in (settings, *settings.subnets) for each in part.reservations}
     gateways = {gateway for vpn in config.vpns for gateway in vpn.gateways}
@@ -39,6 +40,7 @@ def dhcp_part(
         for scope in scopes
     ]
     vpns = [vpn for vpn in config.vpns if link.lan.vpns is None or vpn.name in link.lan.vpns]
+    told = [replace(scope, own_routes=_own_routes(scope, known)) for scope in told]
     served = tuple(replace(scope, through=through(scope, vpns, facts, real)) for scope in told)
     return DhcpPart(link.interface.name, link.interface.index, link.interface.mac, served[0], served[1:])
 
@@ -64,6 +66,22 @@ def _scope(
     reservations = tuple(_reserved(each, network, excluded, subject, problems) for each in settings.reservations)
     settings = replace(settings, pools=tuple(pools), reservations=tuple(each for each in reservations if each))
     return DhcpScope(key, link.address, link.interface.mtu, network, router, (), excluded, settings)
+
+
+def _own_routes(scope: DhcpScope, known: Iterable[Route]) -> tuple[tuple[IPv4Address | None, Told], ...]:
+    """What clients with a router of their own are told, where that is something else than what all others are.
+
+    "auto" leaves out what this machine has for hosts that it is the default router of: which hosts these are, differs.
+    """
+    found: dict[IPv4Address | None, Told] = {}
+    for own in scope.settings.reservations:
+        router = own.router_on(scope.network, scope.router)
+        if router == scope.router or router in found:
+            continue
+        here = router == scope.address and scope.settings.routes == "auto"
+        wanted = [route for route in known if not (here and route.gateway == scope.address)]
+        found[router] = told_routes(scope.network, scope.router, scope.settings, wanted, [])
+    return tuple((router, told) for router, told in found.items() if told != scope.routes)
 
 
 def _own_routers(settings: Dhcp, network: IPv4Network) -> frozenset[IPv4Address]:

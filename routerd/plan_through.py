@@ -33,7 +33,9 @@ def through(scope: DhcpScope, vpns: Iterable[Vpn], facts: Facts, real: Mapping[I
         here = [(address, key) for address, key in known.here if address in scope.network]
         if here:
             owners = Owners((key, _ipv4(networks)) for key, networks in known.peers)
-            owned = [(prefix, owners.whole(real.get(prefix, prefix))) for prefix, _ in scope.routes]
+            told = (scope.routes, *(routes for _, routes in scope.own_routes))
+            prefixes = dict.fromkeys(prefix for routes in told for prefix, _ in routes)
+            owned = [(prefix, owners.whole(real.get(prefix, prefix))) for prefix in prefixes]
             for address, key in here:
                 behind = [prefix for prefix, owner in owned if owner == key]
                 if behind:

@@ -45,12 +45,17 @@ def usable_router(
 
 
 def relayed(link: Link, config: Config, facts: Facts, problems: list[Problem]) -> list[Relayed]:
-    """The networks behind relay agents of a LAN; those that overlap a LAN are left out: they would be leased twice."""
+    """The networks behind relay agents of a LAN that are not switched off.
+
+    Those that overlap a LAN are left out: they would be leased twice.
+    """
     lans = [(lan.interface, facts.interfaces.get(lan.interface)) for lan in config.lans]
     near = [(name, each.network) for name, known in lans if known is not None for each in known.addresses]
     found = []
     for subnet in link.lan.dhcp.subnets if link.lan.dhcp is not None else ():
         assert subnet.subnet is not None
+        if subnet.mode == "off":
+            continue
         beside = next(((name, net) for name, net in near if subnet.subnet.overlaps(net)), None)
         if beside is not None:
             values = (("subnet", str(subnet.subnet)), ("lan", beside[0]), ("network", str(beside[1])))

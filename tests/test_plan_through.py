@@ -55,6 +55,16 @@ def test_a_peer_at_the_site_is_not_sent_what_leads_through_it(
     assert all(IPv4Network(prefix) in dict(scope.routes) for prefix in expected)
 
 
+def test_nor_is_one_that_has_routes_for_its_own_router_only() -> None:
+    text = (
+        PLACE_1 + '[[lan.dhcp.reservation]]\nmac = "02:00:00:00:00:50"\naddress = "192.168.200.50"\nrouter = "none"\n'
+    )
+    allowed = {KEY_C: ["10.5.0.0/16"], KEY_A: ["10.0.0.1/32"]}
+    (scope,) = scopes(allowed, [(str(HOME), KEY_C)], text, default_gateways=())
+    assert (scope.routes, [router for router, _ in scope.own_routes]) == ((), [None])
+    assert barred(scope) == {str(HOME): ["10.5.0.0/16"]}
+
+
 def test_nobody_is_at_the_site() -> None:
     allowed = {KEY_A: ["10.0.0.1/32"], KEY_C: ["10.5.0.0/16"]}
     assert [barred(scope) for scope in scopes(allowed, [])] == [{}]

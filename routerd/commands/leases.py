@@ -19,7 +19,7 @@ _LIST = "list all leases; this is what `routerd leases` does by itself"
 _SHOW = "show everything that is known of one lease"
 _RELEASE = (
     "forget a lease: its address is free at once. The client is not told and goes on using the address until it asks "
-    "again, so release only what is not in use. A reserved address is released by removing its reservation."
+    "again, so release only what is not in use. What a client has by its reservation is released by removing that."
 )
 _NO_MAC = re.compile(r"[^0-9a-f]")
 

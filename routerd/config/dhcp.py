@@ -9,7 +9,7 @@ from typing import Any
 from routerd.config.beside import check_beside
 from routerd.config.durations import format_duration
 from routerd.config.fault import Faults
-from routerd.config.model import BESIDE_MODES, AddressRange, Dhcp, Reservation
+from routerd.config.model import AddressRange, Dhcp, Reservation
 from routerd.config.options import NTP
 from routerd.config.schema import INVALID
 
@@ -46,6 +46,10 @@ def make_dhcp(values: dict[str, Any], path: str, faults: Faults) -> Dhcp:
     check_beside(values.get("mode", "serve"), values, inner, path, faults)
     dhcp = _checked(Dhcp(**values), path, faults)
     where = f"{path}.subnet"
+    for index, own in enumerate(inner):
+        if dhcp.mode == "off" and own.get("mode") == "serve":
+            rule, mend = f'has no effect inside {path} with mode = "off"', 'remove it, or set mode = "serve" there'
+            faults.add(f"{faults.item(where, index)}.mode", "serve", rule, mend)
     subnets = [
         _checked(_inherited(dhcp, own, values), faults.item(where, index), faults) for index, own in enumerate(inner)
     ]
@@ -72,8 +76,9 @@ def _inherited(around: Dhcp, own: dict[str, Any], values: dict[str, Any]) -> Dhc
     options = own.get("options", ())
     codes = {option.code for option in options} | ({NTP} if own.get("ntp") else set())
     kept = tuple(option for option in around.options if option.code not in codes)
-    # A server that stays serves all networks of the LAN, or none.
-    mode = {"mode": around.mode} if around.mode in BESIDE_MODES else {}
+    # A server that stays serves all networks of the LAN, or none. Relay agents ask on the LAN, so that where routerd
+    # does not serve it, nobody hears them.
+    mode = {"mode": around.mode} if around.mode != "serve" else {}
     return Dhcp(**{**taken, **own, **mode, "options": tuple(options) + kept})
 
 

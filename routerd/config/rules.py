@@ -6,6 +6,7 @@ from routerd.config.dhcp import overlap
 from routerd.config.durations import format_duration
 from routerd.config.fault import Faults
 from routerd.config.forward_rules import check_forwards
+from routerd.config.lease_rules import check_leases
 from routerd.config.map_rules import check_maps
 from routerd.config.model import AddressRange, Config
 from routerd.config.probes import UNSENT
@@ -22,7 +23,7 @@ def check_config(config: Config, faults: Faults) -> None:
     _check_vpns(config, faults)
     _check_peers(config, faults)
     _check_lans(config, faults)
-    _check_pools(config, faults)
+    check_leases(config, faults)
     _check_addresses(config, faults)
     check_servers(config, faults)
     check_maps(config, faults)
@@ -72,23 +73,6 @@ def _check_lans(config: Config, faults: Faults) -> None:
                 known = ", ".join(f'"{known}"' for known in names)
                 mend = f"use one of {known}" if known else "add the vpn"
                 faults.add(faults.item(f"{path}.vpns", index), name, "is not the name of a vpn", mend)
-
-
-def _check_pools(config: Config, faults: Faults) -> None:
-    pools = sorted(pools_of(config, faults), key=lambda pool: pool[2].first)
-    reaching: list[tuple[str, str, AddressRange]] = []
-    for lan, path, pool in pools:
-        reaching = [other for other in reaching if other[2].last >= pool.first]
-        for other_lan, other_path, other in reaching:
-            if other_lan != lan:
-                later, earlier = sorted([(path, pool), (other_path, other)], key=_place, reverse=True)
-                rule = f"must not overlap a pool of another LAN, {earlier[0]} ({earlier[1]})"
-                faults.add(later[0], str(later[1]), rule, "give each LAN addresses of its own network")
-        reaching.append((lan, path, pool))
-
-
-def _place(item: tuple[str, AddressRange]) -> tuple[int, str]:
-    return len(item[0]), item[0]
 
 
 def _check_addresses(config: Config, faults: Faults) -> None:

@@ -90,7 +90,7 @@ SUBNET = Section(
     make_subnet,
     (
         Key("subnet", kinds.NETWORK, "the network", required=True),
-        Key("mode", choice(SUBNET_MODES), "whether DHCP is served", "serve"),
+        Key("mode", choice(SUBNET_MODES), "whether DHCP is served", absent="as in lan.dhcp"),
         *_SERVED_KEYS,
         Key("tag", TAG, 'with mode = "dnsmasq": the tag that the dhcp-range of this network sets', absent="none"),
     ),

@@ -79,7 +79,10 @@ class ConflictWatch:
             self._schedule(clock())
 
     def poke(self) -> None:
-        """Clients were answered: an address may be needed, or be in doubt. Costs nothing where it is not so."""
+        """Clients were answered, or time has passed: an address may be needed, be in doubt, or have become free.
+
+        Costs nothing where it is not so.
+        """
         if self._conflicts is not None:
             due = self._conflicts.next_deadline()
             if due is not None and (self._timer is None or due < self._timer_at):

@@ -102,7 +102,8 @@ class Conflicts:
         return self._beside_again if self._table.doubts else float("inf")
 
     def _wants(self) -> bool:
-        return self._stock.used or len(self._stock) < self._stock.target
+        stock, free = self._stock, self._table.free
+        return stock.used or len(stock) < stock.target or free.is_overtaken()
 
     def _begin(self, now: float) -> None:
         stock = self._stock
@@ -114,6 +115,7 @@ class Conflicts:
         batch = self._due_rechecks(now)
         wanted = min(A_ROUND - len(batch), stock.target - len(stock))
         batch += self._table.free.pull(wanted)
+        batch += self._table.free.exchange(A_ROUND - len(batch))
         if stock.used:
             stale = stock.stale(now)
             stock.used = len(stale) > A_ROUND - len(batch)

@@ -1,7 +1,8 @@
 """Which address of the pools is free, and which of them is given next.
 
 First those that were never leased, lowest first, then those of ended leases, the longest ended first, so that a client
-that comes back finds its address. A few that are next are in the stock, to be asked for ahead of need.
+that comes back finds its address. A few that are next are in the stock, to be asked for ahead of need; a lower one that
+becomes free takes the place of the last of them as soon as it is asked for.
 """
 
 import heapq
@@ -85,6 +86,20 @@ class FreeAddresses:
             pulled.append(address)
         return pulled
 
+    def is_overtaken(self) -> bool:
+        """Has an address become free that is lower than one of the stock?"""
+        last = self.stock.last() if self._freed and self._version == self._pools.version else None
+        lowest = None if last is None else self._first_freed()
+        return lowest is not None and last is not None and lowest < last
+
+    def exchange(self, count: int) -> list[int]:
+        """Put at most `count` lower addresses that became free into the stock, each for one that comes later."""
+        pulled: list[int] = []
+        while len(pulled) < count and self.is_overtaken():
+            self.give_back(self.stock.drop_last())
+            pulled += self.pull(1)
+        return pulled
+
     def dissolve(self) -> None:
         """Nobody asks any more: what the stock has is free like all others."""
         self.stock.target = 0
@@ -111,12 +126,10 @@ class FreeAddresses:
 
     def _lowest(self) -> int | None:
         """The lowest address without a lease."""
-        freed, ranges = self._freed, self._pools.ranges
-        while freed:
-            address = heapq.heappop(freed)
-            self._is_freed.discard(address)
-            if self._is_free(address):
-                return address
+        ranges, address = self._pools.ranges, self._first_freed()
+        if address is not None:
+            self._is_freed.discard(heapq.heappop(self._freed))
+            return address
         while self._range < len(ranges):
             first, last = ranges[self._range]
             cursor = max(self._cursor, first)
@@ -127,6 +140,13 @@ class FreeAddresses:
                 return cursor
             self._range, self._cursor = self._range + 1, 0
         return None
+
+    def _first_freed(self) -> int | None:
+        """The lowest that became free below the cursor; it stays there."""
+        freed = self._freed
+        while freed and not self._is_free(freed[0]):
+            self._is_freed.discard(heapq.heappop(freed))
+        return freed[0] if freed else None
 
     def _is_free(self, address: int) -> bool:
         pools = self._pools

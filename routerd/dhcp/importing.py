@@ -103,9 +103,9 @@ class _Judge:
         if self._state == KEPT_OFF:
             return "" if pools.open_to_all(address) else "it is in no pool, or reserved, so nobody gets it anyway"
         reserved = pools.reserved_for(self._client)
-        if reserved is not None and reserved != address:
-            return f"its client has the reservation of {dotted(reserved)}"
-        if pools.is_reserved(address) and reserved != address:
+        if reserved and address not in reserved:
+            return f"its client has the reservation of {dotted(reserved[0])}"
+        if pools.is_reserved(address) and address not in reserved:
             return "it is reserved for another client"
         if not pools.usable(address, self._client):
             return "it is in no pool: add it to lan.dhcp.pools, or reserve it for its client"

@@ -179,6 +179,10 @@ class LanService:
         self._pump()
         self._conflicts.poke()
 
+    def look(self) -> None:
+        """Offers and leases may have ended: have what is free now asked for."""
+        self._conflicts.poke()
+
     def _handle(self, payload: bytes, destination: bytes, source: Source, now: float) -> None:
         try:
             self._answer(payload, destination, source, now)
@@ -265,8 +269,11 @@ class LanService:
         if rivals:
             code = "dhcp-rival" if self._watch.phase is Phase.REFUSING else "dhcp-rival-beside"
             yield Problem(code, subject, (("rivals", rivals),))
-        if self.responder.exhausted(clock()):
-            yield Problem("pool-exhausted", subject)
+        for scope in self.responder.exhausted(clock()):
+            if scope.part.key == self.part.own.key:
+                yield Problem("pool-exhausted", subject)
+            else:
+                yield Problem("pool-exhausted", f"{subject}, subnet {scope.part.network}", within=(subject,))
         yield from self._conflicts.problems()
 
 

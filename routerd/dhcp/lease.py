@@ -15,7 +15,7 @@ NOBODY = b""
 class Row(NamedTuple):
     """A lease as it is stored and reported. A row with state DELETED removes the address.
 
-    `renewal`: nothing but the end of a lease that was known already, and what it was given, has changed.
+    `renewal`: the client had the lease already; `changed`: under another hardware address or host name.
     `seconds` is the lease time that was promised last. `covered`: a renewal of a lease that had not ended, and for no
     longer than it was promised before, so that the row before this one tells how long it may last at most.
     """
@@ -31,6 +31,7 @@ class Row(NamedTuple):
     given: Given = UNKNOWN
     seconds: float = 0.0
     covered: bool = False
+    changed: bool = False
 
 
 class Lease:
@@ -62,10 +63,10 @@ class Lease:
         """Is the address free for others?"""
         return self.state in (RELEASED, EXPIRED) or (self.state == BOUND and self.expires <= now)
 
-    def row(self, renewal: bool = False, covered: bool = False) -> Row:
+    def row(self, renewal: bool = False, covered: bool = False, changed: bool = False) -> Row:
         """The lease as it is now."""
         who = (self.address, self.client, self.hardware, self.hostname)
-        what = (self.state, self.starts, self.expires, renewal, self.given, self.seconds, covered)
+        what = (self.state, self.starts, self.expires, renewal, self.given, self.seconds, covered, changed)
         return tuple.__new__(Row, who + what)  # Half the time of Row(...), and one is made for every ACK.
 
 

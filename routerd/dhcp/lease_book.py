@@ -104,6 +104,10 @@ class LeaseBook:
         """Every lease, and every offer of an address without one, lowest address first."""
         return [row for address in self.addresses() if (row := self.row(address)) is not None]
 
+    def leases(self) -> Iterable[Lease]:
+        """Every lease, in no order, as long as nothing changes."""
+        return self._by_address.values()
+
     def at(self, address: int) -> Lease | None:
         """The lease of an address."""
         return self._by_address.get(address)
@@ -115,6 +119,21 @@ class LeaseBook:
     def offered(self, address: int) -> Offer | None:
         """The offer of an address."""
         return self._offers.get(address)
+
+    @property
+    def replaced_offers(self) -> int:
+        """How many offers gave way to another client's because no address was free."""
+        return self._offers.replaced
+
+    def keeps(self, address: int) -> bool:
+        """Would the client that this lease is of get the address again in any case: is it reserved for that one?
+
+        One that is kept off, or that another client had before it was reserved, is not.
+        """
+        lease = self._by_address.get(address)
+        if lease is None or lease.state == DECLINED:
+            return False
+        return self.pools.is_its_own(address, lease.client, lease.hardware)
 
     def declined(self) -> tuple[int, ...]:
         """The addresses that are kept off because a client found them in use, oldest first."""

@@ -84,14 +84,14 @@ class LeaseTable(LeaseBook):
     def offer(self, client: Client, requested: int, now: float) -> int | None:
         """Choose an address and hold it for a client that asked for `requested` (0: none); None if all are taken.
 
-        In this order: its reservation, the address it has or had, the one it was offered, the one it asks for, the
+        In this order: its reservations, the address it has or had, the one it was offered, the one it asks for, the
         one that it uses without a lease, the lowest that was never leased, the one that has been free for longest,
         the least believable of those that machines without a lease use, the oldest unanswered offer (RFC 2131
         section 4.3.1).
         """
         own = self._by_client.get(client.key)
         known = (
-            self.pools.reserved_for(client),
+            *self.pools.reserved_for(client),
             own.address if own is not None else None,
             self._offers.of(client.key),
         )
@@ -116,8 +116,8 @@ class LeaseTable(LeaseBook):
     ) -> tuple[Row, ...] | None:
         """Give `address` to the client for `seconds`; the rows must be stored before the client is told.
 
-        `given` is what the ACK will say of routes. None: it cannot have this address, or another one is reserved for
-        it and free. Another address that the client holds is given up in the same step.
+        `given` is what the ACK will say of routes. None: it cannot have this address, or one that is reserved for it,
+        and nearer, is free. Another address that the client holds is given up in the same step.
         """
         key = client.key
         old = self._by_client.get(key)
@@ -126,13 +126,16 @@ class LeaseTable(LeaseBook):
         if not self.free_for(address, client, now):
             return None
         reserved = self.pools.reserved_for(client)
-        if reserved is not None and reserved != address and self.free_for(reserved, client, now):
-            return None
+        for nearer in reserved:
+            if nearer == address:
+                break
+            if self.free_for(nearer, client, now):
+                return None
         rows = (self._delete(old),) if old is not None and old.address != address else ()
         lease = self._by_address.get(address)
         bound = lease is not None and lease.client == key and lease.state == BOUND
         if not bound:
-            self._take(address, client, now, sure=reserved == address or (lease is not None and lease.client == key))
+            self._take(address, client, now, sure=address in reserved or (lease is not None and lease.client == key))
         # This address first: it is not free, although its lease may just have ended.
         self._offers.drop(address)
         self.withdraw_offer(client)
@@ -149,7 +152,8 @@ class LeaseTable(LeaseBook):
         """May the holder of this address keep it, with neither it nor another one held for anybody meanwhile?"""
         if not self.pools.usable(address, client) or self._offers.concern(address, client.key):
             return False
-        return self.pools.reserved_for(client) in (None, address)
+        reserved = self.pools.reserved_for(client)
+        return not reserved or reserved[0] == address
 
     def _promise(
         self,
@@ -163,16 +167,18 @@ class LeaseTable(LeaseBook):
     ) -> Row:
         """The bound lease of this client lasts so long from now on; `renewal`: it was bound before."""
         covered = renewal and lease.expires > now and seconds <= lease.seconds
+        changed = False
         if not renewal or lease.given is not given:
             self.given.change(lease.given if renewal else None, given)
             lease.given = given
-        lease.hardware = client.hardware
-        if hostname:
-            lease.hostname = hostname
+        if lease.hardware != client.hardware:
+            lease.hardware, changed = client.hardware, renewal
+        if hostname and hostname != lease.hostname:
+            lease.hostname, changed = hostname, renewal
         lease.expires, lease.seconds = now + seconds, seconds
         if not 0.0 < lease.queued <= lease.expires:
             self._queue(lease)
-        return lease.row(renewal, covered)
+        return lease.row(renewal, covered, changed)
 
     def release(self, client: Client, address: int, now: float) -> tuple[Row, ...]:
         """The client gives its address back; it stays its own until someone else needs it. () if it was not its own."""
@@ -203,11 +209,6 @@ class LeaseTable(LeaseBook):
         address = self._offers.of(client.key)
         if address is not None:
             self._drop_offer(address)
-
-    @property
-    def replaced_offers(self) -> int:
-        """How many offers gave way to another client's because no address was free."""
-        return self._offers.replaced
 
     # ------------------------------------------------------------ others have their say
 

@@ -1,7 +1,8 @@
 """Which replies wait for which rows: one batch is being stored, what arrives meanwhile is the next one.
 
 A reply to a renewal need not wait where the row that is on disk bounds what it promises (`Row.covered`): its own row is
-owed then, and goes with a later batch. That is so with `lazy`, and with any disk that does not take what it is given.
+owed then, and goes with a later batch. That is so with `lazy`, unless it changes who has the address (`Row.changed`);
+and in any case with a disk that does not take what it is given.
 
 Pure: the service runs the commits and sends what comes back from here.
 """
@@ -34,6 +35,16 @@ class Item(NamedTuple, Generic[T]):
     number: int = 0
 
 
+class _Unstored(NamedTuple):
+    """A change of a lease that has to be on disk first: its number, whether the binding is new, and whether what is on
+    disk bounds what it promises.
+    """
+
+    number: int
+    new: bool
+    covered: bool
+
+
 class Freed(NamedTuple, Generic[T]):
     """Who waits no longer: replies that may leave, by LAN, and those whose rows the disk has not taken."""
 
@@ -58,8 +69,8 @@ class Pipeline(Generic[T]):
         self._trying: dict[Key, Row] = {}
         self._unwaited: dict[Key, Row] = {}
         """What is being stored although nobody waits for it, unless somebody waits for the same address."""
-        self._uncovered: dict[Key, tuple[int, bool]] = {}
-        """What no row on disk bounds yet: the number of the change, and whether the binding is new."""
+        self._unstored: dict[Key, _Unstored] = {}
+        """Changes for which replies wait, those of later renewals too."""
         self._number = self._taken = 0
 
     @property
@@ -70,7 +81,7 @@ class Pipeline(Generic[T]):
     @property
     def urgent(self) -> bool:
         """Is there more to store than lazy renewals that were answered already?"""
-        return bool(self._waiting or self._uncovered or (self._owed and not self.lazy))
+        return bool(self._waiting or self._unstored or (self._owed and not self.lazy))
 
     @property
     def waiting(self) -> int:
@@ -89,17 +100,17 @@ class Pipeline(Generic[T]):
 
     def pending(self) -> set[Key]:
         """LAN and address of every binding that is new and not on disk yet."""
-        return {key for key, (_, new) in self._uncovered.items() if new}
+        return {key for key, (_, new, _) in self._unstored.items() if new}
 
     # ------------------------------------------------------------ what comes in
 
     def add(self, lan: str, rows: tuple[Row, ...], waiter: T | None) -> Fate:
         """Store `rows`, then let `waiter` go."""
-        if (self.lazy or self.stuck) and self._is_covered(lan, rows):
+        if (self.lazy or self.stuck) and self._may_leave(lan, rows):
             self._owed[lan, rows[0].address] = rows[0]
             return Fate.LEAVES
         self._number += 1
-        if self._uncovered or self._owed or len(rows) != 1 or not rows[0].covered:
+        if self._unstored or self._owed or len(rows) != 1 or not rows[0].covered or rows[0].changed:
             rows = tuple([self._noted(lan, row) for row in rows])
         if self.stuck:
             self._owe(lan, rows)
@@ -125,9 +136,9 @@ class Pipeline(Generic[T]):
         """Write renewals lazily from now on: the replies that need not wait any longer, by LAN."""
         self.lazy = True
         waiting, self._waiting = self._waiting, deque()
-        freed = self._free([item for item in waiting if self._is_covered(item.lan, item.rows)])
+        freed = self._free([item for item in waiting if self._may_leave(item.lan, item.rows)])
         for item in waiting:
-            if self._is_covered(item.lan, item.rows):
+            if self._may_leave(item.lan, item.rows):
                 self._owe(item.lan, item.rows)
             else:
                 self._waiting.append(item)
@@ -155,10 +166,10 @@ class Pipeline(Generic[T]):
         for item in self._in_flight if self._unwaited else ():
             for row in item.rows:
                 self._unwaited.pop((item.lan, row.address), None)
-        for key in self._trying if self._uncovered else ():
-            known = self._uncovered.get(key)
-            if known is not None and known[0] <= self._taken:
-                del self._uncovered[key]
+        for key in self._trying if self._unstored else ():
+            known = self._unstored.get(key)
+            if known is not None and known.number <= self._taken:
+                del self._unstored[key]
         stored = [Item[T](key[0], (row,), None) for key, row in self._unwaited.items()] + self._in_flight
         self._in_flight, self._trying, self._unwaited = [], {}, {}
         return stored
@@ -186,14 +197,19 @@ class Pipeline(Generic[T]):
 
     # ------------------------------------------------------------ inside
 
-    def _is_covered(self, lan: str, rows: tuple[Row, ...]) -> bool:
-        """Does a row that is on disk bound what these rows promise?"""
-        return len(rows) == 1 and rows[0].covered and (lan, rows[0].address) not in self._uncovered
+    def _may_leave(self, lan: str, rows: tuple[Row, ...]) -> bool:
+        """May the reply leave before these rows are on disk: does a row that is there bound what they promise?"""
+        if len(rows) != 1 or not rows[0].covered:
+            return False
+        before = self._unstored.get((lan, rows[0].address))
+        if self.stuck:
+            return before is None or before.covered
+        return before is None and not rows[0].changed
 
     def _free(self, items: Iterable[Item[T]]) -> Freed[T]:
         freed: Freed[T] = Freed([], [])
         for item in items:
-            if item.waiter is not None and self._is_covered(item.lan, item.rows):
+            if item.waiter is not None and self._may_leave(item.lan, item.rows):
                 freed.leaving.append((item.lan, item.waiter))
             elif item.waiter is not None:
                 freed.refused.append(item.waiter)
@@ -202,14 +218,14 @@ class Pipeline(Generic[T]):
     def _noted(self, lan: str, row: Row) -> Row:
         key = (lan, row.address)
         older = self._owed.pop(key, None)
-        known = self._uncovered.get(key)
+        known = self._unstored.get(key)
         if row.state != BOUND:
-            self._uncovered.pop(key, None)
+            self._unstored.pop(key, None)
         elif known is not None:
             # Also a renewal that waits behind it: a later one that did not wait would be older on disk.
-            self._uncovered[key] = (self._number, not row.renewal or known[1])
-        elif not row.covered:
-            self._uncovered[key] = (self._number, not row.renewal)
+            self._unstored[key] = _Unstored(self._number, not row.renewal or known.new, row.covered and known.covered)
+        elif not row.covered or row.changed:
+            self._unstored[key] = _Unstored(self._number, not row.renewal, row.covered)
         return _instead(older, row)
 
     def _owe(self, lan: str, rows: tuple[Row, ...]) -> None:

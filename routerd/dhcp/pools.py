@@ -80,7 +80,12 @@ class Pools:
         token = self.reserved.get(address)
         return token[1] if token is not None and follows_place(token) else None
 
-    def reserved_for(self, client: Client) -> int | None:
-        """The address that is reserved for this client."""
+    def reserved_for(self, client: Client) -> tuple[int, ...]:
+        """The addresses that are reserved for this client, the nearest first."""
         reserved = self._reserved_of
-        return next((reserved[token] for token in client.tokens() if token in reserved), None) if reserved else None
+        return tuple([reserved[token] for token in client.tokens() if token in reserved]) if reserved else ()
+
+    def is_its_own(self, address: int, key: bytes, hardware: bytes) -> bool:
+        """Is the address reserved for the client that has it? Whoever has that of a place is taken to be there."""
+        token = self.reserved.get(address)
+        return token is not None and (follows_place(token) or Client(key, hardware).is_meant(token))

@@ -119,7 +119,7 @@ class ReplyOptions:
         return b"".join(bytes((code, 4)) + int(value).to_bytes(4, "big") for code, value in times)
 
     def _block(self, asked: bytes | None, room: int, address: int) -> tuple[bytes, Given]:
-        """What was asked for and always goes out, cut to `room` bytes: unimportant options first, then far routes."""
+        """What was asked for and always goes out, cut to `room` bytes as `_fit` says."""
         codes = dict.fromkeys([*(self._values if asked is None else asked), *self._always])
         wanted = {code: self._values[code] for code in codes if code in self._values}
         if asked is None:
@@ -173,18 +173,15 @@ def _values(part: DhcpScope) -> dict[int, tuple[bytes, ...]]:
 
 
 def _fit(wanted: dict[int, tuple[bytes, ...]], room: int) -> bytes:
-    """Encode what fits, and leave in `wanted` what went in: unimportant options go first, then 249 beside 121, then
-    routes, of both options alike.
+    """Encode what fits, and leave in `wanted` what went in: 249 beside 121 goes first, then unimportant options, then
+    routes.
     """
-
     sizes = {code: len(opt.encode_option(code, value)) for code, value in wanted.items()}
-    for code in [code for code in reversed(wanted) if code not in _ESSENTIAL]:
+    # Who asks for both takes 121, which says all that 249 does.
+    copy = [opt.MS_CLASSLESS_ROUTES] if sizes.keys() >= set(_ROUTES) else []
+    for code in [*copy, *(code for code in reversed(wanted) if code not in _ESSENTIAL)]:
         if sum(sizes.values()) > room:
             del wanted[code], sizes[code]
-    if sum(sizes.values()) > room and opt.CLASSLESS_ROUTES in wanted:
-        # Who asks for both takes 121.
-        wanted.pop(opt.MS_CLASSLESS_ROUTES, None)
-        sizes.pop(opt.MS_CLASSLESS_ROUTES, None)
     for code in _ROUTES:
         if sum(sizes.values()) > room and len(wanted.get(code, ())) > 1:
             wanted[code] = _nearest(code, wanted[code], room - sum(sizes.values()) + sizes[code])

@@ -46,12 +46,14 @@ def lease_event(key: str, row: Row, at: float) -> Event:
 def routes_status(scopes: Sequence[Scope]) -> dict[str, int]:
     """How far the routes of a LAN have got: `handed_out` now, and of the bound `leases` how many are `current`.
 
-    The leases by whether their clients ask for routes: `accepting`, `not_accepting`, and `unknown`. Those on their way
-    to the disk count too. Costs as much with 50,000 leases as with one.
+    Routes count that only some clients are sent, and leases that are on their way to the disk. The leases by whether
+    their clients ask for routes: `accepting`, `not_accepting`, and `unknown`. Costs as much with 50,000 leases as with
+    one, but for what `Scope.current` says.
     """
     tallies = [scope.table.given for scope in scopes]
+    routes = [told for scope in scopes for told in (scope.part.routes, *(own for _, own in scope.part.own_routes))]
     return {
-        "handed_out": len({prefix for scope in scopes for prefix, _ in scope.part.routes}),
+        "handed_out": len({prefix for told in routes for prefix, _ in told}),
         "leases": sum(map(len, tallies)),
         "current": sum(scope.current() for scope in scopes),
         "accepting": sum(tally.accepting(True) for tally in tallies),

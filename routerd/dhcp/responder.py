@@ -31,7 +31,6 @@ from routerd.dhcp.reply import Reply, lease_reply, nak_reply
 from routerd.dhcp.scope import Scope, Voice
 from routerd.model import DhcpPart
 
-_EXHAUSTED_SECONDS = 60.0
 _MOST_HOPS = 16
 _LONGEST_RELAY_INFO = 600  # With the longest identifiers and host name it still fits one Ethernet frame.
 _NO_RELAY = RelayInfo()
@@ -67,7 +66,6 @@ class Responder:
 
     def __init__(self, part: DhcpPart, table: Callable[[str], LeaseTable], counters: Counter[str]) -> None:
         self.counters = counters
-        self.exhausted_at: float | None = None
         self.promising: Callable[[], bool] = lambda: True
         """Would an ACK of a new binding leave now? Rapid commit is for when it does."""
         self._table = table
@@ -77,7 +75,6 @@ class Responder:
     def configure(self, part: DhcpPart) -> None:
         """Serve by this part from now on; leases stay."""
         self.part = part
-        self.exhausted_at = None
         self._address, self._server = int(part.address), part.address.packed
         self._scopes = {scope.key: Scope(scope, self._table(scope.key)) for scope in part.scopes}
         self._own = self._scopes[part.own.key]
@@ -88,9 +85,9 @@ class Responder:
         """All networks that are served, the LAN's own first."""
         return (self._own, *self._subnets)
 
-    def exhausted(self, now: float) -> bool:
-        """Did a client go without an address within the last minute?"""
-        return self.exhausted_at is not None and now - self.exhausted_at < _EXHAUSTED_SECONDS
+    def exhausted(self, now: float) -> tuple[Scope, ...]:
+        """The networks that have pools and in which a client went without an address within the last minute."""
+        return tuple(scope for scope in self.scopes if scope.is_exhausted(now))
 
     def respond(self, message: Message, unicast: bool, now: float, port: int = SERVER_PORT) -> Answer:
         """The reply to a client's message and the rows that it changes; a reply's own rows must be stored first.
@@ -106,7 +103,7 @@ class Responder:
         if message.hops > _MOST_HOPS or giaddr == self._address or is_impossible(message):
             return self._drop("pkt4-rfc-violation")
         relay = self._relay(message, port) if opt.RELAY_AGENT in options else _NO_RELAY
-        scope = self._scope(message, relay, kind) if giaddr or self._subnets else self._own
+        scope = self._scope(message, relay, kind, unicast) if giaddr or self._subnets else self._own
         if scope is None:
             return self._drop("pkt4-not-for-us")
         self.counters[counter] += 1
@@ -153,15 +150,16 @@ class Responder:
         self.counters["pkt4-receive-drop"] += 1
         return None, "", ()
 
-    def _scope(self, message: Message, relay: RelayInfo, kind: int) -> Scope | None:
+    def _scope(self, message: Message, relay: RelayInfo, kind: int, unicast: bool) -> Scope | None:
         """The network that the client is on: its link selection (RFC 3527), else its relay agent's address.
 
-        Without a relay agent it is on the LAN, or it renews, through routers, an address behind a relay agent.
+        Without a relay agent it is on the LAN, or it renews, through routers, an address behind a relay agent: then
+        it asks this server in person. What it asks of all servers has passed no router.
         """
         if relay.link:
             return next((scope for scope in self.scopes if scope.is_link(relay.link)), None)
         place = message.giaddr
-        if not place and kind != DISCOVER and opt.REQUESTED_ADDRESS not in message.options:
+        if not place and (unicast if kind == REQUEST else kind in (RELEASE, INFORM)):
             place = message.ciaddr
         if not message.giaddr and not (self._subnets and place):
             return self._own
@@ -179,13 +177,13 @@ class Responder:
             return self._offer(asked, 0)
         replaced = scope.table.replaced_offers
         address = scope.table.offer(asked.client, address_option(message, opt.REQUESTED_ADDRESS), now)
-        if address is None or scope.table.replaced_offers > replaced:
-            self.exhausted_at = now
+        if (address is None or scope.table.replaced_offers > replaced) and scope.table.pools.ranges:
+            scope.exhausted_at = now
         if address is None:
             self.counters["v4-allocation-fail"] += 1
             return None
         if scope.settings.rapid_commit and opt.RAPID_COMMIT in message.options and self.promising():
-            reply = self._acknowledge(asked, address, rapid=True)
+            reply = self._acknowledge(asked, address, 0, rapid=True)
             if reply is not None:
                 return reply
         return self._offer(asked, address)
@@ -198,7 +196,9 @@ class Responder:
             return None
         if not selecting and (no := self._objects(asked, address, unicast)) is not None:
             return self._nak(asked) if no else None
-        reply = self._acknowledge(asked, address) if scope.contains(address) else None
+        # Who asks all servers for an address by option 50 does not answer at it yet, whatever its ciaddr says.
+        has = message.ciaddr if unicast or opt.REQUESTED_ADDRESS not in message.options else 0
+        reply = self._acknowledge(asked, address, has) if scope.contains(address) else None
         return self._nak(asked) if reply is None else reply
 
     def _withdrawn(self, asked: _Asked) -> tuple[Row, ...]:
@@ -219,15 +219,15 @@ class Responder:
         if lease is not None and lease.address == address:
             return None
         if lease is not None and lease.state == BOUND and lease.expires > asked.now:
-            # Its notion of its address is wrong (RFC 2131 section 4.3.2), unless it is the one reserved for it.
-            return True if scope.table.pools.reserved_for(asked.client) != address else None
+            # Its notion of its address is wrong (RFC 2131 section 4.3.2), unless it is one reserved for it.
+            return True if address not in scope.table.pools.reserved_for(asked.client) else None
         if scope.settings.is_authoritative:
             return None
-        # RFC 2131 section 4.3.2: no record of the client, so another server may have one. A client that had another
-        # address of ours, or asked us in person, is told.
-        return lease is not None or unicast
+        # RFC 2131 section 4.3.2: no lease of the client, so another server may have one. A client that asked us in
+        # person is told; a relay agent asks every server so.
+        return unicast and not asked.message.giaddr
 
-    def _acknowledge(self, asked: _Asked, address: int, *, rapid: bool = False) -> Reply | None:
+    def _acknowledge(self, asked: _Asked, address: int, has: int, *, rapid: bool = False) -> Reply | None:
         """Bind the address: the ACK with the rows that must be stored first. None where the client cannot have it."""
         message, voice = asked.message, asked.scope.voice(asked.client)
         own, server = voice.options, asked.relay.server
@@ -242,8 +242,8 @@ class Responder:
         self.counters["pkt4-ack-sent"] += 1
         if not rows[-1].renewal:
             self.counters["cumulative-assigned-addresses"] += 1
-        # A ciaddr beside another address that is asked for is not the client's: nothing may go there.
-        ciaddr = message.ciaddr if message.ciaddr == address and not rapid else 0
+        # Another address that it says to have already (0: none) is not the client's: nothing may go there.
+        ciaddr = has if has == address else 0
         reply = self._lease_reply(asked, voice, address, options, rows, ciaddr)
         reply.news = given.routes != had or not (rows[-1].renewal and ciaddr)
         return reply

@@ -152,22 +152,25 @@ class DhcpService:
             self.counters["reclaimed-leases"] += sum(row.state == EXPIRED for row in ended)
             self.counters["reclaimed-declined-addresses"] += sum(row.state == DELETED for row in ended)
             self._announce(name, ended)
-        if not self._commits.absent:
-            for lan in self._lans.values():
+        for lan in self._lans.values():
+            if not self._commits.absent:
                 lan.open()
+            lan.look()
         self._commits.tick()
 
     # ------------------------------------------------------------ leases
 
     async def release(self, address: IPv4Address) -> Released:
-        """Forget the lease of an address, here and on disk; what the configuration reserves stays."""
-        tables = [(lan, table) for lan, table in self._tables.items() if table.at(int(address)) is not None]
-        if any(table.pools.is_reserved(int(address)) for table in self._tables.values()):
+        """Forget the lease of an address, here and on disk; what its client has by its reservation stays."""
+        number = int(address)
+        tables = [(lan, table) for lan, table in self._tables.items() if table.at(number) is not None]
+        if any(table.keeps(number) for _, table in tables):
             return Released.RESERVED
         if not tables:
-            return Released.NONE
+            reserved = any(table.pools.is_reserved(number) for table in self._tables.values())
+            return Released.RESERVED if reserved else Released.NONE
         log.info("leases: %s is released by an administrator", address)
-        gone = [(lan, table.remove(int(address))) for lan, table in tables]
+        gone = [(lan, table.remove(number)) for lan, table in tables]
         return Released.DONE if await self._commits.store(gone) else Released.UNSTORED
 
     async def take_over(self, asked: Import) -> Imported:

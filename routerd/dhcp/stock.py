@@ -54,6 +54,16 @@ class Stock:
         self.asked_in_vain = True
         return min(self._unsettled, key=self._unsettled.__getitem__, default=None)
 
+    def last(self) -> int | None:
+        """The rank of the silent one that is given last."""
+        return self._ready[-1][0] if self._ready else None
+
+    def drop_last(self) -> int:
+        """Take out, unused, the silent one that is given last."""
+        _, address = self._ready.pop()
+        del self._ranks[address], self._silent[address]
+        return address
+
     def discard(self, address: int) -> float | None:
         """Take an address out, if it is in; when it was silent last, None if that is not known."""
         if self._unsettled.pop(address, None) is not None:

@@ -125,7 +125,8 @@ def make_directories(path: str) -> tuple[str, ...]:
         missing.append(upper)
         upper = os.path.dirname(upper)
     for directory in reversed(missing[1:]):
-        os.mkdir(directory, mode=0o750)
+        # Those above its own are of no more use to a user that routerd runs as if they are closed.
+        os.mkdir(directory, mode=0o750 if directory == missing[1] else 0o755)
         sync_directory(Path(directory).parent)
     return tuple(missing)
 

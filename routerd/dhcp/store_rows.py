@@ -72,7 +72,7 @@ def stored(leases: Iterable[tuple[str, Row]], base: float) -> list[tuple[object,
     """The values of leases, as COLUMNS."""
     return [
         (lan, address, client, hardware, hostname, state, starts + base, expires + base, *told, seconds)
-        for lan, (address, client, hardware, hostname, state, starts, expires, _, told, seconds, _) in leases
+        for lan, (address, client, hardware, hostname, state, starts, expires, _, told, seconds, _, _) in leases
     ]
 
 

@@ -134,6 +134,7 @@ OWN: dict[str, dict[str, str]] = {
         "hint": "stop it, or let it bind to the interfaces that it serves, without eth0 (dnsmasq: bind-dynamic)",
     },
     "kea-unreachable": {"reason": f"{_SOCKET}: Connection refused"},
+    "beside-unseen": {"what": "conf-script=/etc/dns.sh (/etc/dnsmasq.conf:9)"},
     "kea-late": {"reason": "no answer to config-get within 5 s"},
     "kea-refuses": {"reason": "config-set: subnet4 3: a pool lies outside of it"},
     "kea-conflict": {"places": "subnet4 1 (option 121)"},

@@ -8,15 +8,21 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from routerd.dhcp import conflict_service
+from routerd.dhcp import conflict_service, conflicts
 from routerd.dhcp.client import Client
 from routerd.dhcp.conflict_service import ConflictWatch
-from routerd.dhcp.leases import DECLINED, LeaseTable, Row
+from routerd.dhcp.conflicts import LEAST
+from routerd.dhcp.intake_service import clock
+from routerd.dhcp.leases import DECLINED, OFFER_SECONDS, LeaseTable, Row
+from routerd.dhcp.service import DhcpService
+from routerd.dhcp.store import LeaseStore
 from tests.dhcp.scene import ip, part, settings
+from tests.fuzz.path import Path as Wire
 
 CLIENT = Client(b"\1client", b"\1client")
 THEIRS = bytes.fromhex("020000000099")
@@ -134,6 +140,28 @@ def test_a_socket_that_cannot_be_had_is_told_once_and_addresses_go_out(
         "lan lan0: addresses are offered without an ARP probe: Operation not permitted; trying again every 0 s",
         "lan lan0: free addresses are probed by ARP again",
     ]
+
+
+def test_a_lower_address_whose_offer_lapses_is_asked_for_without_any_client(
+    lan: Lan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("TRIES", (0.0,)), ("PATIENCE", 0.01), ("EVERY", 0.02)):
+        monkeypatch.setattr(conflicts, name, value)
+    service, served, stock = DhcpService(LeaseStore(str(tmp_path / "leases.db"))), Wire().lan, lan.table.free.stock
+    served._conflicts = lan.watch
+    monkeypatch.setattr(served, "open", lambda: None)
+    service._lans["lan0"], service._tables["lan0"] = served, lan.table
+    first = ip("192.168.200.50")
+
+    async def scenario() -> None:
+        assert lan.table.offer(CLIENT, 0, clock() - OFFER_SECONDS) == first
+        lan.watch.open()
+        await until(lambda: lan.watch._timer is None and len(stock) == LEAST)
+        assert stock.first() == first + 1
+        service._tick()
+        await until(lambda: stock.first() == first)
+
+    lan.run(scenario)
 
 
 def test_a_socket_that_fails_gives_everything_back(lan: Lan, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,7 @@ from scapy.layers.l2 import ARP
 from routerd.dhcp.arp import encode_probe, read_sender
 from routerd.dhcp.client import Client
 from routerd.dhcp.conflicts import A_ROUND, EVERY, LEAST, MOST, RECHECK, Conflicts, Found
-from routerd.dhcp.leases import BOUND, DECLINE_SECONDS, DECLINED, DELETED, LeaseTable, Row
+from routerd.dhcp.leases import BOUND, DECLINE_SECONDS, DECLINED, DELETED, OFFER_SECONDS, LeaseTable, Row
 from routerd.dhcp.stock import FRESH
 from routerd.system.packet_filter import attach_filter
 from routerd.system.sockets_arp import listening
@@ -187,6 +187,50 @@ def test_addresses_of_ended_leases_come_after_those_never_leased() -> None:
     assert [watch.take(c) for c in clients(6)] == [52, 53, 54, 55, 51, 50]
 
 
+def test_a_lower_address_that_becomes_free_is_next_as_soon_as_it_was_asked_for() -> None:
+    watch = Watch()
+    watch.run(10.0)
+    assert [watch.table.offer(cl(c), 0, watch.now) for c in clients(3)] == [50, 51, 52]
+    watch.run(4.0)
+    assert watch.ready == [*range(53, 53 + LEAST)]
+    watch.now += OFFER_SECONDS
+    watch.table.expire(watch.now)
+    assert watch.take(A) == 53, "what was asked for comes before what nobody knows of"
+    watch.run(EVERY + 1.0)
+    assert sorted(watch.ready) == [50, 51, 52, *range(54, 54 + LEAST - 3)], "the last made room"
+    assert [watch.take(c) for c in clients(4, 10)] == [50, 51, 52, 54]
+    watch.run(10.0)
+    asked = len(watch.asked)
+    watch.run(3600.0)
+    assert len(watch.asked) == asked, "and the LAN is quiet"
+
+
+def test_what_an_administrator_released_is_next_again() -> None:
+    watch = Watch()
+    watch.run(5.0)
+    assert [watch.take(c) for c in clients(3)] == [50, 51, 52]
+    watch.run(5.0)
+    watch.table.remove(51)
+    watch.run(5.0)
+    assert [watch.take(c) for c in clients(2, 10)] == [51, 53]
+
+
+def test_a_lower_address_takes_the_place_of_an_ended_lease_in_the_stock() -> None:
+    watch = Watch(50, 61)
+    assert watch.table.offer(cl(A), 0, watch.now) == 50
+    given = {client: watch.take(client) for client in clients(11)}
+    for client, address in given.items():
+        watch.table.release(cl(client), address, watch.now)
+    watch.table.free.stock.asked_in_vain = False
+    watch.run(5.0)
+    assert watch.ready == [*range(51, 51 + LEAST)]
+    watch.now += OFFER_SECONDS
+    watch.table.expire(watch.now)
+    watch.run(5.0)
+    assert sorted(watch.ready) == [*range(50, 50 + LEAST)]
+    assert [watch.take(c) for c in clients(12, 20)] == [*range(50, 62)]
+
+
 def test_a_client_that_comes_back_gets_its_address_out_of_the_stock() -> None:
     watch = Watch(50, 53)
     assert watch.take(A) == 50
@@ -353,9 +397,7 @@ def test_an_address_in_use_is_looked_at_again_until_it_is_free() -> None:
     watch.run(RECHECK + 5.0)
     assert watch.found[-1].taken is False
     assert [row.state for row in watch.found[-1].rows] == [DELETED]
-    watch.take(A)
-    watch.run(EVERY)
-    assert watch.take(B) == 50
+    assert watch.take(A) == 50, "the lowest, which nobody uses now"
 
 
 def test_addresses_in_use_are_remembered_by_the_store_and_looked_at_first() -> None:

@@ -190,6 +190,65 @@ def test_a_reservation_with_a_router_of_its_own_is_judged_by_it() -> None:
     assert routes_status(scene.responder.scopes)["current"] == 1
 
 
+APART = Reservation(GATEWAY, mac=MAC_B, router=IPv4Address("192.168.200.7"))
+
+
+@pytest.mark.parametrize("client_id", [(), ((61, b"\xff-a-name-of-its-own"),)], ids=["by-mac", "by-identifier"])
+def test_a_reservation_with_a_router_of_its_own_counts_wherever_its_client_is(
+    client_id: tuple[tuple[int, bytes], ...],
+) -> None:
+    scene = Scene(part(settings(reservations=(replace(APART, mac=MAC_C),))))
+    assert scene.lease(MAC_C, TAKES) == int(GATEWAY)
+    scene.responder.configure(part(settings(reservations=(APART,))))
+    # Another machine holds the reserved address still: that one is told what all are, and B what the reservation says.
+    address = scene.lease(MAC_B, TAKES, *client_id)
+    assert address != int(GATEWAY)
+    assert [is_current(scene, each) for each in (address, int(GATEWAY))] == [True, False]
+    assert routes_status(scene.responder.scopes)["current"] == 1
+    scene.responder.configure(part(settings(reservations=(replace(APART, router=None),))))
+    assert not is_current(scene, address)
+    assert routes_status(scene.responder.scopes)["current"] == 0
+    renew(scene, address, TAKES, *client_id)
+    assert is_current(scene, address)
+    assert routes_status(scene.responder.scopes)["current"] == 1
+
+
+def test_routes_that_only_some_are_sent_are_handed_out() -> None:
+    scene = Scene(part(settings(reservations=(APART,)), routes=(), own_routes=((APART.router, (VPN,)),)))
+    assert (scene.lease(MAC_B, TAKES), scene.lease(MAC_C, TAKES)) == (int(GATEWAY), ip("192.168.200.50"))
+    status = routes_status(scene.responder.scopes)
+    assert (status["handed_out"], status["leases"], status["current"]) == (1, 2, 2)
+
+
+def test_clients_apart_that_come_later_count_and_names_without_leases_do_not_fill_the_memory() -> None:
+    scene = Scene(part(settings(reservations=(APART,))))
+    (scope,) = scene.responder.scopes
+    assert routes_status([scope])["current"] == 0
+    assert scene.lease(MAC_B, TAKES) == int(GATEWAY)
+    assert scene.lease(MAC_B, TAKES, (61, b"\xffanother")) == int(GATEWAY)  # It follows its machine.
+    assert routes_status([scope])["current"] == 1
+    for number in range(1000):
+        scene.send(message(1, TAKES, (61, b"\xff%d" % number)))
+        assert len(scope._apart or ()) < 100
+    assert routes_status([scope])["current"] == 1
+    assert len(scope._apart or ()) == 1
+
+
+def test_the_count_is_that_of_the_leases_one_by_one_where_a_place_has_a_router_of_its_own() -> None:
+    place = Reservation(IPv4Address("192.168.201.55"), circuit_id=b"p7", router=IPv4Address("192.168.201.9"))
+    served = subnet(201, reservations=(place,))
+    scene = Scene(part(subnets=(served,)))
+    relayed = ((82, b"\x01\x02p7"), TAKES)
+    agent = ip("192.168.201.1")
+    found = scene.ask(message(1, *relayed, giaddr=agent)).yiaddr
+    assert found == int(place.address)
+    scene.ask(message(3, (50, found.to_bytes(4, "big")), (54, SERVER.packed), *relayed, giaddr=agent))
+    scope = scene.responder.scopes[1]
+    (row,) = scope.table.rows()
+    assert scope.is_current(row)
+    assert scope.current() == 1
+
+
 # ---------------------------------------------------------------- how many
 
 

@@ -1,5 +1,7 @@
 """The lease table: who gets which address, and what comes back for the store."""
 
+import pytest
+
 from routerd.dhcp.client import Client
 from routerd.dhcp.leases import (
     BOUND,
@@ -322,3 +324,47 @@ def test_a_renewal_is_covered_only_where_it_promises_no_more_time_than_before() 
     assert [rows and rows[-1].covered for rows in (first, same, shorter, longer, late)] == [
         *(False, True, True, False, False)
     ]
+
+
+@pytest.mark.parametrize(
+    ("hardware", "hostname", "changed"),
+    [(A, "a", False), (A, None, False), (B, "a", True), (A, "b", True), (B, None, True)],
+)
+def test_a_renewal_under_another_hardware_address_or_name_is_a_changed_binding(
+    hardware: bytes, hostname: str | None, changed: bool
+) -> None:
+    t = table()
+    first = t.bind(cl(b"id", A), 50, "a", LEASE, 0.0)
+    again = t.bind(cl(b"id", hardware), 50, hostname, LEASE, 1.0)
+    after = t.bind(cl(b"id", hardware), 50, hostname, LEASE, 2.0)
+    assert [rows and (rows[-1].renewal, rows[-1].changed) for rows in (first, again, after)] == [
+        *((False, False), (True, changed), (True, False))
+    ]
+
+
+def test_a_client_with_two_reservations_has_the_nearest_that_is_free() -> None:
+    t = table(60, 60)
+    mine = Client(b"id", A, b"port")
+    t.pools.configure([(60, 60)], set(), {50: (0, b"id"), 51: (0, A), 52: (1, b"port")})
+    t.load([Row(50, B, B, None, BOUND, 0.0, 100.0), Row(60, B, b"other", None, BOUND, 0.0, 1e9)])
+    assert t.offer(mine, 0, 1.0) == 51
+    assert t.bind(mine, 52, None, LEASE, 1.0) is None, "51 is nearer, and free"
+    assert t.bind(mine, 51, None, LEASE, 1.0) is not None
+    assert t.bind(mine, 51, None, LEASE, 50.0) is not None
+    assert t.bind(mine, 51, None, LEASE, 101.0) is None, "50 is free now"
+    assert t.offer(mine, 0, 101.0) == 50
+    assert t.bind(mine, 50, None, LEASE, 101.0) is not None
+
+
+def test_which_leases_an_administrator_cannot_end() -> None:
+    t = table(50, 59)
+    token = (0, A)
+    t.bind(cl(A), 50, None, LEASE, 0.0)
+    t.bind(cl(B), 51, None, LEASE, 0.0)
+    t.bind(Client(b"id", A), 52, None, LEASE, 0.0)
+    t.bind(cl(b"there"), 53, None, LEASE, 0.0)
+    assert not any(t.keeps(address) for address in range(50, 55))
+    t.pools.configure([(50, 59)], set(), {50: token, 51: token, 52: token, 53: (1, b"port"), 54: token})
+    assert [t.keeps(address) for address in range(50, 55)] == [True, False, True, True, False]
+    t.decline(cl(A), 50, 1.0)
+    assert not t.keeps(50), "nobody has it before its time is over"

@@ -2,6 +2,8 @@
 
 from typing import TypeVar
 
+import pytest
+
 from routerd.dhcp.leases import BOUND, RELEASED, Row
 from routerd.dhcp.pipeline import Fate, Item, Pipeline
 
@@ -138,6 +140,54 @@ def test_a_new_client_at_an_address_is_not_covered_by_the_old_one() -> None:
     assert pipeline.add("lan0", rows(1), "new") is Fate.WAITS
     assert pipeline.add("lan0", renewal(1), "new again") is Fate.WAITS
     assert pipeline.start() == [("lan0", renewal(1)[0])]
+
+
+def changed(address: int, hostname: str = "new", *, covered: bool = True) -> tuple[Row, ...]:
+    (row,) = renewal(address, covered=covered)
+    return (row._replace(hostname=hostname, changed=True),)
+
+
+def test_a_changed_binding_is_stored_first_and_so_are_the_renewals_behind_it() -> None:
+    pipeline = stored(1, 2)
+    pipeline.lazy = True
+    assert pipeline.add("lan0", changed(1), "changed") is Fate.WAITS
+    assert pipeline.urgent
+    assert pipeline.pending() == set(), "it is no new one"
+    assert pipeline.add("lan0", renewal(1, 3.0), "asked again") is Fate.WAITS
+    assert pipeline.add("lan0", renewal(2), "another") is Fate.LEAVES
+    assert replies_of(pipeline) == ["changed", "asked again"]
+    assert pipeline.add("lan0", renewal(1), "later") is Fate.LEAVES
+
+
+def test_a_changed_binding_waits_too_where_renewals_become_lazy() -> None:
+    pipeline = stored(1)
+    assert pipeline.add("lan0", changed(1), "changed") is Fate.WAITS
+    assert pipeline.add("lan0", renewal(1, 3.0), "again") is Fate.WAITS
+    assert pipeline.hurry() == []
+    assert replies_of(pipeline) == ["changed", "again"]
+
+
+@pytest.mark.parametrize("lazy", [True, False])
+def test_a_disk_that_fails_stops_no_known_client_that_has_another_name_now(lazy: bool) -> None:
+    pipeline = stored(1)
+    pipeline.lazy = lazy
+    pipeline.add("lan0", changed(1), "changed")
+    pipeline.start()
+    pipeline.add("lan0", renewal(1, 3.0), "again")
+    assert pipeline.failed() == ([("lan0", "changed"), ("lan0", "again")], [])
+    assert pipeline.add("lan0", changed(1, "newer"), "changed once more") is Fate.LEAVES
+    assert pipeline.add("lan0", changed(1, covered=False), "and longer") is Fate.REFUSED
+    assert [(row.address, row.hostname) for _, row in pipeline.start()] == [(1, "new")]
+    pipeline.done()
+    assert pipeline.add("lan0", changed(1), "changed") is Fate.WAITS
+
+
+def replies_of(pipeline: Pipeline[str]) -> list[str]:
+    """Who may go when all batches are stored."""
+    found = []
+    while pipeline.start():
+        found += replies(pipeline.done())
+    return found
 
 
 def test_a_disk_that_fails_stops_no_renewal() -> None:

@@ -14,7 +14,7 @@ from routerd.dhcp.leases import BOUND, DECLINED, RELEASED
 from routerd.dhcp.message import BROADCAST_FLAG, decode_message
 from routerd.dhcp.options import decode_classless_routes
 from routerd.wire import WireError
-from tests.dhcp.scene import MAC_B, SERVER, VPN, Scene, ip, message, part, settings
+from tests.dhcp.scene import MAC_B, SERVER, VPN, Scene, ip, message, part, settings, subnet
 
 DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM = range(1, 9)
 POOL_50 = ip("192.168.200.50")
@@ -208,6 +208,17 @@ def test_both_options_for_routes_say_the_same_or_121_goes_alone(size: int) -> No
     )
 
 
+def test_the_copy_of_the_routes_goes_before_any_other_option() -> None:
+    served = settings(domain="corp.example", search=("corp.example",), ntp=(SERVER,), server_name="y" * 10)
+    scene = Scene(part(served, routes=_many(20)))
+    codes = bytes((1, 3, 15, 42, 66, 119, 121))
+    found = scene.ask(message(DISCOVER, (55, codes), (57, (576).to_bytes(2, "big")))).options
+    assert set(codes) <= set(found)
+    with_copy = scene.ask(message(DISCOVER, (55, codes + b"\xf9"), (57, (576).to_bytes(2, "big")))).options
+    assert with_copy == found
+    assert scene.ask(message(DISCOVER, (55, codes + b"\xf9"))).options == found | {249: found[121]}
+
+
 # ---------------------------------------------------------------- where replies go
 
 
@@ -336,6 +347,28 @@ def test_full_pool_is_silence() -> None:
     scene.ask(message(DISCOVER))
     assert scene.responder.exhausted(scene.now)
     assert not scene.responder.exhausted(scene.now + 60)
+
+
+def test_only_the_network_whose_pools_are_used_up_is_exhausted() -> None:
+    small = subnet(201, pools=settings("192.168.201.50-192.168.201.50").pools)
+    scene = Scene(part(subnets=(small,)))
+    relay = ip("192.168.201.1")
+    for mac in (MAC_B, OTHER_MAC):
+        offer = scene.send(message(DISCOVER, giaddr=relay, mac=mac))
+        if offer is not None:
+            chosen = (50, offer.payload[16:20]), (54, SERVER.packed)
+            assert scene.send(message(REQUEST, *chosen, giaddr=relay, mac=mac)) is not None
+    assert [str(each.part.network) for each in scene.responder.exhausted(scene.now)] == ["192.168.201.0/24"]
+    assert scene.responder.exhausted(scene.now + 60) == ()
+
+
+def test_where_there_are_no_pools_none_is_exhausted() -> None:
+    own = Reservation(address=IPv4Address("192.168.200.22"), mac=MAC_B)
+    scene = Scene(part(replace(settings(), pools=(), reservations=(own,))))
+    assert scene.send(message(DISCOVER, mac=OTHER_MAC)) is None
+    assert scene.responder.exhausted(scene.now) == ()
+    assert scene.counters["v4-allocation-fail"] == 1
+    assert scene.lease() == ip("192.168.200.22")
 
 
 def test_release_and_decline() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from routerd.config.model import Reservation
 from routerd.dhcp.client import Client
+from routerd.dhcp.intake_service import clock
 from routerd.dhcp.lan_service import LanService
 from routerd.dhcp.leases import BOUND, DELETED, RELEASED, LeaseTable, Row
 from routerd.dhcp.rehome import rehome
@@ -18,7 +19,8 @@ from routerd.dhcp.service import DhcpService
 from routerd.dhcp.store import LeaseStore, StoreError
 from routerd.model import DhcpPart, Event
 from routerd.reports import Released
-from tests.dhcp.scene import part, subnet
+from tests.dhcp.scene import ip, message, part, settings, subnet
+from tests.fuzz.path import Path as Wire
 
 
 class SlowStore(LeaseStore):
@@ -79,16 +81,20 @@ def test_a_released_lease_is_gone_from_table_and_disk(tmp_path: Path) -> None:
     async def scenario() -> None:
         store = BrokenStore(path)
         await asyncio.to_thread(store.open)
-        await asyncio.to_thread(store.commit, [("lan0", row(n)) for n in range(1, 6)] + [("lan1", row(1))], 0.0)
+        await asyncio.to_thread(store.commit, [("lan0", row(n)) for n in range(1, 7)] + [("lan1", row(1))], 0.0)
         await asyncio.to_thread(store.close)
         service = DhcpService(store, events.append)
         await service.open()
-        service._tables["lan0"].pools.configure((), (), {5: b"client"})
+        service._tables["lan0"].pools.configure((), (), {5: (0, b"\1client"), 6: (0, b"\1other"), 7: (0, b"\1other")})
         task = asyncio.create_task(service.run())
         assert await service.release(IPv4Address(1)) is Released.DONE
         assert await service.release(IPv4Address(1)) is Released.NONE
         assert await service.release(IPv4Address(5)) is Released.RESERVED
-        assert [(str(event.subject), event.what) for event in events] == [("0.0.0.1", "deleted")] * 2
+        assert await service.release(IPv4Address(6)) is Released.DONE, "another client has what is reserved"
+        assert await service.release(IPv4Address(7)) is Released.RESERVED, "nobody has it"
+        assert [(str(event.subject), event.what) for event in events] == [
+            *(("0.0.0.1", "deleted"), ("0.0.0.1", "deleted"), ("0.0.0.6", "deleted"))
+        ]
         store.broken = True
         assert await service.release(IPv4Address(2)) is Released.UNSTORED
         store.broken = False
@@ -113,6 +119,22 @@ def test_a_network_may_be_added_while_the_leases_are_read(tmp_path: Path) -> Non
     first = next(reports)
     service._table("lan0 192.168.201.0/24").load([row(3)])
     assert [str(report.address) for report in (first, *reports)] == ["0.0.0.1", "0.0.0.2"]
+
+
+def test_the_problem_of_used_up_pools_names_their_network() -> None:
+    one = settings("192.168.201.50-192.168.201.50").pools
+    path = Wire(part(settings("192.168.200.50-192.168.200.50"), (subnet(201, pools=one), subnet(202))))
+    path.now = clock()
+    own, behind = ("pool-exhausted", "lan lan0"), ("pool-exhausted", "lan lan0, subnet 192.168.201.0/24")
+    relay, expected = ip("192.168.201.1"), list[tuple[str, str]]()
+    for giaddr, subject in ((relay, behind), (0, own)):
+        assert path.receive(message(1, giaddr=giaddr)) is not None
+        assert [(problem.code, problem.subject) for problem in path.lan.problems()] == expected
+        assert path.receive(message(1, giaddr=giaddr, mac=b"\2other")) is not None, "the oldest offer"
+        expected = [*([own] if subject == own else []), behind]
+        assert [(problem.code, problem.subject) for problem in path.lan.problems()] == expected
+    (cause,) = {problem.within for problem in path.lan.problems()} - {()}
+    assert cause == ("lan lan0",)
 
 
 # ---------------------------------------------------------------- networks that change

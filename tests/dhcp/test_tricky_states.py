@@ -84,6 +84,32 @@ def test_case_07_a_client_whose_lease_has_ended_is_no_client_with_a_lease() -> N
     assert verdict(scene.send(message(REQUEST, (50, at(FREE))))) == ACK
 
 
+@pytest.mark.parametrize("authoritative", [True, False])
+@pytest.mark.parametrize("ended", ["released", "expired"])
+@pytest.mark.parametrize("state", ["init-reboot", "rebinding"])
+def test_case_07_whose_lease_has_ended_may_have_one_of_another_server(
+    state: str, ended: str, authoritative: bool
+) -> None:
+    scene = scene_with(holds=True, authoritative=authoritative)
+    if ended == "released":
+        scene.send(message(RELEASE, ciaddr=ip(MINE)), unicast=True)
+    scene.now += 3601.0
+    scene.table.expire(scene.now)
+    wanted = message(REQUEST, ciaddr=ip(OUTSIDE)) if state == "rebinding" else message(REQUEST, (50, at(OUTSIDE)))
+    assert verdict(scene.send(wanted)) == (NAK if authoritative else None)
+
+
+@pytest.mark.parametrize("address", ["192.168.201.55", "192.168.201.99"])
+@pytest.mark.parametrize("state", ["init-reboot", "rebinding"])
+def test_case_07_what_a_relay_agent_forwards_it_asks_every_server(state: str, address: str) -> None:
+    subnets = (subnet(201, authoritative=False),)
+    scene, relay = Scene(part(settings(authoritative=False), subnets)), ip("192.168.201.1")
+    ciaddr, options = (ip(address), ()) if state == "rebinding" else (0, ((50, at(address)),))
+    asked = message(REQUEST, *options, giaddr=relay, ciaddr=ciaddr)
+    assert scene.send(asked, unicast=True) is None
+    assert Scene(part(settings(), (subnet(201),))).send(asked, unicast=True) is not None, "the only server"
+
+
 # ---------------------------------------------------------------- 8: two clients, one address
 
 
@@ -158,6 +184,25 @@ def test_case_10_what_is_asked_for_counts_and_nothing_goes_to_another_ciaddr(cia
     assert (reply.address, reply.mac) == (ip(MINE), MAC_B)
 
 
+@pytest.mark.parametrize(("flags", "goes_to"), [(0, MINE), (BROADCAST_FLAG, "255.255.255.255")])
+def test_case_10_who_asks_all_for_an_address_does_not_answer_at_it_yet(flags: int, goes_to: str) -> None:
+    scene = Scene()
+    scene.ask(message(DISCOVER))
+    asked = message(REQUEST, (50, at(MINE)), (54, SERVER.packed), ciaddr=ip(MINE), flags=flags)
+    reply = scene.send(asked)
+    assert reply is not None
+    ack = decode_message(reply.payload)
+    assert (ack.options[53][0], ack.yiaddr, ack.ciaddr) == (ACK, ip(MINE), 0)
+    assert (reply.address, reply.mac) == (ip(goes_to), None if flags else MAC_B), "a frame: nobody answers ARP there"
+
+
+def test_case_10_a_renewal_in_person_with_option_50_is_answered_where_the_client_is() -> None:
+    scene = scene_with(holds=True)
+    reply = scene.send(message(REQUEST, (50, at(MINE)), ciaddr=ip(MINE)), unicast=True)
+    assert reply is not None
+    assert (verdict(reply), reply.address, reply.mac, reply.news) == (ACK, ip(MINE), None, False)
+
+
 @pytest.mark.parametrize("ciaddr", [MINE, FREE, "192.168.201.50", "8.8.8.8"])
 def test_case_10_ciaddr_in_a_discover_means_nothing(ciaddr: str) -> None:
     scene = Scene(part(subnets=(subnet(201),)))
@@ -192,6 +237,31 @@ def test_case_11_a_renewal_through_routers_is_refused_where_the_client_is() -> N
     assert verdict(reply) == NAK
     assert reply is not None
     assert (reply.address, reply.port, reply.mac) == (ip("192.168.201.99"), 68, None)
+
+
+@pytest.mark.parametrize("options", [(), ((50, at("192.168.201.50")),)], ids=["", "with option 50"])
+def test_case_11_a_renewal_through_routers_is_of_the_network_of_its_ciaddr(options: tuple[tuple[int, bytes]]) -> None:
+    scene, relay = Scene(part(subnets=(subnet(201),))), ip("192.168.201.1")
+    bound = scene.ask(message(REQUEST, (50, at("192.168.201.50")), giaddr=relay))
+    assert bound.options[53][0] == ACK
+    reply = scene.send(message(REQUEST, *options, ciaddr=bound.yiaddr), unicast=True)
+    assert reply is not None
+    assert (verdict(reply), reply.address, reply.mac) == (ACK, bound.yiaddr, None)
+
+
+@pytest.mark.parametrize(("authoritative", "answer"), [(True, NAK), (False, None)])
+@pytest.mark.parametrize("held", [True, False])
+def test_case_11_who_rebinds_on_the_lan_has_an_address_of_a_network_where_it_no_longer_is(
+    held: bool, authoritative: bool, answer: int | None
+) -> None:
+    away = subnet(201, authoritative=authoritative)
+    scene = Scene(part(settings(authoritative=authoritative), (away,)))
+    if held:
+        scene.ask(message(REQUEST, (50, at("192.168.201.50")), (54, SERVER.packed), giaddr=ip("192.168.201.1")))
+    reply = scene.send(message(REQUEST, ciaddr=ip("192.168.201.50")))
+    assert verdict(reply) == answer
+    assert reply is None or (reply.address, reply.mac) == (BROADCAST_ADDRESS, None)
+    assert scene.lease() == ip(MINE)
 
 
 # ---------------------------------------------------------------- 12: NAK

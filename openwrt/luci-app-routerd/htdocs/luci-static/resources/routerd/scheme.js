@@ -134,7 +134,7 @@ return baseclass.extend({
 			parents: ['lan'],
 			keys: [
 				{ name: 'subnet', title: _('Subnet'), text: _('The network'), kind: 'value', pattern: '^(?:[0-9]{1,3}(?:\\.[0-9]{1,3}){3}/[0-9]{1,2})$', rule: _('IPv4 network'), required: true },
-				{ name: 'mode', title: _('Mode'), text: _('Whether DHCP is served'), kind: 'choice', choices: ['serve', 'off'], placeholder: 'serve' },
+				{ name: 'mode', title: _('Mode'), text: _('Whether DHCP is served'), absent: _('as in lan.dhcp'), kind: 'choice', choices: ['serve', 'off'] },
 				{ name: 'pools', title: _('Pools'), text: _('The addresses to lease'), kind: 'list', pattern: '^(?:\\s*[0-9]{1,3}(?:\\.[0-9]{1,3}){3}\\s*-\\s*[0-9]{1,3}(?:\\.[0-9]{1,3}){3}\\s*)$', rule: _('IPv4 range FIRST-LAST'), placeholder: 'none', nothing: 'none' },
 				{ name: 'router', title: _('Router'), text: _('The default gateway of the clients (option 3)'), absent: _('this machine\'s own default gateway if it is on this LAN, else this machine\'s address'), kind: 'value', pattern: '^(?:none|[0-9]{1,3}(?:\\.[0-9]{1,3}){3})$', rule: _('IPv4 address or "none"') },
 				{ name: 'routes', title: _('Routes'), text: _('When the VPN\'s routes are handed out by option 121'), kind: 'choice', choices: ['auto', 'always', 'never'], placeholder: 'auto' },
