@@ -1,24 +1,29 @@
 """What an administrator has in Kea beside which routerd's options at a subnet cannot stand. Pure.
 
-Only what concerns the clients of that subnet counts. A class's option 3 does where neither the subnet nor its shared
-network has one, and the class can be assigned there; a global reservation does where `reservations-global` holds. Kea
-reads what is given in hexadecimal by its administrator's definition of the option, if there is one, and drops without a
-word what goes beyond it: only definitions that take any bytes leave a list of routes as it is.
+Only what concerns the clients of that subnet counts. A class's options 3 and 33 do where neither the subnet nor its
+shared network has them, and the class can be assigned there; a global reservation does where `reservations-global`
+holds. Kea reads what is given in hexadecimal by its administrator's definition of the option, if there is one, and
+drops without a word what goes beyond it: only definitions that take any bytes leave a list of routes as it is.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from typing import Any, NamedTuple
 
-from routerd.beside.kea_config import Map, address_of, entries_of, maps_of, options_of
+from routerd.beside.kea_config import Map, entries_of, maps_of, options_of
+from routerd.beside.kea_way import ROUTER, Way, other_way, way_of
 from routerd.beside.options import CODES
+from routerd.beside.static_routes import STATIC_ROUTES
+from routerd.beside_part import BesideNetwork
 
-ROUTER = 3
 _BUILT_IN = ("ALL", "KNOWN", "UNKNOWN", "BOOTP")
 _BUILT_IN_BEGIN = ("VENDOR_CLASS_", "HA_", "AFTER_", "EXTERNAL_", "SPAWN_")
 _ONLY = ("only-if-required", "only-in-additional-list")
-_REPLACED = "a router of its own, which option 121 of the subnet would replace"
+_REPLACED = {
+    ROUTER: "a router of its own, which option 121 of the subnet would replace",
+    STATIC_ROUTES: "static routes of its own (option 33), which option 121 of the subnet would replace",
+}
 _REQUIRED = ("require-client-classes", "evaluate-additional-classes")
 
 
@@ -49,34 +54,45 @@ class Around:
         return (*own, ("the global options", options_of(self.config)))
 
 
-def conflicts(network: IPv4Network, subnet: Map, around: Around, router: IPv4Address | None) -> Iterator[Conflict]:
-    """All of them for a subnet whose clients are told this router."""
+def conflicts(told: BesideNetwork, subnet: Map, around: Around, way: Way) -> Iterator[Conflict]:
+    """All of them for a subnet of that network, whose clients are told this way."""
+    network = told.network
     yield from _defined(network, around.config)
     places = around.places(network, subnet)
     classes = tuple(_classes(subnet, around))
     for place, options in (*places, *classes):
         if own := own_codes(options):
             yield Conflict(network, place, own_text(own), own)
-    if not any(True for _, options in places[:-1] for _ in entries_of(options, ROUTER)):
-        for place, options in classes:
-            if _has_other(options, router):
-                yield Conflict(network, place, _REPLACED, CODES)
+    near = [option for _, options in places[:-1] for option in options]
+    counts = tuple(code for code in _REPLACED if not any(True for _ in entries_of(near, code)))
+    for place, options in classes:
+        for what in _replaced(options, way, counts):
+            yield Conflict(network, place, what, CODES)
+    if others := other_way(told, way):
+        place = next(place for place, options in places if any(entries_of(options, STATIC_ROUTES)))
+        yield Conflict(network, place, static_text(others), CODES)
     if _heeds_global(subnet, around):
         for each in maps_of(around.config, "reservations"):
-            yield from _of_reservation(network, each, router)
+            yield from _of_reservation(network, each, way)
 
 
-def _of_reservation(network: IPv4Network, reservation: Map, router: IPv4Address | None) -> Iterator[Conflict]:
+def _of_reservation(network: IPv4Network, reservation: Map, way: Way) -> Iterator[Conflict]:
     place, options = f"the global reservation {client_of(reservation)}", options_of(reservation)
     own = own_codes(options)
     if own:
         yield Conflict(network, place, own_text(own))
-    if _has_other(options, router) and len(own) < len(CODES):
-        yield Conflict(network, place, _REPLACED, tuple(code for code in CODES if code not in own))
+    if len(own) < len(CODES):
+        for what in _replaced(options, way, tuple(_REPLACED)):
+            yield Conflict(network, place, what, tuple(code for code in CODES if code not in own))
 
 
-def _has_other(options: Iterable[Map], router: IPv4Address | None) -> bool:
-    return any(address_of(entry) != router for entry in entries_of(options, ROUTER))
+def _replaced(options: Iterable[Map], way: Way, codes: tuple[int, ...]) -> Iterator[str]:
+    """What of these options, of those codes, clients would lose that are told the other way by option 121."""
+    own = way_of(options, way)
+    if ROUTER in codes and own.router != way.router:
+        yield _REPLACED[ROUTER]
+    if STATIC_ROUTES in codes and own.statics != way.statics:
+        yield _REPLACED[STATIC_ROUTES]
 
 
 def _defined(network: IPv4Network, config: Map) -> Iterator[Conflict]:
@@ -137,6 +153,11 @@ def own_codes(options: Iterable[Map]) -> tuple[int, ...]:
 def own_text(codes: Iterable[int]) -> str:
     """What is said of a place that has these."""
     return f"an option {' and '.join(map(str, codes))} of its own"
+
+
+def static_text(networks: Iterable[IPv4Network]) -> str:
+    """What is said of a place whose static routes are for a destination that is the VPN's as well."""
+    return f"a static route to {', '.join(map(str, networks))} (option 33) by another router than the VPN's"
 
 
 def client_of(reservation: Map) -> str:

@@ -118,6 +118,24 @@ def network_of(subnet: Map) -> IPv4Network | None:
         return None
 
 
+def pool_options(subnet: Map, reservation: Map) -> list[Map]:
+    """The options of the pool that the reserved address is in: its client has these, too."""
+    try:
+        address = IPv4Address(str(reservation.get("ip-address")))
+    except AddressValueError:
+        return []
+    known = ((str(pool.get("pool")), options_of(pool)) for pool in maps_of(subnet, "pools"))
+    return next((options for pool, options in known if options and _is_in(address, pool)), [])
+
+
+def _is_in(address: IPv4Address, pool: str) -> bool:
+    first, dash, last = (word.strip() for word in pool.partition("-"))
+    try:
+        return IPv4Address(first) <= address <= IPv4Address(last) if dash else address in IPv4Network(first)
+    except ValueError:
+        return False
+
+
 def address_of(entry: Map | None) -> IPv4Address | None:
     """The first router of an option 3; None where it names none."""
     if entry is None or entry.get("never-send") is True:

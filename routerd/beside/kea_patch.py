@@ -2,10 +2,10 @@
 
 The configuration is the map `Dhcp4` of config-get. Kea looks for an option at the reservation, the pool, the subnet,
 the shared network, the classes of the client and globally, in this order, and the first one wins. routerd's are at the
-subnet, and at pools and reservations whose clients have a router of their own: option 121 replaces option 3 (RFC 3442),
-so its default route is the router that Kea tells the same clients. Each is marked in its `user-context`, which Kea
-keeps. The data are in hexadecimal, which needs no definition of the option: Kea 2.2 has none, later ones have one for
-121 that may not be given again.
+subnet, and at pools and reservations whose clients have a router or static routes of their own: option 121 replaces
+options 3 and 33 (RFC 3442), so it has the router and the static routes that Kea tells the same clients. Each is marked
+in its `user-context`, which Kea keeps. The data are in hexadecimal, which needs no definition of the option: Kea 2.2
+has none, later ones have one for 121 that may not be given again.
 
 No value is longer than 255 bytes. Kea would send more in two pieces (RFC 3396), but it does not look at how long a
 message its client takes (option 57): clients that take 576 bytes and no more, such as udhcpc, would get no address.
@@ -15,27 +15,23 @@ An option 121 or 249 without that mark is the administrator's. Where routerd's w
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 
-from routerd.beside.kea_barred import ROUTER, Around, Conflict, client_of, conflicts, own_codes, own_text
+from routerd.beside.kea_barred import Around, Conflict, client_of, conflicts, own_codes, own_text, static_text
 from routerd.beside.kea_config import (
     Map,
-    address_of,
-    entries_of,
     listed,
     network_of,
     options_of,
     own_entry,
+    pool_options,
     same_order,
     unmarked,
     with_list,
 )
-from routerd.beside.options import CODES, fitting
+from routerd.beside.kea_way import Way, other_way, value_for, value_within, way_of
+from routerd.beside.options import CODES
 from routerd.beside_part import BesideNetwork
-from routerd.classless import Routes, encode_route
-
-ROOM = 255
-_DEFAULT = IPv4Network("0.0.0.0/0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,53 +88,56 @@ def _subnet(subnet: Map, around: Around, wanted: dict[IPv4Network, BesideNetwork
     if network is None or told is None:
         return subnet
     found.seen.add(network)
-    places = around.places(network, subnet)
-    router = next((entry for _, options in places for entry in entries_of(options, ROUTER)), None)
     if not told.routes:
         return subnet
-    barring = tuple(conflicts(network, subnet, around, address_of(router)))
+    way = Way()
+    for _, options in reversed(around.places(network, subnet)):
+        way = way_of(options, way)
+    barring = tuple(conflicts(told, subnet, around, way))
     found.conflicts += barring
     barred = {code for each in barring for code in each.codes}
     codes = tuple(code for code in CODES if code not in barred)
-    value, left = fitting(replace(told, router=address_of(router)), ROOM)
-    made = _added(subnet, codes, value)
+    value, left = value_for(told, way)
     if left and codes:
         found.too_long[network] = tuple(prefix for prefix, _ in left)
+    codes = codes if value else ()
     if codes:
         found.held.append(network)
+    made = _added(subnet, codes, value)
 
     def inner(word: str, name: Callable[[Map], str]) -> Callable[[Map], Map]:
-        return lambda each: _inside(
-            each, f"the {word} {name(each)} of {network}", codes, told, address_of(router), found
-        )
+        def change(each: Map) -> Map:
+            pool = [] if word == "pool" else pool_options(subnet, each)
+            left = tuple(code for code in codes if code not in own_codes(pool))
+            return _inside(each, f"the {word} {name(each)} of {network}", left, told, way_of(pool, way), found)
+
+        return change
 
     made = with_list(made, "pools", inner("pool", lambda each: str(each.get("pool"))))
     return with_list(made, "reservations", inner("reservation", client_of))
 
 
-def _inside(
-    each: Map, place: str, codes: tuple[int, ...], told: BesideNetwork, router: IPv4Address | None, found: _Found
-) -> Map:
-    """A pool or reservation: its own options win over those of the subnet, so its clients need them with its router."""
+def _inside(each: Map, place: str, codes: tuple[int, ...], told: BesideNetwork, outer: Way, found: _Found) -> Map:
+    """A pool or reservation: its own options win over those of the subnet, so its clients need them with its way."""
     options = options_of(each)
     own = own_codes(options)
     if own:
         found.conflicts.append(Conflict(told.network, place, own_text(own)))
     left = tuple(code for code in codes if code not in own)
-    entry = next(entries_of(options, ROUTER), None)
-    nearest = router if entry is None else address_of(entry)
+    way = way_of(options, outer)
     # A host that is itself the gateway of a route is not sent it.
+    statics = tuple(route for route in way.statics if str(route[1]) != each.get("ip-address"))
     routes = tuple(route for route in told.routes if str(route[1]) != each.get("ip-address"))
-    if nearest == router and routes == told.routes:
+    way = Way(way.router, statics)
+    if not left or (way == outer and routes == told.routes):
         return each
-    return _added(each, left, _value(told, routes, nearest))
-
-
-def _value(told: BesideNetwork, routes: Routes, router: IPv4Address | None) -> bytes:
-    """What the clients of one pool or reservation are told; at least their default route, as the subnet's has one."""
-    if not routes and router is not None:
-        return encode_route(_DEFAULT, router)
-    return fitting(replace(told, routes=tuple(routes), router=router), ROOM)[0]
+    sent = replace(told, routes=routes)
+    value, is_whole = value_within(sent, way)
+    if others := other_way(sent, way):
+        found.conflicts.append(Conflict(told.network, place, static_text(others)))
+    if not is_whole:
+        found.conflicts.append(Conflict(told.network, place, "more static routes (option 33) than there is room for"))
+    return _added(each, left, value)
 
 
 def _added(place: Map, codes: tuple[int, ...], value: bytes) -> Map:

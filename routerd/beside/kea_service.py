@@ -3,8 +3,9 @@
 Kea's configuration is read (config-get), patched, tested (config-test), read again, set (config-set) and read once
 more: an edit by somebody else in between begins it anew, so none is lost. Then, where nothing of the administrator's
 can be lost by it (kea_file.py), Kea is asked to write its file (config-write): its next start has the routes at once.
-Where it is not written, they are put back as soon as Kea is seen to have started anew: its socket is another one then.
-Edits of others are noticed by a digest of its configuration. Kea logs every command, so it is asked for that seldom
+Where it is not written, they are put back as soon as Kea is seen to have started anew, when its control socket is
+another one, or to have loaded a configuration, when the sockets are that it serves by (kea_seen_service.py). What shows
+by neither is noticed by a digest of its configuration. Kea logs every command, so it is asked for that seldom
 (`interval`), and more often for a while after its file was changed: the edit may be loaded then.
 
 Kea answers no client while it takes a configuration. So routes that went away and are back have to stay for a while
@@ -24,11 +25,11 @@ from typing import Any
 
 from routerd.beside.hold import HoldDown
 from routerd.beside.kea_config import subnets_of
-from routerd.beside.kea_door_service import identity
 from routerd.beside.kea_farewell_service import is_gone_without, left_behind, take_out
 from routerd.beside.kea_file_service import KeaFile
 from routerd.beside.kea_lans_service import KeaLans
 from routerd.beside.kea_patch import Patched, patch
+from routerd.beside.kea_seen_service import Seen, look
 from routerd.beside.kea_shown import KeaShown, problems
 from routerd.beside.kea_talk_service import KeaChangedError, KeaTalk, Read
 from routerd.beside.kea_wire import KeaError, KeaRefusesError
@@ -50,7 +51,6 @@ _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 _FAREWELL = 4.0
 _CLEAN = 30.0
 
-Identity = tuple[int, int] | None
 Told = tuple[IPv4Network, IPv4Network, IPv4Address]
 """A network, and a route that its clients are told."""
 
@@ -77,7 +77,7 @@ class KeaService:
         self._digest: str | None = None
         self._settled = self._in_file = self._meddled = False
         self._refused: tuple[str, tuple[BesidePart, ...], str] | None = None
-        self._seen: tuple[Identity, Identity] = (None, None)
+        self._seen = Seen()
         self._wait = _FIRST_WAIT
         self._next = self._tried = 0.0
         self._soon_until = 0.0
@@ -132,24 +132,23 @@ class KeaService:
                     await self._due.wait()
 
     def _free_at(self, parts: tuple[BesidePart, ...]) -> float:
-        """When Kea may be changed again: a withdrawal does not wait for longer than the last change took."""
-        factor = 1 if self._told - _routes_of(parts) else _PAUSE
+        """When Kea may be changed again: a withdrawal does not wait for longer than the last change took.
+
+        A Kea that has ended is not changed, only found to have.
+        """
+        factor = 0 if self._seen.socket is None else 1 if self._told - _routes_of(parts) else _PAUSE
         return max(self._tried + _TICK, self._talk.ended + factor * self._talk.took)
 
     def _is_new(self) -> bool:
-        """Was Kea started anew, or its file changed?"""
-        (socket, file), (socket_now, file_now) = self._seen, self._look()
-        self._seen = (socket_now, file_now)
-        is_other = socket_now not in (None, socket)
-        if is_other:
-            self._refused = None
+        """Was Kea started anew, has it ended or loaded something, or was its file changed?"""
+        before, self._seen = self._seen, look(self._path, self._file.watched, self._seen)
+        is_other = self._seen.socket != before.socket
+        if is_other and self._seen.socket is not None:
+            self._refused, self._talk.took = None, 0.0
             self._lans.started()
-        if file_now != file:
+        if self._seen.file != before.file:
             self._soon_until, self._digest = time.monotonic() + _SOON_FOR, None
-        return is_other or (file_now != file and self._shown.trouble is None)
-
-    def _look(self) -> tuple[Identity, Identity]:
-        return identity(self._path), identity(self._file.watched) if self._file.watched else None
+        return is_other or (self._seen != before and self._shown.trouble is None)
 
     async def _round(self, parts: tuple[BesidePart, ...]) -> None:
         self._tried = time.monotonic()
@@ -202,7 +201,7 @@ class KeaService:
         self._shown.file, self._shown.reason = self._file.path, self._file.reason
         made = await _patched(read.config, networks)
         self._shown.take(made, subnets_of(read.config))
-        self._seen = self._look()
+        self._seen = look(self._path, self._file.watched, self._seen)
         # What is wanted, or somebody else has changed, meanwhile is still to be done.
         self._settled = not made.changed and parts == self._admitted
         self._digest = read.digest if self._settled else None

@@ -35,6 +35,12 @@ def router(address: str) -> dict[str, Any]:
     return {"always-send": False, "code": 3, "csv-format": True, "data": address, "name": "routers", "space": "dhcp4"}
 
 
+def statics(*pairs: str) -> dict[str, Any]:
+    """Option 33: destinations and their routers."""
+    plain = {"always-send": False, "code": 33, "csv-format": True, "name": "static-routes", "space": "dhcp4"}
+    return {**plain, "data": ", ".join(pairs)}
+
+
 def subnet(net: IPv4Network = LAN, *options: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"id": 1, "subnet": str(net), "option-data": list(options), "pools": [], "reservations": [], **more}
 
@@ -111,6 +117,153 @@ def test_a_host_that_is_the_gateway_is_not_sent_its_own_route() -> None:
     for routes, expected in (((VPN, MORE), [MORE, default]), ((VPN,), [default])):
         told = patch(before, [network(LAN, *routes)]).config["subnet4"][0]
         assert added(told["reservations"][0])[121] == expected
+
+
+_FAR_HOST = (IPv4Network("10.88.0.1/32"), IPv4Address("192.168.200.9"))
+_FAR_NET = (IPv4Network("172.20.0.0/16"), IPv4Address("192.168.200.8"))
+_STATICS = statics("10.88.0.1", "192.168.200.9", "172.20.0.0", "192.168.200.8")
+_HEX = option(33, "0A580001C0A8C809AC140000C0A8C808")
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ({"subnet": _STATICS}, [_FAR_HOST, _FAR_NET]),
+        ({"subnet": _HEX}, [_FAR_HOST, _FAR_NET]),
+        ({"shared": _STATICS}, [_FAR_HOST, _FAR_NET]),
+        ({"top": _STATICS}, [_FAR_HOST, _FAR_NET]),
+        ({"subnet": statics("10.88.0.1", "192.168.200.9"), "top": _STATICS}, [_FAR_HOST]),
+        ({"subnet": {**_STATICS, "never-send": True}, "top": _STATICS}, []),
+        ({"subnet": {**_STATICS, "space": "vendor-1"}}, []),
+        ({"subnet": statics("10.0.0.0", "192.168.200.9")}, [(IPv4Network("10.0.0.0/8"), IPv4Address("192.168.200.9"))]),
+        ({"subnet": statics("nonsense", "192.168.200.9")}, []),
+    ],
+)
+def test_static_routes_that_kea_tells_are_in_option_121_as_well(
+    where: dict[str, Any], expected: list[tuple[IPv4Network, IPv4Address]]
+) -> None:
+    """A client that takes option 121 takes no option 33 (RFC 3442)."""
+
+    def at(place: str) -> list[dict[str, Any]]:
+        return [where[place]] if place in where else []
+
+    shared = {
+        "name": "x",
+        "option-data": at("shared"),
+        "subnet4": [subnet(LAN, router("192.168.200.1"), *at("subnet"))],
+    }
+    before = config(**{"shared-networks": [shared], "option-data": at("top")})
+    told = patch(before, [network()])
+    routes = [VPN, *expected, (DEFAULT, IPv4Address("192.168.200.1"))]
+    assert added(told.config["shared-networks"][0]["subnet4"][0]) == {121: routes, 249: routes}
+    assert (told.held, told.conflicts) == ((LAN,), ())
+    assert patch(told.config, ()).config == before
+
+
+def test_a_pool_or_reservation_with_static_routes_has_these() -> None:
+    default, far = (DEFAULT, IPv4Address("192.168.200.1")), (DEFAULT, IPv4Address("192.168.200.4"))
+    pool = {"pool": "192.168.200.50-192.168.200.99", "option-data": [router("192.168.200.4"), _STATICS]}
+    plain = {"pool": "192.168.200.128/26", "option-data": [statics("10.88.0.1", "192.168.200.9")]}
+    none = {"pool": "192.168.200.100-192.168.200.110", "option-data": []}
+
+    def host(address: str, *options: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "hw-address": f"02:00:00:00:00:{address.rpartition('.')[2]}",
+            "ip-address": address,
+            "option-data": [*options],
+        }
+
+    own = statics("10.77.0.1", "192.168.200.7")
+    hosts = [
+        host("192.168.200.10", own),
+        host("192.168.200.60", own),  # in the first pool, whose router it is told
+        host("192.168.200.61"),
+        host("192.168.200.2"),  # the VPN's gateway
+        host("192.168.200.9", _STATICS),  # a gateway of its own static routes
+    ]
+    routers = router("192.168.200.1")
+    before = config(subnet(LAN, routers, pools=[pool, plain, none], reservations=hosts))
+    told = patch(before, [network()])
+    made = told.config["subnet4"][0]
+    only = (IPv4Network("10.77.0.1/32"), IPv4Address("192.168.200.7"))
+    assert added(made["pools"][0])[121] == [VPN, _FAR_HOST, _FAR_NET, far]
+    assert added(made["pools"][1])[249] == [VPN, _FAR_HOST, default]
+    assert made["pools"][2] == none
+    assert [added(each).get(121) for each in made["reservations"]] == [
+        [VPN, only, default],
+        [VPN, only, far],
+        None,
+        [default],
+        [VPN, _FAR_NET, default],
+    ]
+    assert told.conflicts == ()
+    assert patch(told.config, ()).config == before
+
+
+def test_an_option_121_of_a_pool_wins_over_what_its_reserved_hosts_would_need() -> None:
+    pool = {"pool": "192.168.200.50-192.168.200.99", "option-data": [option(121)]}
+    hosts = [{"hw-address": "02:00:00:00:00:01", "ip-address": "192.168.200.60", "option-data": [_STATICS]}]
+    told = patch(config(subnet(LAN, pools=[pool], reservations=hosts)), [network()]).config["subnet4"][0]
+    assert set(added(told["reservations"][0])) == {249}
+
+
+@pytest.mark.parametrize("place", ["subnet", "class", "global-reservation"])
+def test_static_routes_that_option_121_would_replace_bar_it(place: str) -> None:
+    """The subnet's are for the VPN's own prefix, the other ones not for all of its clients."""
+    given = {"subnet": statics("172.16.0.0", "192.168.200.9")}.get(place, _STATICS)
+
+    def at(name: str) -> list[dict[str, Any]]:
+        return [given] if name == place else []
+
+    before = config(
+        subnet(LAN, router("192.168.200.1"), *at("subnet")),
+        **{
+            "client-classes": [{"name": "phones", "test": "member('ALL')", "option-data": at("class")}],
+            "reservations": [{"hw-address": "02:00:00:00:00:09", "option-data": at("global-reservation")}],
+            "reservations-global": True,
+        },
+    )
+    told = patch(before, [network(LAN, (IPv4Network("172.16.0.0/16"), IPv4Address("192.168.200.2")))])
+    ((_, where, what, left_out),) = told.conflicts
+    assert left_out == (121, 249)
+    assert where.startswith({"subnet": "the subnet", "class": "the class phones"}.get(place, "the global reservation"))
+    assert "option 33" in what
+    assert told.config == before
+
+
+def test_a_class_with_static_routes_counts_only_where_nothing_nearer_has_some() -> None:
+    phones = {"name": "phones", "test": "member('ALL')", "option-data": [_STATICS]}
+    for own, held in (([statics("10.88.0.1", "192.168.200.9")], (LAN,)), ([], ())):
+        assert patch(config(subnet(LAN, *own), **{"client-classes": [phones]}), [network()]).held == held
+
+
+def test_a_static_route_that_is_the_vpns_as_well_is_there_once() -> None:
+    prefix = (IPv4Network("172.16.0.0/16"), IPv4Address("192.168.200.2"))
+    told = patch(config(subnet(LAN, statics("172.16.0.0", "192.168.200.2"))), [network(LAN, prefix)])
+    assert added(told.config["subnet4"][0])[121] == [prefix]
+    assert told.conflicts == ()
+
+
+def test_static_routes_always_have_their_room() -> None:
+    pairs = [word for n in range(20) for word in (f"10.88.0.{n + 1}", "192.168.200.9")]
+    routes = tuple((IPv4Network(f"10.{n}.0.0/24"), IPv4Address("192.168.200.2")) for n in range(60))
+    told = patch(config(subnet(LAN, router("192.168.200.1"), statics(*pairs))), [network(LAN, *routes)])
+    assert len(added(told.config["subnet4"][0])[121]) == 8 + 20 + 1  # of 8, 9 and 5 bytes
+    assert told.too_long == ((LAN, tuple(prefix for prefix, _ in routes[8:])),)
+    more = [word for n in range(30) for word in (f"10.88.0.{n + 1}", "192.168.200.9")]
+    before = config(subnet(LAN, router("192.168.200.1"), statics(*more)))
+    told = patch(before, [network(LAN, *routes)])
+    assert (told.config, told.held, told.too_long[0][1]) == (before, (), tuple(prefix for prefix, _ in routes))
+
+
+def test_a_pool_with_more_static_routes_than_there_is_room_for_is_named() -> None:
+    pairs = [word for n in range(30) for word in (f"10.88.0.{n + 1}", "192.168.200.9")]
+    pool = {"pool": "192.168.200.50-192.168.200.99", "option-data": [statics(*pairs)]}
+    told = patch(config(subnet(LAN, router("192.168.200.1"), pools=[pool])), [network()])
+    assert [(each.what, each.codes) for each in told.conflicts] == [
+        ("more static routes (option 33) than there is room for", ())
+    ]
+    assert len(added(told.config["subnet4"][0]["pools"][0])[121]) == 27 + 1
 
 
 @pytest.mark.parametrize(
@@ -299,6 +452,7 @@ _ADDRESSES = st.sampled_from(["192.168.200.1", "192.168.200.4", "192.168.200.1, 
 _OPTION = st.one_of(
     st.builds(option, st.sampled_from([6, 15, 42, 121, 249])),
     st.builds(router, _ADDRESSES),
+    st.builds(statics, st.sampled_from(["10.88.0.1", "10.0.0.0", ""]), st.sampled_from(["192.168.200.9", "x"])),
     st.just(option(121, "00", {"space": "vendor-encapsulated-options-space"})),
     st.just(option(121, "00", {"user-context": {"comment": "mine"}})),
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import io
 import json
 import os
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from routerd.beside import hold, kea_asked, kea_service, kea_talk_service
+from routerd.beside import hold, kea_asked, kea_door_service, kea_seen_service, kea_service, kea_talk_service
 from routerd.beside.kea_service import KeaService
 from routerd.beside.words import ServerKey
 from routerd.beside_part import BesideNetwork, BesidePart, Told
@@ -33,10 +34,10 @@ CONFIG: dict[str, Any] = {
 _OWN = {"code": 121, "csv-format": False, "data": "00C0A8C801", "space": "dhcp4"}
 
 
-def part(*routes: tuple[IPv4Network, IPv4Address], file: Path | None = None) -> BesidePart:
+def part(*routes: tuple[IPv4Network, IPv4Address], file: Path | None = None, interval: float = 0.05) -> BesidePart:
     """`file` None: it is not to be written."""
     network = BesideNetwork(LAN, "", routes, None)
-    kea = Kea(write=file is not None, config_file=str(file), interval=0.05)
+    kea = Kea(write=file is not None, config_file=str(file), interval=interval)
     return BesidePart("lan0", "kea", Dhcp(mode="kea", kea=kea), (network,))
 
 
@@ -613,3 +614,81 @@ async def test_a_slow_kea_is_changed_for_a_small_share_of_the_time_but_a_withdra
         service._talk.took, service._talk.ended = 1000.0, time.monotonic() - 1000.0
         service.apply((part(MORE),))
         await until("withdrawn", lambda: kea.count("config-set") == 3, 2.0)
+
+
+@in_loop
+async def test_a_kea_that_has_ended_is_not_ready_long_before_it_is_asked_again(path: Path) -> None:
+    async with running(path) as service:
+        async with PlayedKea(path, CONFIG) as kea:
+            service.apply((part(VPN, interval=1000.0),))
+            await until("told", lambda: service.checks()[0].ok)
+            # However long its last change took: it is not to be changed now.
+            kea_service._PAUSE, service._talk.took = 20, 1000.0
+            looks = kea.count("config-get")
+            await asyncio.sleep(0.1)
+            assert kea.count("config-get") == looks
+        await until("not ready", lambda: not service.checks()[0].ok, 2.0)
+        assert [code for code, _ in shown(service)] == ["kea-unreachable"]
+        kea_service._PAUSE, service._wait = 1, 1000.0
+        async with PlayedKea(path, CONFIG) as kea:
+            await until("told", lambda: codes(kea) == [121, 249], 2.0)
+            await until("ready", lambda: service.checks()[0].ok and shown(service) == [], 2.0)
+
+
+@in_loop
+async def test_a_configuration_that_somebody_has_kea_load_is_noticed_by_its_sockets(path: Path) -> None:
+    """Also where its file is not known, or was edited long ago."""
+    serving: frozenset[int] | None = frozenset({1})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(kea_seen_service, "sockets_of_servers", lambda: serving)
+        async with PlayedKea(path, CONFIG) as kea, running(path) as service:
+            service.apply((part(VPN, interval=1000.0),))
+            await until("told", lambda: service.checks()[0].ok)
+            for number in (2, 3):
+                kea.config, serving = CONFIG, frozenset({number})
+                await until("told again", lambda: codes(kea) == [121, 249], 2.0)
+            sets, looks = kea.count("config-set"), kea.count("config-get")
+            serving = frozenset({4})  # another server's
+            await until("it is looked at", lambda: kea.count("config-get") > looks)
+            serving = None  # for a while there are too many sockets
+            await asyncio.sleep(0.1)
+            serving = frozenset({4})
+            await asyncio.sleep(0.1)
+            assert (kea.count("config-set"), kea.count("config-get")) == (sets, looks + 1)
+
+
+@in_loop
+async def test_sockets_that_change_do_not_hurry_what_is_refused(path: Path) -> None:
+    """Kea opens them anew also when it comes back to what it had before."""
+    numbers = iter(range(1_000_000))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(kea_seen_service, "sockets_of_servers", lambda: frozenset({next(numbers)}))
+        patched.setattr(kea_service, "_FIRST_WAIT", 1000.0)
+        patched.setattr(kea_service, "_LONGEST_WAIT", 1000.0)
+        async with PlayedKea(path, CONFIG) as kea, running(path) as service:
+            kea.answers["config-set"] = {"result": 1, "text": "no"}
+            service.apply((part(VPN, interval=1000.0),))
+            await until("said", lambda: shown(service))
+            service._wait = 1000.0
+            service._next = time.monotonic() + 1000.0
+            sets = kea.count("config-set")
+            await asyncio.sleep(0.2)
+            assert kea.count("config-set") == sets
+
+
+def test_servers_are_known_by_their_sockets_unless_there_are_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = b"   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref\n"
+
+    def line(address: str, inode: int) -> bytes:
+        return f"  9: {address} 00000000:0000 07 00000000:00000000 00:00000000 00000000  0  0 {inode} 2 0 0\n".encode()
+
+    for data, expected in (
+        (head + line("02C8A8C0:0043", 17) + line("00000000:0044", 18) + line("00000000:0043", 19), {17, 19}),
+        (head, set()),
+        (head + line("02C8A8C0:0043", 17) + 9000 * line("00000000:0044", 18), None),
+        (head + b"nonsense\n", None),
+    ):
+        monkeypatch.setattr("builtins.open", lambda *_, data=data: io.BytesIO(data))
+        found = kea_door_service.sockets_of_servers()
+        monkeypatch.undo()
+        assert found == expected

@@ -90,6 +90,25 @@ class KeaScene:
         self._process.terminate()
         self._process.wait(10)
 
+    def kill(self) -> None:
+        """Let it end without a chance to clean up."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+    def reload(self) -> None:
+        """Have Kea load its file again, as `systemctl reload` does, and wait until it has."""
+        assert self._process is not None
+        before = self._sockets()
+        self._process.send_signal(signal.SIGHUP)
+        soon("Kea has loaded its file", lambda: self._sockets() not in ([], before))
+
+    def _sockets(self) -> list[str]:
+        """Those that it serves by: it opens them anew with each configuration."""
+        assert self._process is not None
+        lines = Path(f"/proc/{self._process.pid}/net/udp").read_text().splitlines()
+        return [line.split()[9] for line in lines if _PORT_67 in line]
+
     def pause(self) -> None:
         """Let Kea hang; `go_on` ends that."""
         assert self._process is not None

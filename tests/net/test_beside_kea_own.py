@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from routerd.beside.kea_patch import patch
+from routerd.beside.static_routes import decode_static_routes
 from routerd.beside_part import BesideNetwork
 from routerd.classless import decode_classless_routes
 from tests.net.asker import offer
@@ -40,6 +41,14 @@ _MEMBER = {"hw-address": _MAC, "client-classes": ["phones"]}
 _HOST = {"hw-address": _MAC, "option-data": [router(9)]}
 _OWN = [router(1)]
 
+
+def statics(last: int) -> dict[str, Any]:
+    return {"name": "static-routes", "data": f"10.88.0.{last}, 192.168.200.9, 172.20.0.0, 192.168.200.8"}
+
+
+_POOL = {"pool": "192.168.200.50-192.168.200.60", "option-data": [router(9)]}
+_IN_POOL = {"hw-address": _MAC, "ip-address": "192.168.200.55", "option-data": [statics(7)]}
+
 # What the subnet and the whole have, which router the client is told, and whether routerd's options are there.
 _CASES: list[tuple[dict[str, Any], dict[str, Any], int, bool]] = [
     ({"option-data": _OWN}, {"client-classes": [_ALL]}, 1, True),
@@ -62,7 +71,15 @@ _CASES: list[tuple[dict[str, Any], dict[str, Any], int, bool]] = [
     ({"option-data": _OWN}, {"reservations": [_HOST], "reservations-global": True}, 9, False),
     ({"option-data": _OWN, "reservations-global": True}, {"reservations": [_HOST]}, 9, False),
     ({"option-data": _OWN, "reservations": [_HOST]}, {}, 9, True),
-    ({"pools": [{"pool": "192.168.200.50-192.168.200.60", "option-data": [router(9)]}]}, {}, 9, True),
+    ({"pools": [_POOL]}, {}, 9, True),
+    ({"option-data": [statics(1)]}, {}, 5, True),
+    ({}, {"option-data": [router(5), statics(2)]}, 5, True),
+    ({"option-data": [statics(1)], "pools": [{**_POOL, "option-data": [statics(3)]}]}, {}, 5, True),
+    ({"pools": [_POOL], "reservations": [_IN_POOL]}, {}, 9, True),
+    ({"pools": [{**_POOL, "option-data": [router(9), statics(3)]}], "reservations": [_IN_POOL]}, {}, 9, True),
+    ({}, {"client-classes": [{**_ALL, "option-data": [statics(4)]}]}, 5, False),
+    ({"option-data": [statics(1)]}, {"client-classes": [{**_ALL, "option-data": [statics(4)]}]}, 5, True),
+    ({"reservations-global": True}, {"reservations": [{**_HOST, "option-data": [statics(4)]}]}, 5, False),
 ]
 
 
@@ -80,12 +97,14 @@ def test_what_keeps_routes_out_is_what_kea_tells_the_clients_of_the_subnet(kea: 
         made = patch(kea.config, [BesideNetwork(IPv4Network(LAN), "", (_VPN,), None)])
         kea.ask("config-set", {"Dhcp4": made.config})
         assert kea.config == made.config
-        found = offer(kea.site.example.b, 3, 121)
+        found = offer(kea.site.example.b, 3, 33, 121)
         assert found is not None
         assert found.options[3] == IPv4Address(f"192.168.200.{expected}").packed, (own, top)
         routes = decode_classless_routes(found.options.get(121, b""))
         default = (_EVERYWHERE, IPv4Address(f"192.168.200.{expected}"))
-        assert routes == ([_VPN, default] if told else []), (own, top)
+        # What a client loses of option 33 when it takes option 121 has to be in that.
+        kept = decode_static_routes(found.options.get(33, b""))
+        assert routes == ([_VPN, *kept, default] if told else []), (own, top)
 
 
 def test_a_definition_that_would_cut_the_routes_costs_no_client_its_default_route(kea: KeaScene) -> None:
@@ -108,6 +127,27 @@ def test_a_definition_that_would_cut_the_routes_costs_no_client_its_default_rout
     soon("ready", lambda: _ready(kea) == 200)
     client.renew()
     has(client, DEFAULT, ("10.0.0.0/24", "192.168.200.2"))
+
+
+def test_the_administrators_static_routes_stay_and_a_configuration_that_is_loaded_is_seen_at_once(
+    kea: KeaScene,
+) -> None:
+    plain = kea.settings()["subnet4"][0]
+    kea.write(comment="mine", subnet4=[{**plain, "option-data": [*plain["option-data"], statics(1)]}])
+    kea.start()
+    daemon = kea.site.start(kea.text("write = false").replace('interval = "1s"', 'interval = "1h"'))
+    soon("told", lambda: kea.own() == BOTH)
+    client = kea.site.client("dhcpcd")
+    client.wait_lease()
+    far = (("10.88.0.1/32", "192.168.200.9"), ("172.20.0.0/16", "192.168.200.8"))
+    has(client, DEFAULT, ("10.0.0.0/24", "192.168.200.2"), *far)
+    assert kea.problems() == {}
+    kea.reload()
+    soon("the file, which was not edited, is loaded and the options are put back", lambda: kea.own() == BOTH, 5.0)
+    soon("ready", lambda: _ready(kea) == 200)
+    kea.kill()
+    soon("not ready", lambda: _ready(kea) == 503, 5.0)
+    assert daemon.process.poll() is None
 
 
 def _ready(kea: KeaScene) -> int:
