@@ -2,7 +2,8 @@
 # authors release, and parts that a C compiler would make are left out. Nothing is built, so no build backend is needed,
 # and it lies in a directory of routerd's own: the feed may have another version for other programs.
 # Set PURE_FROM (a directory of the source, default: its top) and PURE_MODULES (what is copied); PURE_LEFT_OUT lists
-# what a daemon never loads. To be included after PKG_* and PYPI_*; end with $(eval $(call PurePackage,routerd-NAME)).
+# what a daemon never loads. To be included after PKG_* and PYPI_*; end with $(eval $(call PurePackage,routerd-NAME)),
+# and with the comment that others have: the SDK takes a Makefile for a package's only if it has those words.
 
 PYTHON3_PKG_BUILD:=0
 

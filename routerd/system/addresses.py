@@ -1,6 +1,9 @@
 """The interfaces of this machine and their addresses, read once from the kernel."""
 
+import asyncio
 from ipaddress import IPv4Interface, IPv6Interface
+
+from routerd.model import Interface
 
 _IF_INET6 = "/proc/net/if_inet6"
 _GLOBAL_SCOPE = "00"
@@ -24,18 +27,20 @@ def interface_addresses() -> dict[str, tuple[IPv4Interface, ...]]:
     Opens a netlink socket of its own and blocks, so it is not for use inside an event loop.
     """
     # Imported late: most commands never need it, and it takes a while.
-    from pyroute2.iproute.linux import IPRoute
-    from pyroute2.netlink.exceptions import NetlinkError
+    from routerd.system.netlink import Netlink
+    from routerd.system.netlink_error import NetlinkError
+
+    async def read() -> dict[str, Interface]:
+        netlink = Netlink()
+        try:
+            return await netlink.interfaces()
+        finally:
+            netlink.close()
+            # A transport ends in the next turn of the loop.
+            await asyncio.sleep(0)
 
     try:
-        with IPRoute() as netlink:
-            names = {link["index"]: str(link.get("ifname")) for link in netlink.get_links()}
-            found: dict[str, list[IPv4Interface]] = {name: [] for name in names.values()}
-            for entry in netlink.get_addr(family=2):
-                name = names.get(entry["index"])
-                local = entry.get("local") or entry.get("address")
-                if name is not None and local:
-                    found[name].append(IPv4Interface(f"{local}/{entry['prefixlen']}"))
+        found = asyncio.run(read())
     except NetlinkError as error:
         raise OSError(error.code, str(error)) from error
-    return {name: tuple(addresses) for name, addresses in found.items()}
+    return {name: interface.addresses for name, interface in found.items()}

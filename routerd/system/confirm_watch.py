@@ -1,8 +1,9 @@
 """Waits for the end of a daemon that tries a configuration; then it becomes the program that takes the trial back.
 
-Run as text (`python -I -S -c`), with nothing imported that a wait does not need, so that it stays small. Arguments: the
-daemon's pid, the deadline (CLOCK_BOOTTIME) with what is granted after it, and the program to become. On standard input
-the daemon sends a new deadline, or "c": confirmed. The kernel closes that pipe when the daemon ends, however it ends.
+Run by itself (`python -I -S -c`), with nothing imported that a wait does not need, so that it stays small. Arguments:
+the daemon's pid, the deadline (CLOCK_BOOTTIME) with what is granted after it, and the program to become. On standard
+input the daemon sends a new deadline, or "c": confirmed. The kernel closes that pipe when the daemon ends, however it
+ends.
 """
 
 import os

@@ -77,7 +77,7 @@ class Trial(Own):
         """The process that watches the daemon."""
         lists = Path(f"/proc/{daemon.process.pid}/task").glob("*/children")
         children = [int(pid) for path in lists for pid in path.read_text().split()]
-        (found,) = [pid for pid in children if b"select.select" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        (found,) = [pid for pid in children if b"confirm_watch" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         return found
 
     def problems(self, daemon: Daemon) -> list[str]:

@@ -6,7 +6,6 @@ machine, and hold byte code alone, as OpenWrt installs it. Memory is that of the
 
 import io
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,11 +14,12 @@ import time
 import zipfile
 from pathlib import Path
 
-from tests.openwrt.feed import LIBRARIES, PROGRAM, TOP, build
+from tests.openwrt import packaged
+from tests.openwrt.feed import TOP
+from tests.openwrt.packaged import FROM_FEED, LIBRARY
 
 CACHE = TOP / ".cache" / "openwrt"
 LOCK = TOP / "packaging" / "requirements.lock"
-FROM_FEED = ("attrs", "idna", "typing-extensions")
 LIMIT = 2_000_000
 _CONFIG = """
 [[vpn]]
@@ -66,39 +66,20 @@ def _wheel(name: str, version: str) -> Path | None:
 
 def trees(work: Path) -> dict[str, Path]:
     """Every package as a router has it, by its name."""
-    found, known = {}, wheels()
-    for directory in LIBRARIES:
-        project = directory.name.removeprefix("routerd-")
-        source = _unpack(known[project], work / f"source-{project}")
-        # Some sources have their modules in src, and wheels never do.
-        (source / "src").symlink_to(".")
-        found[directory.name] = build(directory, directory.name, work / project, source)
+    known = wheels()
+    found = packaged.trees(work, lambda project, directory: _unpack(known[project], directory))
     for project in FROM_FEED:
         site = work / f"feed-{project}"
-        _unpack(known[project], site / "usr/lib/routerd")
-        found[f"python3-{project} (feed)"] = site
-    found["routerd"] = build(PROGRAM, "routerd", work / "routerd")
-    for tree in found.values():
-        _as_byte_code(tree)
+        _unpack(known[project], site / LIBRARY)
+        # The feed leaves the columns of its own packages in.
+        found[f"python3-{project} (feed)"] = packaged.as_byte_code(site, columns=True)
     return found
 
 
-def _unpack(wheel: Path, directory: Path) -> Path:
+def _unpack(wheel: Path, directory: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
         archive.extractall(directory, names)
-    return directory
-
-
-def _as_byte_code(tree: Path) -> None:
-    # As the Makefiles do for ours; what the feed has comes with columns.
-    environment = {**os.environ, **({} if "feed" in tree.name else {"PYTHONNODEBUGRANGES": "1"})}
-    words = [sys.executable, "-m", "compileall", "-q", "-b", "-s", str(tree), str(tree)]
-    subprocess.run(words, check=True, env=environment, timeout=120)
-    for path in tree.rglob("*.py"):
-        path.unlink()
-    for path in tree.rglob("__pycache__"):
-        shutil.rmtree(path)
 
 
 def size(tree: Path) -> tuple[int, int, int]:
@@ -117,7 +98,7 @@ def _packed(tree: Path, kind: str) -> int:
 
 def memory(found: dict[str, Path], work: Path) -> dict[str, int]:
     """The daemon's memory in kB, five seconds after its start, with DHCP served and HTTP on a socket."""
-    path = [str(tree / "usr/lib/routerd") for tree in found.values()]
+    path = [str(tree / LIBRARY) for tree in found.values()]
     config = work / "routerd.toml"
     config.write_text(_CONFIG.format(directory=work))
     start = f"import sys; sys.path[:0] = {path!r}; from routerd.cli import main; sys.exit(main())"
@@ -153,7 +134,9 @@ def main() -> int:
         print(f"{'in all, beyond Python':32} {total[0]:9,} {total[1]:9,} {total[2]:9,}   at most {LIMIT:,} compressed")
         if os.geteuid() == 0:
             kilobytes = memory(found, Path(name))
-            print(f"memory of the daemon: {kilobytes['Rss']:,} kB resident, {kilobytes['Pss']:,} kB proportional")
+            # What else is resident are pages of files: the kernel drops them, and shares them with other Pythons.
+            own, pages = kilobytes["Anonymous"], kilobytes["Rss"]
+            print(f"memory of the daemon: {pages:,} kB resident, of which {own:,} kB are its own (anonymous)")
         else:
             print("memory of the daemon: not measured, which needs root")
     return 1 if max(total[1:]) > LIMIT else 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.openwrt.feed import LIBRARIES, PROGRAM, TOP, Package, all_of, closure, make, packages
+from tests.openwrt.feed import FEED, LIBRARIES, PROGRAM, TOP, Package, all_of, closure, make, packages
 
 FROM_FEED = {"attrs": ("23.1.0", "23.1.0"), "idna": ("3.6", "3.11"), "typing-extensions": ("4.9.0", "4.9.0")}
 """The libraries that are taken from OpenWrt's own feed, with their versions in 24.10 and 25.12."""
@@ -29,22 +29,67 @@ MODULES = {
 """The kernel's modules that routerd's rules need, with the package that has them or depends on the one that has."""
 
 
+SHELL = sorted((PROGRAM / "files/usr/lib/routerd").glob("*.sh"))
+
+
 @pytest.fixture(scope="module")
 def all_packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
     return all_of(tmp_path_factory.mktemp("feed"))
 
 
-def lock() -> dict[str, tuple[str, list[str]]]:
-    text = (TOP / "packaging" / "requirements.lock").read_text()
+def lock(name: str = "requirements.lock") -> dict[str, tuple[str, list[str]]]:
+    text = (TOP / "packaging" / name).read_text()
     found = re.finditer(r"^([a-z0-9-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n?)+)", text, re.M)
     return {each[1]: (each[2], re.findall("sha256:([0-9a-f]{64})", each[3])) for each in found}
+
+
+LATER = lock("requirements-dns.lock")
+"""What no part of routerd needs yet."""
+
+
+# ------------------------------------------------------------ the feed
+
+_SCAN = """
+find -L . -mindepth 1 -maxdepth 5 -name Makefile |
+    xargs grep -aHE 'call (Build/DefaultTargets|BuildPackage|KernelPackage)' |
+    sed -e 's#^./##' -e 's#/Makefile:.*##' | uniq
+"""
+"""How `./scripts/feeds update` looks for packages (include/scan.mk)."""
+
+
+def test_the_sdk_sees_every_package() -> None:
+    done = subprocess.run(["sh", "-c", _SCAN], capture_output=True, text=True, check=True, timeout=20, cwd=FEED)
+    assert sorted(done.stdout.split()) == sorted(path.parent.name for path in FEED.glob("*/Makefile"))
+
+
+@pytest.mark.parametrize(("tool", "ending"), [("opkg install", "_1-r1_all.ipk"), ("apk add", "-1-r1.apk")])
+def test_what_the_readme_installs(tool: str, ending: str, all_packages: dict[str, Package], tmp_path: Path) -> None:
+    lines = [line.strip() for line in (FEED / "README.md").read_text().splitlines() if line.startswith("    ")]
+    commands = [line for line in lines if line.startswith(("rm -f ", tool))]
+    script = f"{tool.split()[0]}() {{ printf '%s\\n' \"$@\"; }}\n" + "\n".join(commands)
+    ours = {*all_packages, "luci-app-routerd"}
+    for name in ours:
+        (tmp_path / f"{name}{ending}").touch()
+    words = ["busybox", "ash", "-ec", script]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=20, cwd=tmp_path)
+    installed = {line.removeprefix("./").removesuffix(ending) for line in done.stdout.splitlines() if "routerd" in line}
+    assert installed == (closure("routerd", all_packages) & ours) | {"luci-app-routerd"}
 
 
 # ------------------------------------------------------------ versions
 
 
+def test_what_nothing_needs_yet_is_not_installed(all_packages: dict[str, Package]) -> None:
+    assert set(LATER) == {"dnslib"}
+    later = {f"routerd-{name}" for name in LATER}
+    for package in all_packages.values():
+        assert not later & package.depends
+    imports = re.compile(rf"^\s*(?:import|from) (?:{'|'.join(LATER)})\b", re.M)
+    assert not [path for path in (TOP / "routerd").rglob("*.py") if imports.search(path.read_text())]
+
+
 def test_every_locked_library_has_a_package(all_packages: dict[str, Package]) -> None:
-    ours = {directory.name.removeprefix("routerd-") for directory in LIBRARIES}
+    ours = {directory.name.removeprefix("routerd-") for directory in LIBRARIES} - set(LATER)
     assert ours | set(FROM_FEED) == set(lock())
     installed = closure("routerd", all_packages)
     assert {f"routerd-{name}" for name in ours} | {f"python3-{name}" for name in FROM_FEED} <= installed
@@ -53,7 +98,7 @@ def test_every_locked_library_has_a_package(all_packages: dict[str, Package]) ->
 @pytest.mark.parametrize("directory", LIBRARIES, ids=lambda each: each.name)
 def test_versions_and_sums_are_those_of_the_lock(directory: Path, all_packages: dict[str, Package]) -> None:
     project = directory.name.removeprefix("routerd-")
-    version, sums = lock()[project]
+    version, sums = (LATER if project in LATER else lock())[project]
     fields = all_packages[directory.name].fields
     assert fields["VERSION"] == version
     # The lock has the wheel's first, and last that of the source, which OpenWrt fetches.
@@ -115,7 +160,8 @@ def test_what_the_program_installs(tmp_path: Path) -> None:
         "etc/uci-defaults/90-routerd": 0o644,
         "etc/hotplug.d/iface/30-routerd": 0o644,
         "lib/upgrade/keep.d/routerd": 0o644,
-        "usr/lib/routerd/openwrt.sh": 0o644,
+        **{f"usr/lib/routerd/{path.name}": 0o644 for path in SHELL},
+        "usr/lib/routerd/launch": 0o755,
         # ubusd reads no file that others may write.
         "usr/share/acl.d/routerd.json": 0o644,
     }
@@ -155,7 +201,9 @@ def test_the_packages_scripts_are_shell(script: str, tmp_path: Path) -> None:
 
 
 SCRIPTS = (
-    *(PROGRAM / "files" / name for name in ("etc/init.d/routerd", "usr/lib/routerd/openwrt.sh")),
+    PROGRAM / "files/etc/init.d/routerd",
+    PROGRAM / "files/usr/lib/routerd/launch",
+    *SHELL,
     *(PROGRAM / "files" / name for name in ("etc/hotplug.d/iface/30-routerd", "etc/uci-defaults/90-routerd")),
     PROGRAM / "files/etc/hotplug.d/iface/35-routerd-gone",
 )
