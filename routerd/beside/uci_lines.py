@@ -1,9 +1,11 @@
 """What /etc/init.d/routerd is to put into `list dhcp_option` of dnsmasq's pools on OpenWrt, as a file. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from routerd.beside.dnsmasq_file import LONGEST_OPTION, MARK
 from routerd.beside.options import CODES, fitting
+from routerd.beside.static_routes import Route
 from routerd.beside_part import BesideNetwork, BesidePart
 from routerd.classless import decode_classless_routes
 
@@ -14,23 +16,25 @@ _ENTRY = 9
 _FREE, _FIRST_REST, _LONGEST_REST = 3, 30.0, 900.0
 
 
-def uci_text(parts: Iterable[BesidePart]) -> str:
-    """The whole file: for each LAN the device and the option, as dnsmasq's own configuration has it."""
+def uci_text(parts: Iterable[BesidePart], statics: Mapping[str, tuple[Route, ...]] = MappingProxyType({})) -> str:
+    """The whole file: for each LAN the device and the option, as dnsmasq's own configuration has it.
+
+    `statics`: the routes of the administrator's option 33 by LAN.
+    """
     lines = []
     for part in parts:
-        routes = _routes(part.networks[0])
+        routes = _routes(part.networks[0], statics.get(part.lan, ()))
         lines += [f"{part.lan} {code},{routes}\n" for code in CODES if routes]
     return HEADER + "".join(lines)
 
 
-def _routes(network: BesideNetwork) -> str:
-    room = LONGEST_OPTION
-    while True:
-        value, _ = fitting(network, room)
+def _routes(network: BesideNetwork, kept: tuple[Route, ...]) -> str:
+    for room in range(LONGEST_OPTION, 0, -_ENTRY):
+        value, _ = fitting(network, room, kept)
         text = ",".join(f"{prefix},{gateway}" for prefix, gateway in decode_classless_routes(value)) if value else ""
-        if len(text) <= _LONGEST_TEXT:
+        if len(text) <= _LONGEST_TEXT and len(value) <= LONGEST_OPTION:
             return text
-        room -= _ENTRY
+    return ""
 
 
 def without_new(wanted: str, written: str) -> str:

@@ -19,6 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the choice of the rules themselves."""
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of the configuration instead")
     parser.add_argument(
+        "--user",
+        metavar="NAME[:GROUP]",
+        help="as root: would the daemon, run as this user, get at its files? As at its start, directories that are "
+        "missing are made, and files of routerd's given to the user",
+    )
+    parser.add_argument(
         "--ask-segment",
         action="store_true",
         help="ask on the LANs which DHCP servers answer, and show what they would give; no address is taken",
@@ -56,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
         more = check_networks(part, _machine(part)[0], _listening(part)) if part is not None else ()
         return _report(args, (*error.errors, *source.told(more)), source.file)
     networks, notes = _machine(config, source.waiting)
-    errors = source.told(check_networks(config, networks, _listening(config)))
+    faults = [*check_networks(config, networks, _listening(config)), *_as_user(args, config)]
+    errors = source.told(faults)
     if errors or args.json:
         return _report(args, errors, source.file, config)
     print(f"{escape(str(args.config))}: fine: {_summary(config)}")
@@ -65,6 +72,14 @@ def run(args: argparse.Namespace) -> int:
     for note in notes:
         print(f"note: {note}")
     return 0
+
+
+def _as_user(args: argparse.Namespace, config: Config) -> Sequence[ConfigFault]:
+    if args.user is None:
+        return ()
+    from routerd.commands.check_user import faults_of
+
+    return faults_of(args.user, config)
 
 
 def _seconds(text: str) -> float:
@@ -133,6 +148,8 @@ def _report(args: argparse.Namespace, errors: Sequence[ConfigFault], file: str, 
 
 def _facts(config: Config) -> dict[str, object]:
     """What scripts need to set up the machine around routerd, its firewall and its other DHCP server."""
+    from routerd.commands.openings import rules
+
     vpns = [
         {"name": vpn.name, "interface": vpn.interface, "prefixes": [str(prefix) for prefix in vpn.prefixes or ()]}
         for vpn in config.vpns
@@ -141,17 +158,20 @@ def _facts(config: Config) -> dict[str, object]:
         {"interface": lan.interface, "dhcp": None if lan.dhcp is None else lan.dhcp.mode, "rip": lan.rip is not None}
         for lan in config.lans
     ]
-    return {"vpns": vpns, "lans": lans}
+    return {"vpns": vpns, "lans": lans, "firewall": rules(config)}
 
 
 def _summary(config: Config) -> str:
     served = [lan.dhcp for lan in config.lans if lan.dhcp is not None and lan.dhcp.mode == "serve"]
+    behind = [subnet.mode for lan in config.lans if lan.dhcp is not None for subnet in lan.dhcp.subnets]
+    # Said only where there are any, with those that are not served: "off" is easily forgotten.
+    relayed = f" and {behind.count('serve')} of {_count(len(behind), 'network')} behind relay agents" if behind else ""
     return ", ".join(
         (
             _count(len(config.vpns), "vpn"),
             _count(sum(len(vpn.peers) for vpn in config.vpns), "named peer"),
             _count(len(config.lans), "LAN"),
-            f"DHCP served on {len(served)}",
+            f"DHCP served on {len(served)}{relayed}",
             _count(sum(len(dhcp.reservations) for dhcp in served), "reservation"),
         )
     )

@@ -6,20 +6,15 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from glob import escape
-from pathlib import Path
 
 from routerd.app import App, StartError
 from routerd.commands import trial
-from routerd.commands.own_files import state_files
+from routerd.commands.own_files import places
 from routerd.commands.run_trial import NotBackError, RefusedError, RunTrial
 from routerd.config.fault import ConfigError
 from routerd.config.model import Config
 from routerd.config.store import ConfigFile
 from routerd.system import capabilities, sockets_rip
-from routerd.system.files import RUNTIME, namespace_inode
-from routerd.system.handover import Place
 from routerd.system.listen_file import ListenFile
 from routerd.system.listeners import remember_listeners
 from routerd.system.lock import DaemonLock, LockedError
@@ -127,33 +122,6 @@ def _also(config: Config) -> tuple[int, ...]:
     """Capabilities that this configuration has a use for: a dnsmasq that stays gets a SIGHUP after a change."""
     stays = any(lan.dhcp is not None and lan.dhcp.mode == "dnsmasq" for lan in config.lans)
     return (capabilities.KILL,) if stays else ()
-
-
-def places(config: Config) -> Iterator[Place]:
-    """The directories that the daemon writes to."""
-    yield Place(RUNTIME, "the kernel's original settings", own_files())
-    store = Path(config.leases.store.removeprefix("sqlite:"))
-    yield Place(store.parent, "leases", state_files(store.name), mode=0o750, waits=True)
-    for listen in config.http.listen:
-        if listen.startswith("unix:"):
-            path = Path(listen.removeprefix("unix:"))
-            yield Place(path.parent, f"the socket {path.name} of http.listen", frozenset({escape(path.name)}))
-
-
-def own_files() -> frozenset[str]:
-    """Patterns of the runtime directory's files that belong to the daemon of this network namespace."""
-    inode = namespace_inode()
-    return frozenset(
-        {
-            f"sysctl-{inode}.json",
-            f".sysctl-{inode}.json.*",
-            f"lock-{inode}",
-            f"listen-{inode}",
-            f".listen-{inode}.new",
-            f"confirm-{inode}.json",
-            f".confirm-{inode}.json.*",
-        }
-    )
 
 
 def _user(text: str) -> User:

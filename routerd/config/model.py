@@ -103,6 +103,12 @@ class Reservation:
     boot_file: str | None = None
     options: tuple[Option, ...] = ()
 
+    def router_on(self, network: IPv4Network, router: IPv4Address | None) -> IPv4Address | None:
+        """The router that the client is told on a network with this `router`; None: none, or one that is elsewhere."""
+        if self.router is None:
+            return router
+        return self.router if isinstance(self.router, IPv4Address) and self.router in network else None
+
 
 @dataclass(frozen=True, slots=True)
 class Dnsmasq:

@@ -114,15 +114,16 @@ def _with_secrets(read: Callable[[], Config]) -> Config:
     try:
         config = read()
     except ConfigError as error:
-        more = _secret_faults(error.partial) if error.partial is not None else []
+        more = secret_faults(error.partial) if error.partial is not None else []
         raise ConfigError([*error.errors, *more], error.partial) from None
-    faults = _secret_faults(config)
+    faults = secret_faults(config)
     if faults:
         raise ConfigError(faults, config)
     return config
 
 
-def _secret_faults(config: Config) -> list[ConfigFault]:
+def secret_faults(config: Config) -> list[ConfigFault]:
+    """The faults of the files of secrets that a configuration names, for the user of this process."""
     found = []
     for number, lan in enumerate(config.lans):
         for index, key in enumerate(lan.rip.keys if lan.rip is not None else ()):

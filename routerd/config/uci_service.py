@@ -18,6 +18,9 @@ from routerd.system.ubus import network_dump
 _DIRECTORIES: Final = ("/var/run/uci", "/etc/config")
 """Where UCI looks for files; what is in the first one wins."""
 
+LEASES: Final = {"store": "sqlite:/etc/routerd/state/leases.db", "sync": "bindings"}
+"""Where /etc/config says nothing: /var is in memory there, and leases, aliases and RIP's sequence are to last."""
+
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -48,6 +51,9 @@ class UciFile:
     def resolve(self) -> None:
         """Look at the network again, with the file as `read` found it; raises ConfigError."""
         self.made = read_uci(self._sections, self._network(), self.name)
+        if "/" not in self._place:
+            leases = self.made.data.setdefault("leases", {})
+            leases.update({key: value for key, value in LEASES.items() if key not in leases})
 
     def disabled(self) -> ConfigFault | None:
         """Why routerd shall not run."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from routerd.commands import check
+from routerd.commands import check, openings
 from routerd.config.fault import ConfigError
 from routerd.config.store import LARGEST, read_config
 from routerd.system import addresses, listeners, lock
@@ -35,7 +35,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def run(path: Path | str, as_json: bool = False) -> int:
-    arguments = argparse.Namespace(config=str(path), json=as_json, schema=False, ask_segment=False)
+    arguments = argparse.Namespace(config=str(path), json=as_json, schema=False, ask_segment=False, user=None)
     return check.run(arguments)
 
 
@@ -44,6 +44,17 @@ def test_fine(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     assert out == f"{file}: fine: 1 vpn, 0 named peers, 1 LAN, DHCP served on 1, 0 reservations\n"
     assert err == ""
+
+
+@pytest.mark.parametrize(("mode", "served"), [("serve", "1 and 1 of 2 networks"), ("off", "0 and 0 of 2 networks")])
+def test_networks_behind_relay_agents_that_are_not_served_are_seen(
+    file: Path, mode: str, served: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subnet = '[[lan.dhcp.subnet]]\nsubnet = "192.168.{0}.0/24"\npools = ["192.168.{0}.9-192.168.{0}.20"]\n'
+    text = MINIMAL.replace("[lan.dhcp]", f'[lan.dhcp]\nmode = "{mode}"')
+    file.write_text(text + subnet.format(201) + subnet.format(202) + 'mode = "off"\n', encoding="utf-8")
+    assert run(file) == 0
+    assert f"DHCP served on {served} behind relay agents, " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["minimal.toml", "reference.toml", "masquerade-and-forwards.toml"])
@@ -108,13 +119,15 @@ def test_faults_of_file_and_machine_at_once(
     assert "lan[0].dhcp.pools[0]" in said
 
 
-def test_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json(file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openings, "rules", lambda config: [{"name": "one", "src_ip": "10.0.0.0/24 10.1.0.0/24"}])
     assert run(file, as_json=True) == 0
     assert json.loads(capsys.readouterr().out) == {
         "valid": True,
         "errors": [],
         "vpns": [{"name": "wg0", "interface": "wg0", "prefixes": []}],
         "lans": [{"interface": "eth0", "dhcp": "serve", "rip": False}],
+        "firewall": [{"name": "one", "src_ip": "10.0.0.0/24 10.1.0.0/24"}],
     }
     file.write_text(MINIMAL.replace('"192.168.200.1"', '"gw"'), encoding="utf-8")
     assert run(file, as_json=True) == 2
@@ -167,7 +180,9 @@ def test_without_arguments_the_file_is_checked_and_nobody_is_asked() -> None:
     parser = argparse.ArgumentParser()
     check.add_arguments(parser)
     found = parser.parse_args([])
-    assert found == argparse.Namespace(schema=False, ask_segment=False, interface=found.interface, seconds=5.0)
+    assert found == argparse.Namespace(
+        schema=False, ask_segment=False, user=None, interface=found.interface, seconds=5.0
+    )
     assert not found.interface
     assert check.HELP
 

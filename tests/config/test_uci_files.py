@@ -3,6 +3,7 @@
 import argparse
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from routerd.commands import check
 from routerd.config import uci_service
 from routerd.config.fault import ConfigError
+from routerd.config.model import Leases
 from routerd.config.store import ConfigFile, parse_text, read_config
 from routerd.system import addresses, ubus
 from tests.config.uci_scene import MAIN, NETWORK
@@ -48,13 +50,19 @@ def fault_of(path: str) -> str:
 
 def test_by_name_and_by_path(place: Path) -> None:
     config = read_config("uci:routerd")
-    assert config == read_config(f"uci:{place}/routerd")
+    assert replace(config, leases=Leases()) == read_config(f"uci:{place}/routerd")
     assert config.lans[0].interface == "br-lan"
     # As libuci does, which takes files of /var/run/uci first.
     over = place.parent / "over"
     over.mkdir()
     (over / "network").write_text(NETWORK.replace("br-lan", "br-over"))
     assert read_config("uci:routerd").lans[0].interface == "br-over"
+
+
+def test_leases_of_etc_config_are_on_flash(place: Path) -> None:
+    assert read_config("uci:routerd").leases == Leases("sqlite:/etc/routerd/state/leases.db", "bindings")
+    (place / "routerd").write_text(MAIN + "config leases\n\toption sync always\n")
+    assert read_config("uci:routerd").leases == Leases("sqlite:/etc/routerd/state/leases.db", "always")
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "../x", "x/routerd", "/", "/etc/config/", "a b", "a\0b"])
@@ -144,7 +152,7 @@ def test_check_holds_it_against_the_machine(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(addresses, "interface_addresses", lambda: {"wg0": (), "br-lan": ()})
-    args = argparse.Namespace(config="uci:routerd", json=False, schema=False, ask_segment=False)
+    args = argparse.Namespace(config="uci:routerd", json=False, schema=False, ask_segment=False, user=None)
     assert check.run(args) == 0
     assert capsys.readouterr().out == (
         "uci:routerd: fine: 1 vpn, 1 named peer, 1 LAN, DHCP served on 0, 0 reservations\n"

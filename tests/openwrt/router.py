@@ -1,7 +1,7 @@
 """A router with OpenWrt's places and BusyBox's shell: this machine's root with openwrt/ and played programs over it.
 
 It is a mount and a network namespace of its own. ROUTERD_OPENWRT names a directory whose files come over the played
-ones, such as the real usr/sbin/uci of a build.
+ones, such as the real usr/sbin/uci of a build. What is packaged there runs instead of the checkout.
 """
 
 import os
@@ -16,13 +16,17 @@ _SETUP = """
 mount -t tmpfs tmpfs "$1"
 mkdir "$1/over" "$1/work" "$1/root"
 cp -R "$2/." "$3/files/." "$1/over/"
-cp -R "$1/over/lib/." "$1/over/usr/lib/" && rm -r "$1/over/lib" # Debian's /lib is a link
 [ -z "$6" ] || cp -RH "$6/." "$1/over/"
+cp -R "$1/over/lib/." "$1/over/usr/lib/" && rm -r "$1/over/lib" # Debian's /lib is a link
 ln -s busybox "$1/over/usr/bin/ash"; ln -s busybox "$1/over/usr/bin/sh"
-cat >"$1/over/usr/bin/routerd" <<END
+if [ -d "$6/usr/lib/routerd/routerd" ]; then
+    ln -s "$5" "$1/over/usr/bin/python3"
+else
+    cat >"$1/over/usr/bin/routerd" <<END
 #!/bin/sh
 PYTHONPATH=$4 exec "$5" -m routerd "\\$@"
 END
+fi
 chmod 755 "$1/over/usr/bin/routerd"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/over,workdir=$1/work" "$1/root"
 mount -t proc proc "$1/root/proc"
@@ -35,6 +39,11 @@ for file in passwd group; do cp "$1/root/etc/$file" "$1/root/etc/$file.new"; don
 grep -q ^routerd: "$1/root/etc/passwd" || echo routerd:x:812:812::/var/run/routerd:/bin/false >>"$1/root/etc/passwd"
 grep -q ^routerd: "$1/root/etc/group" || echo routerd:x:812: >>"$1/root/etc/group"
 ip link set lo up
+for each in br-lan=192.168.1.1/24 wg0=10.0.0.2/24; do
+	ip link add "${each%=*}" type bridge
+	ip address add "${each#*=}" dev "${each%=*}"
+	ip link set "${each%=*}" up
+done
 echo ready
 exec cat
 """
@@ -43,11 +52,13 @@ exec cat
 class Router:
     """One router; `close` ends it. `log` is what procd was told since the last call of `init`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, packages: Path | None = None) -> None:
+        """`packages`: as ROUTERD_OPENWRT."""
         self._root = directory / "router"
         self._root.mkdir()
-        real = os.environ.get("ROUTERD_OPENWRT", "")
-        arguments = [self._root, PLAYED, PROGRAM, TOP, sys.executable, real]
+        real = str(packages or os.environ.get("ROUTERD_OPENWRT", ""))
+        python = os.path.realpath(sys.executable) if packages else sys.executable
+        arguments = [self._root, PLAYED, PROGRAM, TOP, python, real]
         words = ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-ec", _SETUP, "sh"]
         self._holder = subprocess.Popen(
             [*words, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

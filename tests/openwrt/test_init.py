@@ -11,9 +11,11 @@ from tests.openwrt.router import Router
 pytestmark = pytest.mark.net
 
 RULES = (
-    "type rule name from the VPN src * dest lan proto all device wg0 direction in target ACCEPT",
-    "type rule name to the VPN src lan dest * proto all device wg0 direction out target ACCEPT",
-    "type rule name DHCP src lan proto udp dest_port 67 family ipv4 target ACCEPT",
+    "type rule name DHCP src lan device br-lan direction in family ipv4 proto udp dest_port 67 target ACCEPT",
+    "type rule name to the VPN src lan dest * device wg0 direction out family ipv4 proto all"
+    " src_ip 192.168.1.0/24 dest_ip 10.0.0.0/24 target ACCEPT",
+    "type rule name from the VPN src * dest lan device wg0 direction in family ipv4 proto all"
+    " src_ip 10.0.0.0/24 dest_ip 192.168.1.0/24 target ACCEPT",
 )
 BROKEN = "config routerd main\n\toption enabled 1\nconfig bogus\n"
 
@@ -50,7 +52,7 @@ def test_start_tells_procd_all(router: Router) -> None:
     router.init("start")
     kept = "/var/run/routerd-init/config"
     assert parameters(router) == {
-        "command": f"/usr/bin/routerd run --user routerd:routerd --config uci:{kept}/routerd",
+        "command": "/usr/lib/routerd/launch",
         "file": f"{kept}/routerd {kept}/network",
         "reload_signal": "HUP",
         "respawn": "3600 5 0",
@@ -81,12 +83,12 @@ config interface 'wan'
 
 
 def test_the_daemon_reads_copies_without_secrets(router: Router) -> None:
-    network = router.read("/etc/config/network").replace("endpoint-a", "a'\\''s end")
+    network = router.read("/etc/config/network").replace("endpoint-a", "a'\\''s\nlong end")
     router.write("/etc/config/network", network + SECRETS)
     router.init("start")
     assert "kept" not in router.said
     network = router.read("/var/run/routerd-init/config/network")
-    assert "option description 'a'\\''s end'\n" in network
+    assert "option description 'a'\\''s\nlong end'\n" in network
     assert "config interface 'wan'\n\toption proto 'pppoe'\n" in network
     # Nor are they anywhere else where another user could read them.
     assert (
@@ -177,10 +179,74 @@ def test_a_key_that_the_daemons_user_may_not_read(router: Router) -> None:
     router.write("/etc/config/routerd", router.read("/etc/config/routerd") + RIP_KEY)
     router.init("start")
     assert "procd_open_instance main" not in router.log
-    assert "routerd.@rip_key[0].secret_file: '/etc/rip.key'" in router.said
+    assert "routerd.@rip_key[0].secret_file (line 15): '/etc/rip.key'" in router.said
     router.run("chown routerd /etc/rip.key")
     router.init("start")
     assert "procd_open_instance main" in router.log
+
+
+STORE = "printf 'config leases\\n\\toption store sqlite:/srv/usb/leases.db\\n' >>/etc/config/routerd"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        f"mkdir -m 700 -p /srv/usb; {STORE}",
+        pytest.param(f"mkdir -p /srv/usb; touch /srv/usb/other; {STORE}", marks=pytest.mark.long),
+        pytest.param("chmod 700 /etc/routerd", marks=pytest.mark.long),
+        pytest.param("chown 0:0 /etc/routerd/state; touch /etc/routerd/state/x", marks=pytest.mark.long),
+    ],
+)
+def test_a_store_that_the_daemons_user_cannot_write(router: Router, spoil: str) -> None:
+    """It would not start again, at the next power failure."""
+    router.init("start")
+    assert router.run("stat -c '%U %a' /etc/routerd /etc/routerd/state") == "root 755\nrouterd 750\n"
+    before = router.run("md5sum /var/run/routerd-init/config/*")
+    router.run(spoil)
+    router.init("reload")
+    assert "procd_open_instance main" in router.log
+    assert "user routerd cannot write there" in errors(router)[0]
+    assert ".store" in errors(router)[0]
+    assert router.run("md5sum /var/run/routerd-init/config/*") == before
+
+
+@pytest.mark.long
+def test_a_check_by_hand_is_as_that_user(router: Router) -> None:
+    router.run("ash /etc/rc.common /etc/init.d/routerd check")
+    router.run("chmod 700 /etc/routerd")
+    router.run("ash /etc/rc.common /etc/init.d/routerd check", fails=True)
+    assert "user routerd cannot write there" in router.said
+
+
+@pytest.mark.long
+def test_an_interface_that_comes_while_an_edit_is_refused(router: Router) -> None:
+    router.run("ip link delete wg0")
+    router.init("start")
+    assert rules(router) == RULES[:1]
+    router.run(
+        "echo 'config bogus' >>/etc/config/routerd; ip link add wg0 type bridge; ip addr add 10.0.0.2/24 dev wg0"
+    )
+    router.init("reload")
+    assert errors(router) != []
+    assert rules(router) == RULES
+
+
+NONE = """config routerd main
+	option enabled 1
+config lan
+	option interface lan
+	option vpns none
+"""
+
+
+@pytest.mark.long
+def test_a_lan_that_takes_no_part_is_not_opened(router: Router) -> None:
+    router.write("/etc/config/routerd", NONE)
+    router.init("start")
+    assert rules(router) == ()
+    router.run("sed -i 's/option vpns none/option strategy masquerade/' /etc/config/routerd")
+    router.init("reload")
+    assert rules(router) == RULES[2:]
 
 
 @pytest.mark.long
@@ -249,7 +315,8 @@ def test_a_gateway_on_the_lan_needs_its_prefixes_alone(router: Router) -> None:
     router.write("/etc/config/routerd", text.replace("option interface 'wg0'", "list gateways '192.168.1.5'"))
     router.init("start")
     assert rules(router) == (
-        "type rule name to the VPN by the LAN src lan dest lan proto all dest_ip 10.0.0.0/24 target ACCEPT",
+        "type rule name to the VPN by the LAN src lan dest lan family ipv4 proto all"
+        " src_ip 192.168.1.0/24 dest_ip 10.0.0.0/24 target ACCEPT",
     )
 
 

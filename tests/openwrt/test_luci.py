@@ -6,6 +6,7 @@ import runpy
 
 from routerd.api.openapi import OPERATIONS
 from routerd.config.uci_scheme import ENABLED, MAIN, SHAPES
+from routerd.config.uci_service import LEASES
 from routerd.docs import luci as made
 from tests.openwrt.luci import APP, RESOURCES, SCHEME, SETTINGS, play
 from tests.openwrt.ucode_scene import PLUGIN
@@ -89,10 +90,10 @@ def test_settings_refuse_what_routerd_refuses() -> None:
 
 
 def test_defaults_are_those_of_the_init_script() -> None:
-    script = (PLUGIN.parents[3] / "lib/routerd/openwrt.sh").read_text()
+    script = (PLUGIN.parents[3] / "lib/routerd/config.sh").read_text()
     found = {part["type"]: part for part in play("settings", SETTINGS, scheme=str(SCHEME), uci={})["scheme"]}
     shown = {key["name"]: key["placeholder"] for key in found["leases"]["keys"]}
-    assert shown == dict(re.findall(r'set "\w+\.\$section\.(\w+)=([^"]+)"', script))
+    assert shown == LEASES == dict(re.findall(r'set "\w+\.\$section\.(\w+)=([^"]+)"', script))
 
 
 def test_plugin_reads_what_the_init_script_writes() -> None:

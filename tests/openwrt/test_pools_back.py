@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.net.site import soon
 from tests.openwrt.router import Router
 
 pytestmark = pytest.mark.net
@@ -93,6 +94,91 @@ def test_a_file_that_uci_cannot_read_at_stop(router: Router) -> None:
     router.write("/etc/config/dhcp", text)
     router.run(HOTPLUG)
     assert not ignored(router)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "mend"),
+    [
+        ("cp /etc/config/dhcp /tmp/kept; echo junk >>/etc/config/dhcp", "cp /tmp/kept /etc/config/dhcp"),
+        pytest.param(
+            "mount --bind /etc/config /etc/config; mount -o remount,bind,ro /etc/config",
+            "umount /etc/config",
+            marks=pytest.mark.long,
+        ),
+    ],
+)
+def test_a_stop_that_could_not_write(router: Router, spoil: str, mend: str) -> None:
+    """As on a router, where the package has enabled it: a stop by hand is no boot."""
+    router.init("enable")
+    router.init("start")
+    router.run(spoil)
+    router.init("stop")
+    router.run(mend)
+    assert ignored(router)
+    router.run(HOTPLUG)
+    assert not ignored(router)
+
+
+def test_restore_is_for_a_routerd_that_does_not_run(router: Router) -> None:
+    router.init("start")
+    router.run("ash /etc/rc.common /etc/init.d/routerd restore", fails=True)
+    assert "routerd restore FILE" in router.said
+    assert ignored(router)
+
+
+# ------------------------------------------------------------ a daemon that cannot start
+
+PLAYED = """#!/bin/sh
+case $1 in
+run)
+	[ -e /tmp/works ] || exit 1
+	mkdir -p /var/run/routerd
+	echo $$ >/var/run/routerd/listen-1
+	exec sleep 60
+	;;
+*) exec /usr/bin/routerd-real "$@" ;;
+esac
+"""
+LAUNCH = "/usr/lib/routerd/launch"
+
+
+@pytest.fixture
+def failing(router: Router) -> Router:
+    """routerd was told to run, and its daemon ends at once."""
+    router.init("start")
+    router.run("mv /usr/bin/routerd /usr/bin/routerd-real")
+    router.write("/usr/bin/routerd", PLAYED)
+    router.run("chmod 755 /usr/bin/routerd; touch /tmp/procd.log")
+    return router
+
+
+def test_a_daemon_that_ends_again_and_again_leaves_dhcp_to_dnsmasq(failing: Router) -> None:
+    for _ in range(2):
+        failing.run(LAUNCH, fails=True)
+    assert ignored(failing)
+    failing.run(LAUNCH, fails=True)
+    assert not ignored(failing)
+    assert "dnsmasq serves DHCP until routerd runs" in failing.read("/tmp/syslog")
+    stamp = failing.run("stat -c %Y.%i /etc/config/dhcp")
+    # Nothing that happens meanwhile takes the pool away, or writes to flash.
+    failing.init("reload")
+    failing.run(HOTPLUG)
+    assert failing.run("stat -c %Y.%i /etc/config/dhcp") == stamp
+    assert not ignored(failing)
+
+
+@pytest.mark.long
+def test_a_daemon_that_runs_at_last_serves(failing: Router) -> None:
+    for _ in range(3):
+        failing.run(LAUNCH, fails=True)
+    assert not ignored(failing)
+    failing.run("touch /tmp/works")
+    failing.run(f"start-stop-daemon -S -b -m -p /tmp/pid -x {LAUNCH}")
+    try:
+        soon("dnsmasq ignores the pool", lambda: failing.uci("get dhcp.lan.routerd_ignore"), 25.0)
+    finally:
+        failing.run("kill $(cat /tmp/pid)")
+    assert "routerd runs again" in failing.read("/tmp/syslog")
 
 
 @pytest.mark.long
