@@ -1,4 +1,4 @@
-# Units that an administrator can enable.
+# Units that an administrator can enable; the daemon comes first.
 units="routerd.service routerd-dnsmasq.path"
 
 # A daemon of routerd in this network namespace, whose number is then in $pid.

@@ -4,15 +4,18 @@ dnsmasq gives every client the tag that is the name of the interface its message
 relay agent, and the tag that its dhcp-range sets. Of two options with one number a tagged one wins over one without a
 tag, one with other tags over one with a range's tag, and what is read last over what was read before it.
 A line of ours would take the place of the administrator's, so it leaves out whom theirs is for, by `tag:!…`; and its
-default route must be the router that dnsmasq tells the same client, or it would take the place of that one.
+default route must be the router that dnsmasq tells the same client, or it would take the place of that one. So must
+be the static routes of option 33, which a client that takes option 121 ignores.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
+from types import MappingProxyType
 from typing import NamedTuple
 
-from routerd.beside.dnsmasq_conf import Conf, Range, RouterOption
+from routerd.beside.dnsmasq_conf import Conf, Range, RouterOption, StaticOption
+from routerd.beside.static_routes import Route
 from routerd.beside_part import BesidePart
 
 Tags = tuple[str, ...]
@@ -25,7 +28,8 @@ _MOST_LINES = 32
 class Known:
     """What is known of a dnsmasq: the tags of its administrator's own options 121 and 249, and the like.
 
-    `told`: the router that it was heard to tell, by LAN. `links`: networks by the interfaces that they were seen on.
+    `told`: the router that it was heard to tell, by LAN, and `told_statics` the routes of option 33 that it was.
+    `links`: networks by the interfaces that they were seen on.
     """
 
     others: tuple[Tags, ...] = ()
@@ -33,6 +37,8 @@ class Known:
     ranges: tuple[Range, ...] = ()
     told: Mapping[str, IPv4Address | None] = field(default_factory=dict)
     links: tuple[tuple[str, IPv4Network], ...] = ()
+    statics: tuple[StaticOption, ...] = ()
+    told_statics: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
 
 
 def known_of(
@@ -40,19 +46,25 @@ def known_of(
     told: Mapping[str, IPv4Address | None],
     links: Iterable[tuple[str, IPv4Network]],
     served: Iterable[Tags] = (),
+    told_statics: Mapping[str, tuple[Route, ...]] = MappingProxyType({}),
 ) -> Known:
     """What a configuration says; `served` are tags of whom dnsmasq was heard to tell other routes."""
     if conf is None:
-        return Known(tuple(served), None, (), told, tuple(links))
+        return Known(tuple(served), None, (), told, tuple(links), (), told_statics)
     others = dict.fromkeys((*(option.tags for option in conf.options), *served))
-    return Known(tuple(others), tuple(conf.routers), tuple(conf.ranges), told, tuple(links))
+    ranges, statics = tuple(conf.ranges), tuple(conf.statics)
+    return Known(tuple(others), tuple(conf.routers), ranges, told, tuple(links), statics, told_statics)
 
 
 class Clients(NamedTuple):
-    """Some clients of a network: the tags that they have, or (with !) have not, and the router that they are told."""
+    """Some clients of a network: the tags that they have, or (with !) have not, and the router that they are told.
+
+    `statics` are the routes of the administrator's option 33 for them.
+    """
 
     tags: Tags
     router: IPv4Address | None
+    statics: tuple[Route, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,8 @@ class Told:
     """The clients of one network. `main` are those without anything special.
 
     `yields`: nobody is left, because the administrator's own options are for all. `barred`: the ranges whose clients
-    cannot be told from these, for which nobody is told anything. `odd`: options 3 that are not understood.
+    cannot be told from these, for which nobody is told anything. `odd`: options 3 that are not understood. `statics`:
+    options 33 that keep their clients from being told: they are for some of them only, or not understood.
     """
 
     main: tuple[Clients, ...] = ()
@@ -68,6 +81,7 @@ class Told:
     yields: bool = False
     barred: tuple[Range, ...] = ()
     odd: tuple[RouterOption, ...] = ()
+    statics: tuple[StaticOption, ...] = ()
 
 
 def clients_of(part: BesidePart, index: int, known: Known) -> Told:
@@ -76,9 +90,10 @@ def clients_of(part: BesidePart, index: int, known: Known) -> Told:
     first = _first_tags(part, index, known)
     if isinstance(first, Told):
         return first
-    others = [_rest(tags, own) for tags in known.others]
+    statics, barring = _statics(part, index, known)
+    others = [_rest(tags, own) for tags in (*known.others, *(each.tags for each in barring))]
     if () in others or not own:
-        return Told(yields=True)
+        return Told(yields=True, statics=barring)
     context = {each.tag for each in known.ranges}
     # With the tag of its range an option comes after those with other tags only; else what is read last counts.
     keyed = [((not context & set(each.tags), at), each) for at, each in enumerate(known.routers or ()) if each.tags]
@@ -95,10 +110,11 @@ def clients_of(part: BesidePart, index: int, known: Known) -> Told:
         start = _joined(first, tags)
         if each.known and start is not None and len(made) < _MOST_LINES:
             router = part.address if each.router == _SELF else each.router
-            made[:0] = [Clients(one, router) for one in _without(start, taken)]
+            made[:0] = [Clients(one, router, statics) for one in _without(start, taken)]
     base = _base_router(part, index, known)
     kept = tuple(made[-_MOST_LINES:])
-    return Told(tuple(Clients(tags, base) for tags in main), kept, yields=not main and not made, odd=tuple(odd))
+    plain = tuple(Clients(tags, base, statics) for tags in main)
+    return Told(plain, kept, yields=not main and not made, odd=tuple(odd), statics=barring)
 
 
 def _first_tags(part: BesidePart, index: int, known: Known) -> Tags | Told:
@@ -141,6 +157,25 @@ def _base_router(part: BesidePart, index: int, known: Known) -> IPv4Address | No
     if known.routers is None or index != 0 or said is not None:
         return own.router
     return part.address if int(part.address) else own.router
+
+
+def _statics(part: BesidePart, index: int, known: Known) -> tuple[tuple[Route, ...], tuple[StaticOption, ...]]:
+    """The routes of option 33 for the network's clients, and the options that are for some of them or not understood.
+
+    What its configuration says counts for more than what was heard: dnsmasq leaves out what has no room in an answer.
+    """
+    own = part.networks[index].tag
+    special = [each for each in known.statics if _rest(each.tags, own)]
+    plain = [each for each in known.statics if not each.tags]
+    said = next(reversed([each for each in known.statics if each.tags and each not in special] or plain), None)
+    heard = known.told_statics.get(part.lan, ()) if index == 0 else ()
+    if any(each.routes == heard for each in special):
+        heard = ()  # This machine may itself be one of those who are told others.
+    routes = said.routes if said is not None and said.known else heard
+    barring = [each for each in special if each.routes != routes or not each.known]
+    if said is not None and not said.known and not heard:
+        barring.append(said)
+    return routes, tuple(barring)
 
 
 def _rest(tags: Tags, own: str) -> Tags:

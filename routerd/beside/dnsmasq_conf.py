@@ -1,13 +1,15 @@
-"""What dnsmasq's own configuration says of options 3, 121 and 249, of networks, and of files with options. Pure."""
+"""What dnsmasq's own configuration says of options 3, 33, 121 and 249, of networks, and of files with options. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 from typing import NamedTuple
 
+from routerd.beside.static_routes import STATIC_ROUTES, Route, routes_of
+
 _ROUTER = 3
-_CODES = frozenset((_ROUTER, 121, 249))
-_NAMES = {"classless-static-route": 121, "router": _ROUTER}
+_CODES = frozenset((121, 249))
+_NAMES = {"classless-static-route": 121, "router": _ROUTER, "static-route": STATIC_ROUTES}
 _SHORT = {"C": "conf-file", "7": "conf-dir", "O": "dhcp-option", "F": "dhcp-range"}
 _NO_OPTION = ("encap:", "vi-encap:", "vendor:", "option6:")
 
@@ -28,6 +30,15 @@ class RouterOption(NamedTuple):
 
     tags: tuple[str, ...]
     router: IPv4Address | None
+    place: str
+    known: bool = True
+
+
+class StaticOption(NamedTuple):
+    """An option 33 of the administrator's: its routes, () for none at all. `known`: is it understood?"""
+
+    tags: tuple[str, ...]
+    routes: tuple[Route, ...]
     place: str
     known: bool = True
 
@@ -56,15 +67,20 @@ class ConfDir(NamedTuple):
 
 @dataclass(slots=True)
 class Conf:
-    """What has been found. `files`, `dirs` are still to be read, `option_files` and `option_dirs` hold options."""
+    """What has been found. `files`, `dirs` are still to be read, `option_files` and `option_dirs` hold options.
+
+    `scripts`: what is run for more of it.
+    """
 
     options: list[OwnOption] = field(default_factory=list)
     routers: list[RouterOption] = field(default_factory=list)
+    statics: list[StaticOption] = field(default_factory=list)
     ranges: list[Range] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     dirs: list[ConfDir] = field(default_factory=list)
     option_files: list[str] = field(default_factory=list)
     option_dirs: list[str] = field(default_factory=list)
+    scripts: list[str] = field(default_factory=list)
 
     def reads(self, path: str) -> bool:
         """Does dnsmasq read options from this file?"""
@@ -131,6 +147,8 @@ def _note(name: str, value: str, place: str, conf: Conf) -> None:
             conf.ranges.append(found)
     elif name == "conf-file" and value:
         conf.files.append(value)
+    elif name == "conf-script" and value:
+        conf.scripts.append(f"{value} ({place})")
     elif name == "conf-dir" and value:
         path, *ends = [part.strip() for part in value.split(",")]
         skip = tuple(end for end in ends if end and not end.startswith("*"))
@@ -142,7 +160,10 @@ def _note(name: str, value: str, place: str, conf: Conf) -> None:
 
 
 _KNOWN = frozenset(
-    ("dhcp-option", "dhcp-option-force", "dhcp-range", "conf-file", "conf-dir", "dhcp-optsfile", "dhcp-optsdir")
+    (
+        *("dhcp-option", "dhcp-option-force", "dhcp-range", "conf-file", "conf-dir", "conf-script"),
+        *("dhcp-optsfile", "dhcp-optsdir"),
+    )
 )
 
 
@@ -156,6 +177,8 @@ def _note_option(value: str, place: str, conf: Conf) -> None:
             code = _NAMES.get(word[7:].lower()) if word.startswith("option:") else int(word[-6:])
             if code == _ROUTER:
                 conf.routers.append(RouterOption(tuple(tags), *_router(words[index + 1 :], place)))
+            elif code == STATIC_ROUTES:
+                conf.statics.append(StaticOption(tuple(tags), *_statics(words[index + 1 :], place)))
             elif code in _CODES:
                 conf.options.append(OwnOption(code, tuple(tags), place))
             return
@@ -177,6 +200,19 @@ def _router(words: Sequence[str], place: str) -> tuple[IPv4Address | None, str, 
         return IPv4Address(first), place, True
     except (AddressValueError, ValueError):
         return None, place, False
+
+
+def _statics(words: Sequence[str], place: str) -> tuple[tuple[Route, ...], str, bool]:
+    """The routes of an option 33: pairs of addresses. dnsmasq puts its own for 0.0.0.0, which is not known here."""
+    given = [word for word in words if word]
+    try:
+        addresses = [IPv4Address(word) for word in given]
+    except AddressValueError:
+        return (), place, False
+    if len(addresses) % 2 or not all(map(int, addresses)):
+        return (), place, False
+    routes = routes_of(zip(addresses[::2], addresses[1::2], strict=True))
+    return routes, place, len(routes) == len(addresses) // 2
 
 
 def _range(value: str, place: str) -> Range | None:

@@ -12,10 +12,11 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from routerd.beside.dnsmasq_conf import Conf, ConfDir, read_arguments, read_conf, read_options
 from routerd.beside.dnsmasq_file import is_ours
-from routerd.system.named_process import arguments, find_process
+from routerd.system.named_process import Process, arguments, look_up
 
 NAME = "dnsmasq"
 _DEFAULT = "/etc/dnsmasq.conf"
@@ -29,45 +30,78 @@ _ERRORS = (OSError, ValueError)
 State = tuple[object, ...]
 
 
-def read_dnsmasq(pid_file: Path, own: Path) -> tuple[int | None, Conf | None]:
-    """The process, and what its configuration and its files of options say; `own` is routerd's file among these."""
-    pid, conf = read_started(pid_file)
-    return pid, None if conf is None else with_option_files(conf, own)
+class Started(NamedTuple):
+    """A dnsmasq, and what it read when it started; `conf`: None where nothing is known of that.
+
+    `unseen`: what of it could not be seen, in words; so long it may have options that `conf` does not name.
+    """
+
+    process: Process | None = None
+    conf: Conf | None = None
+    unseen: tuple[str, ...] = ()
 
 
-def read_started(pid_file: Path) -> tuple[int | None, Conf | None]:
+def read_started(pid_file: Path) -> Started:
     """The process, and what it read when it started.
 
     Where its command line is not seen, that is what the files of Debian's dnsmasq say, if it has any.
     """
-    pid = find_process(pid_file, NAME)
-    words = arguments(pid) if pid is not None else ()
+    process = look_up(pid_file, NAME)
+    words = arguments(process.pid) if process is not None else ()
     conf = Conf()
     if not words:
         conf.dirs.append(_DEFAULT_DIR)
     if not read_arguments(words, conf):
         conf.files.append(_DEFAULT)
-    is_known, done, room = bool(words), 0, _MOST_TEXT
+    unseen = [] if words else [_hidden(process, pid_file)]
+    is_known = _read_files(conf, unseen) or bool(words)
+    unseen += (f"conf-script={script}" for script in conf.scripts)
+    return Started(process, conf if is_known else None, tuple(dict.fromkeys(unseen)))
+
+
+def _hidden(process: Process | None, pid_file: Path) -> str:
+    if process is None:
+        return f"its process, as {pid_file} does not name it"
+    return f"the command line of process {process.pid}, as /proc hides it"
+
+
+def _read_files(conf: Conf, unseen: list[str]) -> bool:
+    """Read the files that are named, and those that these name; True if there was one. Notes what cannot be read."""
+    is_known, done, room = False, 0, _MOST_TEXT
     waiting: dict[str, bool] = {}
-    while done < _MOST_FILES and room > 0:
+    while True:
+        unseen += (each.path for each in conf.dirs if not _is_seen(each.path) and each is not _DEFAULT_DIR)
         for path in [*conf.files, *_listed(conf.dirs)]:
             if len(waiting) < _MOST_NAMES:
                 waiting.setdefault(path, True)
         conf.files, conf.dirs = [], []
         following = next((path for path, unread in waiting.items() if unread), None)
         if following is None:
-            break
+            return is_known
+        if done >= _MOST_FILES or room <= 0:
+            unseen.append(f"{following}, and what comes after so many others")
+            return is_known
         waiting[following], done = False, done + 1
         text = _text(following)
         if text is not None:
             is_known, room = True, room - len(text)
             read_conf(text, following, conf)
-    return pid, conf if is_known else None
+            if len(text) >= _LONGEST:
+                unseen.append(f"{following} behind its first MiB")
+        elif following != _DEFAULT or os.path.exists(following):
+            unseen.append(following)
+
+
+def _is_seen(path: str) -> bool:
+    try:
+        return os.access(path, os.R_OK | os.X_OK)
+    except ValueError:
+        return False
 
 
 def with_option_files(conf: Conf, own: Path) -> Conf:
     """The configuration with what is in the administrator's files of options now; routerd's are none of these."""
-    whole = replace(conf, options=list(conf.options), routers=list(conf.routers))
+    whole = replace(conf, options=list(conf.options), routers=list(conf.routers), statics=list(conf.statics))
     room = _MOST_TEXT
     for path in _option_paths(conf, own):
         text = _text(path) if room > 0 else None

@@ -76,8 +76,10 @@ def _line(part: BesidePart, index: int, known: Known) -> Line:
 def _value(network: BesideNetwork, clients: Clients) -> tuple[bytes, tuple[Route, ...]]:
     """The value for these clients, and what has no room; with room for no route it is left out whole."""
     room = min(LONGEST_OPTION, (_LONGEST_LINE - len(_prefix(clients.tags, CODES[0]))) // 3)
-    value, left = fitting(replace(network, router=clients.router), room)
-    return (b"" if len(left) == len(network.routes) else value), left
+    value, left = fitting(replace(network, router=clients.router), room, clients.statics)
+    kept = {prefix for prefix, _ in clients.statics}
+    wanted = [route for route in network.routes if route[0] not in kept]
+    return (b"" if len(left) == len(wanted) else value), left
 
 
 def file_text(parts: Sequence[BesidePart], known: Known) -> str:

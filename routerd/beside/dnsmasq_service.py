@@ -10,52 +10,42 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from ipaddress import IPv4Address
-from pathlib import Path
 
-from routerd.beside.dnsmasq_clients import Known, known_of
-from routerd.beside.dnsmasq_conf_service import NAME
+from routerd.beside.dnsmasq_contest import Contest
 from routerd.beside.dnsmasq_file import lines_of, lines_text, values_in
-from routerd.beside.dnsmasq_shown import FAILURES, Shown, status
-from routerd.beside.dnsmasq_watch_service import Watch
+from routerd.beside.dnsmasq_notice_service import is_watched, missing_right, tell
+from routerd.beside.dnsmasq_shown import status
+from routerd.beside.dnsmasq_talk_service import DISTANCE, WATCHED, DnsmasqTalk
 from routerd.beside.hold import HoldDown
-from routerd.beside.options_file_service import FileError, OptionsFile
-from routerd.beside.told import ASKED, PATIENCE, Finding, Questions, Verdict, judge
+from routerd.beside.options_file_service import FileError
+from routerd.beside.told import Questions, Verdict
 from routerd.beside.words import Ask, ServerKey, Withdrawn
 from routerd.beside_part import BesidePart
 from routerd.model import Problem
 from routerd.reports import Check
-from routerd.system.named_process import SignalError, find_process, hang_up
 
 log = logging.getLogger("routerd.beside")
 
 _LOOK, _SELDOM = 2.0, 300.0
-_CALM = 600.0
-_WATCHED = 0.5
-_CONTESTED = 3
 _REMEMBERED = 16
-_DISTANCE = 1.0
-"""Seconds between two changes: with each, dnsmasq reads all its files again."""
+_RIGHTS, _FAREWELLS = 30.0, 2
 
 
-class DnsmasqService:
+class DnsmasqService(DnsmasqTalk):
     """One dnsmasq, by the file of options that it reads. `apply` only notes what is wanted; `run` does it."""
 
     def __init__(self, key: ServerKey, ask: Ask, changed: Callable[[], None]) -> None:
-        self._ask, self._changed = ask, changed
-        self._file, self._watch = OptionsFile(Path(key.path)), Watch(Path(key.also), Path(key.path))
+        super().__init__(key, ask, changed)
         self._parts: tuple[BesidePart, ...] | None = None
         self._due = asyncio.Event()
-        self._shown = Shown(key.path)
         self._questions = Questions()
         self._hold = HoldDown()
-        self._values: dict[bytes, None] | None = None
-        self._routers: dict[str, IPv4Address | None] = {}
-        self._served: frozenset[str] = frozenset()
         self._is_new, self._is_clear, self._is_first = True, False, True
+        self._owed: tuple[object, ...] | None = None
+        """The process that has not been told yet that nothing is wanted of it any more."""
+        self._rights_at = 0.0
         self._text: str | None = None
-        self._rewritten: list[float] = []
-        self._told_at = -_DISTANCE
+        self._contest = Contest()
 
     def apply(self, parts: tuple[BesidePart, ...]) -> None:
         """Hand out this from now on; () removes all that was ever made."""
@@ -77,13 +67,12 @@ class DnsmasqService:
                 async with asyncio.timeout(self._rest()):
                     await self._due.wait()
             # What changes again and again is taken together; what is taken back is taken back after that time.
-            await asyncio.sleep(max(0.0, self._told_at + _DISTANCE - time.monotonic()))
+            await asyncio.sleep(max(0.0, self._told_at + DISTANCE - time.monotonic()))
 
     def _rest(self) -> float:
         """How long nothing is to be done."""
         now = time.monotonic()
-        # What is refused to be left alone is put back ever less often.
-        rest = min(_SELDOM, _LOOK * 2.0 ** max(0, len(self._rewritten) - _CONTESTED + 1))
+        rest = min(_SELDOM, self._contest.slower(_LOOK))
         return max(0.0, min(rest, self._questions.due - now, self._hold.due - now))
 
     async def _round(self, parts: tuple[BesidePart, ...]) -> None:
@@ -93,10 +82,12 @@ class DnsmasqService:
         await self._look(parts, force=is_new)
         if self._is_first and any(net.routes for part in parts for net in part.networks):
             self._is_first = False
-            await self._ask_first(parts)
+            is_new = await self._ask_first(parts) or is_new
         await self._write(parts, is_new)
         if parts and time.monotonic() >= self._questions.due:
             await self._ask_all(parts)
+        elif self._shown.no_right is not None and time.monotonic() >= self._rights_at + _RIGHTS:
+            await self._look_at_rights()
 
     def _handed_out(self) -> tuple[bytes, ...]:
         """What an earlier run has left in the file."""
@@ -106,49 +97,23 @@ class DnsmasqService:
             return ()
 
     async def _look(self, parts: tuple[BesidePart, ...], *, force: bool) -> None:
-        before = self._watch.pid
-        await asyncio.to_thread(self._watch.look, force=force)
-        if self._watch.pid != before:
+        watch = self._watch
+        mark, edits = watch.mark, watch.edits
+        await asyncio.to_thread(watch.look, force=force)
+        if watch.mark != mark:
             self._questions.changed(time.monotonic())
-            if self._watch.conf is not None:
-                self._routers = {}
-        self._shown.pid, self._shown.conf = self._watch.pid, self._watch.conf
-        self._shown.elsewhere = self._watch.elsewhere(frozenset(part.lan for part in parts))
-
-    async def _ask_first(self, parts: tuple[BesidePart, ...]) -> None:
-        """What dnsmasq hands out before routerd has given it anything: that is its administrator's."""
-        if self._watch.pid is None and self._watch.conf is not None:
-            return
-        self._shown.lines = lines_of(parts, self._known(parts))
-        found = await self._asked(parts)
-        self._note(found, is_first=True)
-        was_there = await asyncio.to_thread(os.path.exists, self._file.path)
-        if self._served and was_there:
-            # It may also be what routerd gave it before, and took from the file without the right to say so.
-            await self._hang_up()
-            await asyncio.sleep(_WATCHED)
-            self._note(await self._asked(parts), is_first=True)
-
-    async def _asked(self, parts: tuple[BesidePart, ...]) -> dict[str, Finding | None]:
-        found = await asyncio.gather(*map(self._ask_one, parts))
-        return dict(zip((part.lan for part in parts), found, strict=True))
-
-    def _note(self, found: dict[str, Finding | None], *, is_first: bool = False) -> bool:
-        """What dnsmasq was heard to tell: its routers, and routes of its administrator's. True if that is new."""
-        before = dict(self._routers), self._served
-        for lan, finding in found.items():
-            if finding is None or finding.verdict is Verdict.SILENT:
-                continue
-            if finding.serves:
-                self._routers[lan] = finding.router
-            if is_first or not any(line.rows for line in self._shown.lines if line.lan == lan and line.own):
-                strange = finding.verdict is Verdict.OTHER if is_first else finding.verdict is not Verdict.OLD
-                self._served = self._served | {lan} if finding.value and strange else self._served - {lan}
-        return (self._routers, self._served) != before
-
-    def _known(self, parts: tuple[BesidePart, ...]) -> Known:
-        served = [(part.networks[0].tag,) for part in parts if part.lan in self._served]
-        return known_of(self._watch.conf, self._routers, self._watch.links, served)
+            if watch.process is not None:
+                self._heard.forget(routers=watch.conf is not None)
+            if watch.process is not None and watch.unseen:
+                # It may have begun with other options, and has read ours as well.
+                self._is_first, self._is_restarted = True, self._text is not None
+        elif watch.edits != edits:
+            self._questions.changed(time.monotonic())
+            if not watch.unseen:
+                self._heard.served = frozenset()
+        self._shown.pid = None if watch.process is None else watch.process.pid
+        self._shown.conf, self._shown.unseen = watch.conf, watch.unseen
+        self._shown.elsewhere = watch.elsewhere(frozenset(part.lan for part in parts))
 
     async def _write(self, parts: tuple[BesidePart, ...], is_new: bool) -> None:
         now = time.monotonic()
@@ -165,7 +130,9 @@ class DnsmasqService:
             self._is_clear = not parts and error.foreign
             return
         self._shown.file_error = None
-        self._note_rewritten(is_new, written)
+        self._shown.contested = self._contest.note(now, written=written, is_new=is_new)
+        if written:
+            self._log_written(is_new=is_new)
         if written:
             given = dict.fromkeys(value for line in self._shown.lines for value in (line.value, *line.values))
             earlier = [value for value in self._values or () if value not in given]
@@ -175,41 +142,52 @@ class DnsmasqService:
         elif is_new:
             self._questions.changed(time.monotonic())
         if not parts:
-            self._is_clear, self._questions.due = True, float("inf")
+            self._questions.due = float("inf")
+            await self._settle(was_told=written)
+
+    def _log_written(self, *, is_new: bool) -> None:
+        if is_new:
+            log.info("beside: %s is written for dnsmasq", self._file.path)
+        else:
+            log.warning("beside: %s was changed or removed by another program; it is as before again", self._file.path)
+
+    async def _settle(self, *, was_told: bool) -> None:
+        """Nothing is wanted any more: see that dnsmasq was told so, or has been started anew."""
+        if self._is_clear:
+            return
+        mark = self._watch.mark
+        if self._owed is None or mark == self._owed:
+            if not was_told and await asyncio.to_thread(os.path.exists, self._file.path):
+                await self._hang_up()
+            error = self._shown.signal_error
+            if error is not None and error[1] and not await self._is_watched():
+                if self._owed is None:
+                    log.warning("beside: dnsmasq hands out the routes until it gets a SIGHUP: %s", error[0])
+                self._owed = mark
+                return
+        self._owed, self._is_clear = None, True
+
+    async def _is_watched(self) -> bool:
+        return await asyncio.to_thread(is_watched, self._file.path, self._file.touch)
 
     def _render(self, parts: tuple[BesidePart, ...], now: float) -> str:
         """The whole file."""
         self._shown.lines = lines_of(self._hold.admit(parts, now), self._known(parts))
         return lines_text(self._shown.lines)
 
-    def _note_rewritten(self, is_new: bool, written: bool) -> None:
-        """Somebody else changes the file where it differs although nothing new is wanted."""
-        now = time.monotonic()
-        self._rewritten = [at for at in self._rewritten if now - at < _CALM]
-        if written and is_new:
-            log.info("beside: %s is written for dnsmasq", self._file.path)
-        elif written:
-            self._rewritten.append(now)
-            log.warning("beside: %s was changed or removed by another program; it is as before again", self._file.path)
-        self._shown.contested = len(self._rewritten) >= _CONTESTED
-
-    async def _hang_up(self) -> None:
-        self._told_at = time.monotonic()
-        self._shown.no_right = None
-        try:
-            await asyncio.to_thread(hang_up, self._watch.pid_file, NAME)
-            self._shown.signal_error = None
-        except SignalError as error:
-            # Whether it matters shows when dnsmasq is asked: systemd may have told it, or it is about to start.
-            self._shown.signal_error = (str(error), error.may_not)
+    async def _look_at_rights(self) -> None:
+        self._rights_at = time.monotonic()
+        path, touch = self._file.path, self._file.touch
+        self._shown.no_right = await asyncio.to_thread(missing_right, self._watch.pid_file, path, touch)
 
     async def _ask_all(self, parts: tuple[BesidePart, ...]) -> None:
         found = await self._asked(parts)
         asked = {lan: finding for lan, finding in found.items() if finding is not None}
         right = bool(asked) and all(finding.verdict is Verdict.RIGHT for finding in asked.values())
         self._shown.findings = asked
-        self._questions.answered(time.monotonic(), right=right)
-        if self._note(found):
+        # What the administrator's own options keep back is to be handed out soon after they are gone.
+        self._questions.answered(time.monotonic(), right=right and not self._heard.served)
+        if self._heard.note(found, self._shown.lines):
             # It tells another router than was known, so what clients are told is to be another thing.
             self._is_new = True
             self._due.set()
@@ -217,7 +195,7 @@ class DnsmasqService:
         self._shown.closed = None if closed is None else str(closed)
         if right:
             self._shown.signal_error = None
-            self._shown.no_right = await asyncio.to_thread(self._watch.missing_right)
+            await self._look_at_rights()
             return
         if self._questions.may_repeat:
             await self._hang_up()
@@ -225,48 +203,43 @@ class DnsmasqService:
             # Whoever watches the file for routerd may have begun to only now, or have missed a change while it worked.
             await asyncio.to_thread(self._file.touch)
 
-    async def _ask_one(self, part: BesidePart) -> Finding | None:
-        """None where nothing can be asked: then nothing is said either."""
-        line = next((line for line in self._shown.lines if line.lan == part.lan and line.own), None)
-        wanted, also = (b"", ()) if line is None else (line.value, line.values)
-        try:
-            return judge(wanted, self._values or (), await self._ask(part, ASKED, PATIENCE), also)
-        except OSError as error:
-            log.debug("beside: lan %s cannot be asked: %s", part.lan, error)
-            return None
-
     async def withdraw(self) -> Withdrawn:
-        """Empty the file, and have dnsmasq read it."""
-        nothing = await self._empty()
-        if nothing is not None:
+        """Empty the file, and have dnsmasq read it; it may not have been told of a file that is empty already."""
+        nothing = await self._empty(again=self._parts is None or self._owed is not None)
+        if isinstance(nothing, Withdrawn):
             return nothing
-        done = (f"routes from {self._file.path} of dnsmasq",)
-        try:
-            await asyncio.to_thread(hang_up, self._watch.pid_file, NAME)
-        except SignalError as error:
-            found = await asyncio.to_thread(find_process, self._watch.pid_file, NAME)
-            is_gone = not error.may_not and found is None
-            if is_gone or (error.may_not and await self._is_taken_back()):
-                return Withdrawn(done)
+        done = (f"routes from {self._file.path} of dnsmasq",) if nothing else ()
+        error = await asyncio.to_thread(tell, self._watch.pid_file)
+        if error is not None and error.may_not and not await self._is_taken_back():
             return Withdrawn(done, f"dnsmasq hands out the routes until it gets a SIGHUP: {error}")
+        self._is_clear = True
         return Withdrawn(done)
 
-    async def _empty(self) -> Withdrawn | None:
-        """Take all out of the file; None: dnsmasq is to be told, else there was nothing, or it cannot be done."""
+    async def _empty(self, *, again: bool = False) -> Withdrawn | bool:
+        """Take all out of the file. A `bool`: dnsmasq is to be told, True if something was in the file.
+
+        Else there was nothing, or it cannot be done. With `again` dnsmasq is also told of a file that is empty already.
+        """
         try:
+            there = await asyncio.to_thread(self._file.read) is not None
             emptied = await asyncio.to_thread(self._file.empty, remove=False)
         except FileError as error:
             self._is_clear = error.foreign
             return Withdrawn() if error.foreign else Withdrawn(left=f"{self._file.path}: {error}")
+        if emptied or (again and there):
+            return emptied
         self._is_clear = True
-        return None if emptied else Withdrawn()
+        return Withdrawn()
 
     async def _is_taken_back(self) -> bool:
         """Has somebody else told dnsmasq to read the file again?"""
-        await asyncio.sleep(_WATCHED)
         parts, self._shown.lines = self._parts or (), ()
-        found = await asyncio.gather(*map(self._ask_one, parts))
-        return bool(parts) and not any(each is None or each.verdict is Verdict.OLD for each in found)
+        for _ in range(_FAREWELLS):
+            await asyncio.sleep(WATCHED)
+            found = await asyncio.gather(*map(self._ask_one, parts))
+            if bool(parts) and not any(each is None or each.verdict is Verdict.OLD for each in found):
+                return True
+        return False
 
     # ------------------------------------------------------------ what is shown
 
@@ -286,8 +259,8 @@ class DnsmasqService:
 
     def checks(self) -> tuple[Check, ...]:
         """Are the clients of every LAN told what they should be?"""
-        bad = {each.subject: each.code for each in self.problems() if each.code in FAILURES}
-        lans = [(lan, bad.get(f"lan {lan}")) for lan in self._shown.lans()]
+        bad = self._shown.failures()
+        lans = [(lan, bad.get(lan)) for lan in self._shown.lans()]
         return tuple(
             Check(f"dhcp {lan}", code is None, "" if code is None else f"dnsmasq: {code}") for lan, code in lans
         )

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 
 from routerd.beside.dnsmasq_conf import Conf
 from routerd.beside.dnsmasq_file import Line
+from routerd.beside.static_routes import STATIC_ROUTES
 from routerd.beside.told import ROUTER, Finding, Verdict, value_text
 from routerd.model import Problem
 
@@ -29,7 +30,8 @@ class Shown:
     """What is known of one dnsmasq; `is_uci`: OpenWrt's script makes its configuration.
 
     `signal_error`: why it could not be told to read again; is a right missing? `no_right`: why it cannot be told of the
-    next change, although all is right now. `routers`: the router of each LAN by routerd's configuration.
+    next change, although all is right now. `routers`: the router of each LAN by routerd's configuration. `unseen`: what
+    is not seen of that with which it runs.
     """
 
     path: str
@@ -45,6 +47,7 @@ class Shown:
     routers: dict[str, IPv4Address | None] = field(default_factory=dict)
     elsewhere: frozenset[str] = frozenset()
     is_uci: bool = False
+    unseen: tuple[str, ...] = ()
 
     def lans(self) -> tuple[str, ...]:
         """The LANs that it serves."""
@@ -53,6 +56,18 @@ class Shown:
     def problems(self) -> tuple[Problem, ...]:
         """All of them, LAN by LAN."""
         return tuple(problem for lan in self.lans() for problem in self._of(lan))
+
+    def failures(self) -> dict[str, str]:
+        """The LANs where clients are not told what they should be, each with its problem."""
+        found = {each.subject.removeprefix("lan "): each.code for each in self.problems() if each.code in FAILURES}
+        return {lan: "beside-conflict" for lan in self.lans() if self._is_kept_back(lan)} | found
+
+    def _is_kept_back(self, lan: str) -> bool:
+        """Is one network's every client told the administrator's own routes, and not ours?"""
+        lines = [line for line in self.lines if line.lan == lan and line.network.routes]
+        finding = self.findings.get(lan)
+        other = finding is not None and finding.verdict is Verdict.OTHER
+        return any(line.yields or (line.own and other) for line in lines if not line.told.barred)
 
     def _of(self, lan: str) -> Iterator[Problem]:
         subject = f"lan {lan}"
@@ -66,15 +81,20 @@ class Shown:
         lines = [line for line in self.lines if line.lan == lan]
         if self.no_right is not None:
             yield Problem("beside-no-right", subject, (("reason", self.no_right), ("hint", _RIGHTS)))
+        finding = self.findings.get(lan)
+        if self.unseen and any(line.rows for line in lines) and self._runs(finding):
+            yield Problem("beside-unseen", subject, (("what", ", ".join(self.unseen[:_SHOWN])),))
         yield from _too_long(lines, subject)
         yield from _barred(lines, subject)
         others = [(line, found) for line in lines if (found := self._others(line))]
         if others:
             places = dict.fromkeys(f"{code} at {place}" for _, found in others for code, place in found)
             yield _conflict([line for line, _ in others], ", ".join(list(places)[:_SHOWN]), subject)
-        finding = self.findings.get(lan)
         if finding is not None:
             yield from self._of_answer(next(line for line in lines if line.own), finding, subject)
+
+    def _runs(self, finding: Finding | None) -> bool:
+        return self.pid is not None or (finding is not None and finding.verdict is not Verdict.SILENT)
 
     def _others(self, line: Line) -> list[tuple[int, str]]:
         """The administrator's own options that some clients of the network are told instead of ours."""
@@ -83,7 +103,8 @@ class Shown:
         elsewhere = {other.network.tag for other in self.lines if other is not line and (line.own or not other.own)}
         elsewhere = (elsewhere | self.elsewhere) - {line.network.tag}
         found = [(one.code, one.place) for one in self.conf.options if not elsewhere & {*one.tags}]
-        return found + [(ROUTER, one.place) for one in line.told.odd if not elsewhere & {*one.tags}]
+        found += [(ROUTER, one.place) for one in line.told.odd if not elsewhere & {*one.tags}]
+        return found + [(STATIC_ROUTES, one.place) for one in line.told.statics if not elsewhere & {*one.tags}]
 
     def _of_answer(self, line: Line, finding: Finding, subject: str) -> Iterator[Problem]:
         verdict = finding.verdict
@@ -107,7 +128,7 @@ class Shown:
             yield Problem("beside-router", subject, _routers(finding.router, self.routers[line.lan]))
 
     def _why(self, line: Line, finding: Finding) -> tuple[str, str]:
-        if self.conf is not None and not self.conf.reads(self.path):
+        if self.conf is not None and not self.unseen and not self.conf.reads(self.path):
             hint = f"Add to its configuration: dhcp-optsfile={self.path}; then restart it, a reload is not enough."
             return f"dnsmasq does not read {self.path}", hint
         if self.closed == self.path:

@@ -1,5 +1,6 @@
 """The bytes of option 121 for a network, as the other server shall hand them out. Pure."""
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
 
 from routerd.beside_part import BesideNetwork
@@ -20,19 +21,24 @@ def value(network: BesideNetwork) -> bytes:
     return b"".join(entries(network))
 
 
-def fitting(network: BesideNetwork, room: int) -> tuple[bytes, tuple[tuple[IPv4Network, IPv4Address], ...]]:
+def fitting(
+    network: BesideNetwork, room: int, kept: Sequence[tuple[IPv4Network, IPv4Address]] = ()
+) -> tuple[bytes, tuple[tuple[IPv4Network, IPv4Address], ...]]:
     """The value in at most `room` bytes, and the routes that found no place in it.
 
-    The default route always has its place: a client without it would lose its way out. The first routes are kept.
+    The default route always has its place, and so have the `kept` ones, which are the administrator's (option 33): a
+    client without them would lose its way. Of the network's own the first are kept, and none with a kept destination.
     """
-    parts = entries(network)
-    if not parts:
+    theirs = {prefix for prefix, _ in kept}
+    routes = [route for route in network.routes if route[0] not in theirs]
+    if not routes:
         return b"", ()
-    tail = parts[-1] if len(parts) > len(network.routes) else b""
-    kept, left = b"", list[tuple[IPv4Network, IPv4Address]]()
-    for route, part in zip(network.routes, parts, strict=False):
-        if not left and len(kept) + len(part) + len(tail) <= room:
-            kept += part
+    parts = classless_routes((*routes, *kept), network.router)
+    tail = b"".join(parts[len(routes) :])
+    placed, left = b"", list[tuple[IPv4Network, IPv4Address]]()
+    for route, part in zip(routes, parts, strict=False):
+        if not left and len(placed) + len(part) + len(tail) <= room:
+            placed += part
         else:
             left.append(route)
-    return kept + tail, tuple(left)
+    return placed + tail, tuple(left)

@@ -6,14 +6,15 @@ from enum import StrEnum
 from ipaddress import IPv4Address
 
 from routerd.beside.options import CLASSLESS_ROUTES
+from routerd.beside.static_routes import STATIC_ROUTES, Route, decode_static_routes
 from routerd.beside_part import Told
 from routerd.classless import decode_classless_routes
 from routerd.wire import WireError
 
 ROUTER = 3
 MASK = 1
-ASKED = (MASK, 28, 2, ROUTER, 15, 6, 119, 12, 44, 47, 26, CLASSLESS_ROUTES, 42)
-"""What dhclient asks for: among fewer, option 121 would have room that it has not for clients."""
+ASKED = (MASK, 28, 2, ROUTER, 15, 6, 119, 12, 44, 47, 26, CLASSLESS_ROUTES, 42, STATIC_ROUTES)
+"""What dhclient asks for: among fewer, option 121 would have room that it has not for clients. And option 33."""
 PATIENCE = 1.5
 _SOON, _AGAIN = 0.5, 3.0
 _EVERY_WRONG, _EVERY_RIGHT = 60.0, 300.0
@@ -34,6 +35,8 @@ class Verdict(StrEnum):
 class Finding:
     """The verdict on one LAN's server. `value` is its option 121; `router` its option 3, None where it sent none.
 
+    `statics`: the routes of its option 33.
+
     `serves`: has it a range for this LAN, so that its option 3 is what clients get?
     """
 
@@ -42,6 +45,7 @@ class Finding:
     router: IPv4Address | None = None
     server: IPv4Address | None = None
     serves: bool = False
+    statics: tuple[Route, ...] = ()
 
 
 def judge(wanted: bytes, before: Iterable[bytes], answers: Iterable[Told], also: Collection[bytes] = ()) -> Finding:
@@ -63,7 +67,8 @@ def judge(wanted: bytes, before: Iterable[bytes], answers: Iterable[Told], also:
         verdict = Verdict.RIGHT
     else:
         verdict = Verdict.OTHER if value else Verdict.WITHOUT
-    return Finding(verdict, value, router, local.server, MASK in local.options)
+    statics = decode_static_routes(local.options.get(STATIC_ROUTES, b""))
+    return Finding(verdict, value, router, local.server, MASK in local.options, statics)
 
 
 def value_text(value: bytes) -> str:

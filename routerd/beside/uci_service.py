@@ -43,14 +43,15 @@ class UciDnsmasqService(DnsmasqService):
             self._shown.pid = pid
             self._questions.changed(time.monotonic())
 
-    async def _ask_first(self, parts: tuple[BesidePart, ...]) -> None:
-        """The script leaves an administrator's own options alone by itself."""
+    async def _ask_first(self, parts: tuple[BesidePart, ...]) -> bool:
+        """The script leaves an administrator's own options 121 and 249 alone by itself."""
+        return False
 
     def _render(self, parts: tuple[BesidePart, ...], now: float) -> str:
         parts = tuple(map(self._as_heard, parts))
-        self._shown.lines = lines_of(parts, Known())
+        self._shown.lines = lines_of(parts, Known(told_statics=self._heard.statics))
         self._changes = [at for at in self._changes if now - at < _HOUR]
-        wanted = text = uci_text(parts)
+        wanted = text = uci_text(parts, self._heard.statics)
         if self._text is not None and self._changes and now - self._changes[-1] < rest(len(self._changes)):
             text = without_new(wanted, self._text)
         if self._text is not None and text != self._text:
@@ -60,7 +61,7 @@ class UciDnsmasqService(DnsmasqService):
     def _as_heard(self, part: BesidePart) -> BesidePart:
         """With the router that dnsmasq tells clients: they must keep it."""
         first, *more = part.networks
-        return replace(part, networks=(replace(first, router=self._routers.get(part.lan, first.router)), *more))
+        return replace(part, networks=(replace(first, router=self._heard.routers.get(part.lan, first.router)), *more))
 
     async def _hang_up(self) -> None:
         error = await asyncio.to_thread(tell_procd)
@@ -69,10 +70,11 @@ class UciDnsmasqService(DnsmasqService):
     async def withdraw(self) -> Withdrawn:
         """Have the script remove what is routerd's."""
         nothing = await self._empty()
-        if nothing is not None:
+        if isinstance(nothing, Withdrawn):
             return nothing
         done = (f"routes for dnsmasq from {self._file.path}",)
         error_text = await asyncio.to_thread(tell_procd)
+        self._is_clear = error_text is None
         left = None if error_text is None else f"list dhcp_option of /etc/config/dhcp stays: {error_text}"
         return Withdrawn(done, left)
 

@@ -112,6 +112,17 @@ DECLARED = (
         depends_on=("interface-missing", "interface-down", "interface-no-address"),
     ),
     Declared(
+        "beside-unseen",
+        WARNING,
+        "{subject}: not all is seen with which dnsmasq runs, so if it has routes or a router of its administrator's "
+        "for only some clients, these are told routerd's instead: not seen is {what}",
+        "Let routerd see it: `pid_file` of lan.dhcp.dnsmasq names dnsmasq's process, /proc is mounted without hidepid, "
+        "all users may read dnsmasq's configuration, and no conf-script makes it. If dnsmasq has no such options, all "
+        "is well.",
+        depends_on=("interface-missing", "interface-down", "interface-no-address"),
+        patience=5.0,
+    ),
+    Declared(
         "beside-range",
         ERROR,
         "{subject}: clients are not told the routes, because dnsmasq serves other networks whose clients it does not "

@@ -3,6 +3,7 @@
 import os
 import signal
 from pathlib import Path
+from typing import NamedTuple
 
 _LONGEST = 1 << 17
 
@@ -13,6 +14,32 @@ class SignalError(Exception):
     def __init__(self, text: str, *, may_not: bool = False) -> None:
         super().__init__(text)
         self.may_not = may_not
+
+
+class Process(NamedTuple):
+    """A process that a pid file names. `is_hidden`: it is there, but what it runs is not seen (/proc).
+
+    `mark` is another value for another process, as far as that is seen: also for one that has the same number.
+    """
+
+    pid: int
+    is_hidden: bool
+    mark: tuple[object, ...]
+
+
+def look_up(pid_file: Path, name: str) -> Process | None:
+    """The process in the file, where it runs a program of this name, or may do so because that is not seen."""
+    pid = _number(pid_file)
+    if pid is None:
+        return None
+    found = _name(pid)
+    if found not in (None, name) or (found is None and not _is_there(pid)):
+        return None
+    try:
+        at = os.stat(pid_file)
+    except OSError:
+        return None
+    return Process(pid, found is None, (pid, _started(pid), at.st_ino, at.st_mtime_ns))
 
 
 def find_process(pid_file: Path, name: str) -> int | None:
@@ -68,6 +95,24 @@ def _number(pid_file: Path) -> int | None:
     except OSError:
         return None
     return int(text) if text.isdigit() and 1 < int(text) < 1 << 22 else None
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.close(os.pidfd_open(pid))
+    except OSError:
+        return False
+    return True
+
+
+def _started(pid: int) -> str | None:
+    """When the process began, in the kernel's words; None where that is not seen."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # Its name stands in brackets, and may have any letters.
+            return file.read(4096).decode(errors="replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return None
 
 
 def _name(pid: int) -> str | None:

@@ -6,11 +6,24 @@ from pathlib import Path
 import pytest
 
 from routerd.beside.dnsmasq_conf import Conf, ConfDir, OwnOption, read_arguments, read_conf, read_options, tags_of
-from routerd.beside.dnsmasq_conf_service import options_state, read_dnsmasq, with_option_files
+from routerd.beside.dnsmasq_conf_service import Started, options_state, read_started, with_option_files
 from routerd.beside.dnsmasq_file import HEADER
 from routerd.beside.dnsmasq_watch_service import Watch
+from routerd.system.named_process import Process
 
 FILE = "/etc/dnsmasq.conf"
+PROCESS = Process(7, False, (7, "100", 1, 1))
+
+
+def started(monkeypatch: pytest.MonkeyPatch, main: Path) -> None:
+    monkeypatch.setattr("routerd.beside.dnsmasq_conf_service.look_up", lambda *_: PROCESS)
+    monkeypatch.setattr("routerd.beside.dnsmasq_conf_service.arguments", lambda _: ("dnsmasq", f"--conf-file={main}"))
+
+
+def whole(monkeypatch: pytest.MonkeyPatch, main: Path, own: Path) -> Started:
+    started(monkeypatch, main)
+    found = read_started(main.with_name("pid"))
+    return found if found.conf is None else found._replace(conf=with_option_files(found.conf, own))
 
 
 def conf(text: str) -> Conf:
@@ -92,10 +105,9 @@ def test_what_is_included_is_read_and_loops_end(tmp_path: Path, monkeypatch: pyt
     other.write_text("249,00\n")
     main = tmp_path / "main"
     main.write_text(f"conf-dir={inner}\nconf-file={tmp_path}/missing\ndhcp-optsfile={own}\ndhcp-optsfile={other}\n")
-    monkeypatch.setattr("routerd.beside.dnsmasq_conf_service.find_process", lambda *_: 7)
-    monkeypatch.setattr("routerd.beside.dnsmasq_conf_service.arguments", lambda _: ("dnsmasq", f"--conf-file={main}"))
-    pid, found = read_dnsmasq(tmp_path / "pid", own)
-    assert pid == 7
+    process, found, unseen = whole(monkeypatch, main, own)
+    assert process == PROCESS
+    assert unseen == (f"{tmp_path}/missing",)
     assert found is not None
     assert [option.place for option in found.options] == [f"{inner}/a.conf:2", f"{other}:1"]
     assert found.reads(str(own))
@@ -118,11 +130,6 @@ def test_ranges(line: str, start: str | None, tag: str | None) -> None:
     assert [(str(each.start), each.tag) for each in found] == ([] if start is None else [(start, tag)])
 
 
-def started(monkeypatch: pytest.MonkeyPatch, main: Path) -> None:
-    monkeypatch.setattr("routerd.beside.dnsmasq_conf_service.find_process", lambda *_: 7)
-    monkeypatch.setattr("routerd.beside.dnsmasq_conf_service.arguments", lambda _: ("dnsmasq", f"--conf-file={main}"))
-
-
 def test_nothing_there_ends_the_reading_or_makes_it_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     main, pipe, many = tmp_path / "main", tmp_path / "pipe", tmp_path / "many"
     os.mkfifo(pipe)
@@ -133,8 +140,8 @@ def test_nothing_there_ends_the_reading_or_makes_it_long(tmp_path: Path, monkeyp
     names = ["/etc/dnsmasq.d\0\0\ndhcp-optsfile=/run/x\0", str(pipe), f"{tmp_path}/loop", str(many), "/proc/kmsg"]
     lines = "".join(f"{what}={name}\n" for what in ("conf-dir", "conf-file", "dhcp-optsfile") for name in names)
     main.write_text(f"dhcp-option=121,00\n{lines}")
-    started(monkeypatch, main)
-    _, found = read_dnsmasq(tmp_path / "pid", tmp_path / "own")
+    _, found, unseen = whole(monkeypatch, main, tmp_path / "own")
+    assert str(pipe) in unseen
     assert found is not None
     assert [option.place for option in found.options] == [f"{main}:1"]
     for bad in ("/x\0", "/" + "y" * 5000, ""):
@@ -147,7 +154,7 @@ def test_files_of_options_are_read_again_when_they_change_and_routerds_old_ones_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     main, theirs, old, own = (tmp_path / name for name in ("main", "theirs", "old", "own"))
-    monkeypatch.setattr("routerd.beside.dnsmasq_watch_service.find_process", lambda *_: 7)
+    monkeypatch.setattr("routerd.beside.dnsmasq_watch_service.look_up", lambda *_: PROCESS)
     main.write_text(f"dhcp-optsfile={theirs}\ndhcp-optsfile={old}\ndhcp-optsfile={own}\n")
     old.write_text(f"{HEADER}tag:lan0,121,00\n")
     theirs.write_text("42,1.2.3.4\n")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from routerd.beside.dnsmasq_clients import Known
-from routerd.beside.dnsmasq_conf import Conf, OwnOption, Range
+from routerd.beside.dnsmasq_conf import Conf, OwnOption, Range, StaticOption
 from routerd.beside.dnsmasq_file import lines_of
 from routerd.beside.dnsmasq_shown import FAILURES, Shown, status
 from routerd.beside.told import Finding, Verdict
@@ -118,3 +118,31 @@ def test_ranges_that_cannot_be_told_apart_are_named() -> None:
 
 def test_a_closed_file_is_named() -> None:
     assert f"dnsmasq's user may not read {PATH} Run: chmod 644 {PATH}" in texts(shown(Verdict.WITHOUT, closed=PATH))[0]
+
+
+def test_a_lan_that_is_told_other_routes_only_is_a_failure() -> None:
+    own = OwnOption(121, (), "/etc/dnsmasq.conf:3")
+    assert shown(conf=Conf(options=[own], option_files=[PATH])).failures() == {"lan0": "beside-conflict"}
+    some = own._replace(tags=("guests",))
+    assert shown(conf=Conf(options=[some], option_files=[PATH])).failures() == {}
+    assert shown(Verdict.OTHER, value=VALUE).failures() == {"lan0": "beside-conflict"}
+    assert shown(Verdict.RIGHT, value=VALUE).failures() == {}
+
+
+def test_what_is_not_seen_is_said() -> None:
+    (text,) = texts(shown(Verdict.RIGHT, value=VALUE, unseen=("conf-script=/etc/x (/c:1)",)))
+    assert "beside-unseen lan lan0: not all is seen with which dnsmasq runs" in text
+    assert "not seen is conf-script=/etc/x (/c:1)" in text
+    assert texts(shown(unseen=("x",), pid=None)) == []
+    made = shown(Verdict.RIGHT, unseen=("x",))
+    made.lines = lines_of((part(network()),), Known())
+    assert texts(made) == []
+
+
+def test_static_routes_that_keep_ours_back_are_named() -> None:
+    made = shown()
+    option = StaticOption(("guests",), (), "/etc/dnsmasq.conf:4", False)
+    made.lines = lines_of((part(),), Known(statics=(option,)))
+    (text,) = texts(made)
+    assert "to some clients of 192.168.200.0/24" in text
+    assert "option 33 at /etc/dnsmasq.conf:4" in text

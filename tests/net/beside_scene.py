@@ -87,4 +87,7 @@ class Beside:
 
 def read(path: Path) -> str:
     """A file's text; empty where there is none."""
-    return path.read_text() if path.exists() else ""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""

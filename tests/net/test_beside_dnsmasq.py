@@ -28,8 +28,8 @@ def beside(site: Site) -> Beside:
 def answer(site: Site) -> dict[str, object]:
     """What dnsmasq answers routerd, as /v1/status has it."""
     assert site.daemon is not None
-    (server,) = site.daemon.get("/v1/status")[1]["services"]["beside"]["servers"]
-    return dict(next(iter(server["lans"]), {"answer": None}))
+    servers = site.daemon.get("/v1/status")[1]["services"]["beside"]["servers"]
+    return dict(next((lan for server in servers for lan in server["lans"]), {"answer": None}))
 
 
 @pytest.mark.parametrize("client", ["udhcpc", pytest.param("dhclient", marks=pytest.mark.long)])
@@ -116,7 +116,7 @@ def test_the_administrators_own_options_stay_and_are_reported(site: Site, beside
     own = ["dhcp-option=121,10.9.0.0/16,192.168.200.9", "dhcp-option-force=249,10:0a:09:c0:a8:c8:09"]
     beside.lines += own
     beside.start()
-    daemon = site.start(beside.config)
+    daemon = site.start(beside.config, ready=False)
     before = beside.offered().options
     assert before[121] == before[249] == b"\x10\x0a\x09\xc0\xa8\xc8\x09"
     shown = soon("the conflict is shown", lambda: problem(daemon, "beside-conflict"))
@@ -125,11 +125,13 @@ def test_the_administrators_own_options_stay_and_are_reported(site: Site, beside
     assert "to all clients of 192.168.200.0/24" in shown["text"]
     assert beside.offered().options == before
     assert "tag:" not in read(beside.options_file)
+    assert daemon.get("/readyz")[0] == 503
     beside.stop()
     beside.lines = [line for line in beside.lines if line not in own]
     beside.start()
     soon("dnsmasq tells the routes", lambda: beside.routes() == ROUTES)
     soon("nothing is wrong", lambda: daemon.get("/v1/problems")[1] == {"problems": []})
+    assert daemon.get("/readyz")[0] == 200
 
 
 @pytest.mark.long

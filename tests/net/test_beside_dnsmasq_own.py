@@ -164,16 +164,62 @@ def test_what_is_served_by_a_configuration_that_cannot_be_read_stays(site: Site,
     beside.start()
     theirs = beside.routes()
     assert theirs == b"\x10\x0a\x09\xc0\xa8\xc8\x09"
-    daemon = site.start(beside.config)
+    daemon = site.start(beside.config, ready=False)
     shown = soon("the conflict is shown", lambda: problem(daemon, "beside-conflict"))
     assert shown is not None
     assert "10.9.0.0/16 via 192.168.200.9" in shown["text"]
     assert beside.routes() == theirs
     assert "tag:" not in read(beside.options_file)
     beside.stop()
-    beside.lines.pop(0)
+    own = beside.lines.pop(0)
     beside.start()
     soon("dnsmasq tells the routes", lambda: beside.routes() == ROUTES)
+    # It has read ours as well when it starts, so what is its administrator's shows only without them.
+    beside.stop()
+    beside.lines.insert(0, own)
+    beside.start()
+    soon("theirs are told again", lambda: beside.routes() == theirs)
+    soon("the conflict is shown", lambda: problem(daemon, "beside-conflict"))
+    assert daemon.get("/readyz")[0] == 503
+
+
+def test_what_comes_back_into_a_directory_of_options_counts_at_once(site: Site, beside: Beside) -> None:
+    directory = beside.directory / "options.d"
+    directory.mkdir()
+    beside.options_file, theirs = directory / "routerd", directory / "theirs"
+    beside.lines[2] = f"dhcp-optsdir={directory}"
+    theirs.write_text("tag:lan0,121,10.9.0.0/16,192.168.200.9\n")
+    beside.start()
+    daemon = site.start(beside.config, ready=False)
+    soon("the conflict is shown", lambda: problem(daemon, "beside-conflict"))
+    soon("dnsmasq is asked", lambda: answer(site)["answer"] == "right")
+    theirs.unlink()
+    soon("dnsmasq tells the routes", lambda: beside.routes() == ROUTES, 8.0)
+    soon("routerd is ready", lambda: daemon.get("/readyz")[0] == 200)
+
+
+def test_static_routes_of_option_33_are_in_option_121(site: Site, beside: Beside) -> None:
+    beside.lines.append("dhcp-option=33,10.88.0.1,192.168.200.9")
+    beside.start()
+    daemon = site.start(beside.config)
+    soon("dnsmasq tells the routes", lambda: answer(site)["answer"] == "right")
+    routes = {(str(prefix), str(router)) for prefix, router in decode_classless_routes(beside.routes())}
+    assert routes == {VPN, ("10.88.0.1/32", "192.168.200.9"), ("0.0.0.0/0", "192.168.200.1")}
+    assert daemon.get("/v1/problems")[1] == {"problems": []}
+
+
+@pytest.mark.long
+def test_a_client_keeps_static_routes_of_option_33(site: Site, beside: Beside) -> None:
+    beside.lines.append("dhcp-option=33,10.88.0.1,192.168.200.9,192.168.77.0,192.168.200.9")
+    beside.start()
+    b = site.client("dhcpcd")
+    kept = {("10.88.0.1/32", "192.168.200.9"), ("192.168.77.0/24", "192.168.200.9"), ("default", "192.168.200.1")}
+    soon("the client has the administrator's", lambda: kept <= set(b.routes()))
+    daemon = site.start(beside.config)
+    soon("dnsmasq tells the routes", lambda: answer(site)["answer"] == "right")
+    b.renew()
+    soon("the client has the VPN's route", lambda: {VPN, *kept} <= set(b.routes()))
+    assert daemon.get("/v1/problems")[1] == {"problems": []}
 
 
 @pytest.mark.long

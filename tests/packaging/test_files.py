@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from routerd.commands.run import places
+from routerd.commands.own_files import places
 from routerd.config.load import parse
 from routerd.config.model import Config
 from routerd.system import sysctl
