@@ -259,6 +259,7 @@ def test_another_pid_file_takes_nothing_back(site: Site, beside: Beside) -> None
     soon("the route is withdrawn", lambda: beside.routes() == b"")
 
 
+@pytest.mark.long
 def test_a_withdrawal_that_dnsmasq_does_not_learn_of_is_a_fault(site: Site, beside: Beside) -> None:
     """Also for a routerd that found its file written already; and before it has to withdraw, the right is missed."""
     beside.start()

@@ -118,6 +118,7 @@ def test_a_changed_set_of_routes_arrives_at_renew_time(site: Site, name: str) ->
     client.stop()
 
 
+@pytest.mark.long
 def test_dhclient_renews_without_looking_at_the_routes(site: Site) -> None:
     times = {"renew_time": "2s", "rebind_time": "50m"}
     site.start(config(site, "10.0.0.0/24", **times))

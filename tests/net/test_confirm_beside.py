@@ -100,6 +100,7 @@ def test_dnsmasq_has_what_an_earlier_routerd_left(dnsmasq_trial: ServedTrial, be
     assert beside.routes() == ROUTES
 
 
+@pytest.mark.long
 @needs_dnsmasq
 def test_dnsmasq_after_a_reload(dnsmasq_trial: ServedTrial, beside: Beside) -> None:
     trial = dnsmasq_trial

@@ -102,6 +102,7 @@ def test_a_connection_goes_on_while_the_peer_goes_and_the_rules_are_flushed(scen
     talk.ends()
 
 
+@pytest.mark.long
 def test_a_host_in_a_gap_of_the_allowed_ips_is_hidden_within_3_seconds_and_as_long_as_it_is_in_it(
     scene: Forwarding,
 ) -> None:

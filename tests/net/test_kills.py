@@ -8,6 +8,7 @@ from tests.net.site import Site
 pytestmark = pytest.mark.net
 
 
+@pytest.mark.long
 def test_killed_under_load(site: Site) -> None:
     with loaded(site, rate=200) as load:
         kill_again_and_again(site, load, "bindings", 3, seed=1)

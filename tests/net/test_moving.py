@@ -92,6 +92,7 @@ def test_the_address_changes(site: Site) -> None:
         assert net.problems() in ([], [("peer-down", "peer endpoint-a")])
 
 
+@pytest.mark.long
 def test_the_address_is_gone_for_a_while(site: Site) -> None:
     with moving(site) as net:
         net.event()

@@ -116,6 +116,7 @@ def contested(net: Moving) -> str:
     return next((row["text"] for row in rows if row["code"] == "route-contested"), "")
 
 
+@pytest.mark.long
 def test_another_program_removes_a_route_again_and_again(site: Site) -> None:
     with moving(site) as net:
         loop = "while :; do echo 'route del unreachable 10.0.0.0/24 proto 121'; sleep 0.02; done | ip -force -batch -"

@@ -182,6 +182,7 @@ except OSError as error:
 """
 
 
+@pytest.mark.long
 def test_flows_without_an_answer_make_a_host_lan_only(hosts: Hosts) -> None:
     """TCP does it for one host, UDP for another."""
     both = {22: ("tcp", 80), 23: ("udp", 5300)}

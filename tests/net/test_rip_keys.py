@@ -40,6 +40,7 @@ def test_every_authentication_is_believed_in_both_directions() -> None:
             _wrong_keys_are_seen(scene, daemon, algorithm)
 
 
+@pytest.mark.long
 def test_a_key_that_cannot_be_used_at_the_start_silences_rip_and_nothing_else() -> None:
     with Lab() as lab:
         scene = RipScene(lab)

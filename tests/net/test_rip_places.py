@@ -129,6 +129,7 @@ def ripd(place: Place, interface: str) -> Frr:
     return frr
 
 
+@pytest.mark.long
 def test_a_lan_of_another_rip_daemon_is_left_to_it(place: Place) -> None:
     frr = ripd(place, "lan0")
     daemon = place.start(place.gw)

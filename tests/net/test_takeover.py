@@ -197,6 +197,7 @@ def test_who_serves_on_the_segment(site: Site, name: str) -> None:
     assert re.search(r"offers 192\.168\.200\.1\d\d/24 for 30 min\n    routers: 192\.168\.200\.1$", text, re.MULTILINE)
 
 
+@pytest.mark.long
 def test_silence_own_server_and_what_cannot_be_asked(site: Site) -> None:
     site.write()
     done = routerd(site, "check", "--ask-segment", "--seconds", "0.5")

@@ -71,6 +71,7 @@ def test_reload_takes_over_what_is_committed(router: Router) -> None:
     assert copied(router, "masquerade")
 
 
+@pytest.mark.long
 def test_a_trial_of_what_is_committed(router: Router) -> None:
     strategy(router, "masquerade")
     assert router.run("routerd-real reload --confirm 60s").startswith("reloaded on trial: ")

@@ -141,10 +141,8 @@ def test_with_faults_from_the_beginning_nothing_starts(router: Router) -> None:
     assert router.uci("get dhcp.lan.ignore") == ""
 
 
-@pytest.mark.parametrize(
-    "edit",
-    ["sed -i s/\"enabled '1'\"/\"enabled 'True'\"/ {}", pytest.param("echo junk >>{}", marks=pytest.mark.long)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("edit", ["sed -i s/\"enabled '1'\"/\"enabled 'True'\"/ {}", "echo junk >>{}"])
 def test_an_edit_that_says_neither_on_nor_off_is_a_fault(router: Router, edit: str) -> None:
     router.init("start")
     router.run(edit.format("/etc/config/routerd"))

@@ -226,7 +226,8 @@ def test_an_option_that_is_no_list_becomes_one_meanwhile(router: Router) -> None
     assert sorted(router.read("/etc/config/dhcp").split("\n")) == sorted(text.split("\n"))
 
 
-@pytest.mark.parametrize("make", ["ln -s /tmp/other", pytest.param("mkfifo", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("make", ["ln -s /tmp/other", "mkfifo"])
 def test_only_a_file_says_what_is_wanted(router: Router, make: str) -> None:
     serve_by_dnsmasq(router)
     router.write("/tmp/other", OPTIONS)
@@ -235,6 +236,7 @@ def test_only_a_file_says_what_is_wanted(router: Router, make: str) -> None:
     assert pool(router, "dhcp_option") == "42,192.168.1.1"
 
 
+@pytest.mark.long
 def test_nothing_but_routes_comes_through(router: Router) -> None:
     serve_by_dnsmasq(router)
     lines = ("br-lan 6,192.0.2.1", "br-lan 121,10.0.0.0/24,$(reboot)", "br-lan 121", "* 121,10.0.0.0/8,192.0.2.1")

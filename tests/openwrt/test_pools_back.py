@@ -49,6 +49,7 @@ def test_one_that_was_started_by_hand_keeps_its_pool(router: Router) -> None:
     assert router.run(f"ls {GONE}") != ""
 
 
+@pytest.mark.long
 def test_a_broken_edit_and_a_reboot(router: Router) -> None:
     router.init("enable")
     router.init("start")
@@ -119,6 +120,7 @@ def test_a_stop_that_could_not_write(router: Router, spoil: str, mend: str) -> N
     assert not ignored(router)
 
 
+@pytest.mark.long
 def test_restore_is_for_a_routerd_that_does_not_run(router: Router) -> None:
     router.init("start")
     router.run("ash /etc/rc.common /etc/init.d/routerd restore", fails=True)

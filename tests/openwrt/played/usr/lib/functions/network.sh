@@ -14,10 +14,7 @@ json_select() {
 json_is_a() { [ "$(played-json "$JSON_FILE" "$JSON_PATH/$1" type)" = "$2" ]; }
 json_get_keys() { eval "$1=\$(played-json \"$JSON_FILE\" \"$JSON_PATH\" keys)"; }
 json_get_vars() {
-	local each
-	for each in "$@"; do
-		eval "$each=\$(played-json \"$JSON_FILE\" \"$JSON_PATH/$each\" text)"
-	done
+	eval "$(played-json "$JSON_FILE" "$JSON_PATH" vars "$@")"
 }
 json_for_each_item() {
 	local each
